@@ -1,0 +1,352 @@
+"""The one converter from what goes wrong to `StandardError`: exception, exit, signal, protocol.
+
+Breached limits have their own table (`policies.resource.violations`). Standard library alone,
+because workers import this file too. First matching row wins; `CRASHED` is what is left.
+"""
+
+from __future__ import annotations
+
+import errno
+import resource
+import signal as signals
+from collections.abc import Callable
+from enum import Enum
+from types import TracebackType
+from typing import NamedTuple
+
+from fqg_env.outcome import (
+    Blame,
+    BlamedInput,
+    Category,
+    Cause,
+    Hint,
+    OwnRecovery,
+    Partial,
+    Phase,
+    SideEffects,
+    StandardError,
+    error,
+)
+from policies.resource.violations import Limit, evidence, violation
+
+DOMAIN = "hosting"
+MAX_CAUSES = 5
+MAX_MESSAGE = 500
+MAX_TRACE = 4000
+EXIT_NO_MSGSPEC = 69
+"""Exit code of a worker whose Python lacks msgspec (EX_UNAVAILABLE)."""
+
+
+class InvalidInput(Exception):  # noqa: N818  (authors raise it as a sentence, not as a fault)
+    """Raised by an extension whose inputs or parameters cannot be used.
+
+    Naming the artifact lets the conductor rebuild it upstream instead of repeating the call.
+    """
+
+    def __init__(self, message: str, *, artifact: str | None = None, field: str | None = None):
+        super().__init__(message)
+        self.artifact = artifact
+        self.field = field
+
+
+class Unable(Exception):  # noqa: N818
+    """Raised by an extension that works but cannot do this one, its own recovery included."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hints: tuple[Hint, ...] = (),
+        not_examined: tuple[str, ...] = (),
+        own_recovery: OwnRecovery | None = None,
+        partial: Partial | None = None,
+        side_effects: SideEffects = SideEffects.NONE,
+    ):
+        super().__init__(message)
+        self.hints = hints
+        self.not_examined = not_examined
+        self.own_recovery = own_recovery or OwnRecovery()
+        self.partial = partial
+        self.side_effects = side_effects
+
+
+class Row(NamedTuple):
+    """How one kind of failure appears."""
+
+    category: Category
+    blame: Blame
+    message: str
+
+
+_X = Blame.EXTENSION
+
+EXCEPTIONS: tuple[tuple[type[BaseException], Row], ...] = (
+    (MemoryError, Row(Category.OUT_OF_RESOURCES, _X, "The extension ran out of memory.")),
+    (TimeoutError, Row(Category.TIMEOUT, _X, "Something the extension waited for took too long.")),
+    (ConnectionError, Row(Category.UNAVAILABLE, _X, "A service of the extension is unreachable.")),
+    (PermissionError, Row(Category.FORBIDDEN, Blame.PLATFORM, "The extension lacks a permission.")),
+    (ImportError, Row(Category.UNSUPPORTED, Blame.PLATFORM, "A Python package is missing.")),
+    (NotImplementedError, Row(Category.UNSUPPORTED, _X, "The extension does not support this.")),
+)
+"""By type. A ValueError, TypeError or KeyError stays CRASHED: inside an extension it is a bug
+unless the author says otherwise with `InvalidInput`."""
+
+NAMED: dict[str, Row] = {
+    "OutOfMemoryError": Row(Category.OUT_OF_RESOURCES, _X, "The device ran out of memory."),
+    "gaierror": Row(Category.UNAVAILABLE, _X, "A host name could not be resolved."),
+    "URLError": Row(Category.UNAVAILABLE, _X, "A service of the extension is unreachable."),
+    "ConnectError": Row(Category.UNAVAILABLE, _X, "A service of the extension is unreachable."),
+    "ConnectTimeout": Row(Category.TIMEOUT, _X, "A service of the extension did not answer."),
+    "ReadTimeout": Row(Category.TIMEOUT, _X, "A service of the extension did not answer."),
+    "CancelledError": Row(Category.CANCELLED, _X, "The extension cancelled its own work."),
+}
+"""By name, for libraries that need not be importable here."""
+
+ERRNO: dict[int, Row] = {
+    errno.ENOSPC: Row(Category.OUT_OF_RESOURCES, Blame.PLATFORM, "The disk is full."),
+    errno.ENOMEM: Row(Category.OUT_OF_RESOURCES, Blame.PLATFORM, "The system is out of memory."),
+}
+
+ERRNO_LIMITS: dict[int, tuple[Limit, int]] = {
+    errno.EFBIG: (Limit.FILE, resource.RLIMIT_FSIZE),
+    errno.EMFILE: (Limit.OPEN_FILES, resource.RLIMIT_NOFILE),
+}
+"""The kernel enforces these two; the exception is how an extension meets them."""
+
+SIGNAL_LIMITS: dict[int, Limit] = {signals.SIGXCPU: Limit.CPU, signals.SIGXFSZ: Limit.FILE}
+
+_CRASH = Row(Category.CRASHED, _X, "The extension crashed.")
+
+# Nobody here sends these to a worker without recording a breach first: the machine did.
+SIGNALS: dict[int, Row] = {
+    signals.SIGKILL: Row(
+        Category.CRASHED, Blame.UNKNOWN, "The extension was killed, perhaps for lack of memory."
+    ),
+    signals.SIGTERM: Row(Category.CRASHED, Blame.PLATFORM, "The extension was told to end."),
+    signals.SIGHUP: Row(Category.CRASHED, Blame.PLATFORM, "The extension was told to end."),
+    signals.SIGINT: Row(Category.CRASHED, Blame.PLATFORM, "The extension was told to end."),
+}
+"""By signal; every other one is a crash of the extension's own."""
+
+
+class Fault(str, Enum):
+    """Ways in which a worker breaks the protocol."""
+
+    MALFORMED = "malformed"
+    """Bytes that are no frame, or a frame that is no answer."""
+    WRONG_ID = "wrong_id"
+    """An answer to a call nobody made."""
+    UNSOLICITED = "unsolicited"
+    """Bytes although no call was open, a second answer included."""
+    CLOSED = "closed"
+    """The channel was closed and the process stayed."""
+    VERSION = "version"
+    """Another version of the protocol."""
+
+
+FAULTS: dict[Fault, str] = {
+    Fault.MALFORMED: "The answer could not be read.",
+    Fault.WRONG_ID: "The answer belongs to another call.",
+    Fault.UNSOLICITED: "The extension answered without being asked.",
+    Fault.CLOSED: "The extension closed its channel.",
+    Fault.VERSION: "The extension speaks another version of the protocol.",
+}
+
+
+def from_exception(problem: BaseException, phase: Phase = Phase.EXECUTE) -> StandardError:
+    """An exception that left an extension, or kept it from starting (phase ADMISSION)."""
+    cause = _cause(problem)
+    match problem:
+        case InvalidInput():
+            return _invalid_input(problem, cause)
+        case Unable():
+            return _unable(problem, cause)
+        case OSError() if problem.errno in ERRNO_LIMITS:
+            return _kernel_limit(problem.errno, cause)
+        case OSError() if problem.errno in ERRNO:
+            row = ERRNO[problem.errno]
+        case FileNotFoundError() if _started_a_program(problem.__traceback__):
+            name = str(problem.filename)
+            row = Row(Category.UNSUPPORTED, Blame.PLATFORM, f"The program {name} is not installed.")
+        case ImportError() if problem.name:
+            text = f"The Python package {problem.name} is missing: install it for the extension."
+            row = Row(Category.UNSUPPORTED, Blame.PLATFORM, text)
+        case _:
+            row = _row_by_type(problem)
+    detail = f"{type(problem).__name__}: {problem}"[:MAX_MESSAGE]
+    return error(
+        row.category, row.message, blame=row.blame, phase=phase, detail=detail, cause=cause
+    )
+
+
+def from_exit(status: int, *, log: str = "", starting: bool = False) -> StandardError:
+    """A worker that ended without an answer.
+
+    Args:
+        status: exit code, or the negative number of the signal that ended it.
+        log: the last of its standard output and error.
+        starting: whether it ended before it was ready.
+    """
+    phase = Phase.ADMISSION if starting else Phase.EXECUTE
+    if status < 0:
+        return _from_signal(-status, log, phase)
+    if starting and status == EXIT_NO_MSGSPEC:
+        text = "The Python package msgspec is missing: install it for the extension."
+        row = Row(Category.UNSUPPORTED, Blame.PLATFORM, text)
+    else:
+        text = f"The extension ended without an answer (exit code {status})."
+        row = Row(Category.CRASHED, _X, text)
+    return _error(row, phase, f"EXIT_{status}", log)
+
+
+def from_spawn(problem: OSError, python: str) -> StandardError:
+    """A worker whose Python could not be started."""
+    missing = isinstance(problem, FileNotFoundError)
+    row = Row(
+        Category.UNSUPPORTED if missing else Category.OUT_OF_RESOURCES,
+        Blame.PLATFORM,
+        f"The Python {python} of the extension " + ("is missing." if missing else "did not start."),
+    )
+    return _error(row, Phase.ADMISSION, "SPAWN", str(problem))
+
+
+def from_protocol(fault: Fault, detail: str = "", *, starting: bool = False) -> StandardError:
+    """A worker that broke the protocol."""
+    row = Row(Category.INVALID_OUTPUT, _X, FAULTS[fault])
+    phase = Phase.ADMISSION if starting else Phase.TRANSPORT
+    return _error(row, phase, f"PROTOCOL_{fault.name}", detail)
+
+
+def from_answer(detail: str) -> StandardError:
+    """An answer that is not an outcome of plain data."""
+    row = Row(Category.INVALID_OUTPUT, _X, "The extension's answer is not usable.")
+    return _error(row, Phase.OUTPUT, "ANSWER", detail)
+
+
+def from_request(detail: str) -> StandardError:
+    """Inputs or parameters that are not plain data."""
+    row = Row(Category.INVALID_INPUT, Blame.CALLER, "The inputs cannot be sent.")
+    return _error(row, Phase.INPUT, "REQUEST", detail)
+
+
+def from_enforcement(limit: str, wanted: str, found: str) -> StandardError:
+    """A limit that is required and cannot be enforced on this machine."""
+    row = Row(
+        Category.POLICY_VIOLATION,
+        Blame.POLICY,
+        f"Limit {limit} needs enforcement {wanted}, this machine gives {found}.",
+    )
+    return _error(row, Phase.ADMISSION, "ENFORCEMENT_UNAVAILABLE", "")
+
+
+def from_cancel(reason: str = "") -> StandardError:
+    """A call whose answer nobody wants any more."""
+    row = Row(Category.CANCELLED, Blame.POLICY, "The call was cancelled.")
+    return _error(row, Phase.EXECUTE, "CANCELLED", reason)
+
+
+def _error(row: Row, phase: Phase, code: str, detail: str) -> StandardError:
+    return error(
+        row.category,
+        row.message,
+        blame=row.blame,
+        phase=phase,
+        code=code,
+        domain=DOMAIN,
+        detail=detail,
+    )
+
+
+def _invalid_input(problem: InvalidInput, cause: Cause) -> StandardError:
+    blamed = ()
+    if problem.artifact is not None:
+        blamed = (BlamedInput(problem.artifact, str(problem), problem.field),)
+    return error(
+        Category.INVALID_INPUT,
+        str(problem)[:MAX_MESSAGE],
+        blame=Blame.UPSTREAM if blamed else Blame.CALLER,
+        phase=Phase.INPUT,
+        blamed_inputs=blamed,
+        cause=cause,
+    )
+
+
+def _unable(problem: Unable, cause: Cause) -> StandardError:
+    return error(
+        Category.UNABLE,
+        str(problem)[:MAX_MESSAGE],
+        blame=Blame.EXTENSION,
+        hints=tuple(problem.hints),
+        not_examined=tuple(problem.not_examined),
+        own_recovery=problem.own_recovery,
+        partial=problem.partial,
+        side_effects=problem.side_effects,
+        cause=cause,
+    )
+
+
+def _kernel_limit(number: int, cause: Cause) -> StandardError:
+    limit, rlimit = ERRNO_LIMITS[number]
+    allowed = resource.getrlimit(rlimit)[0]
+    # The kernel refuses what would go beyond; how much was wanted it does not say.
+    proof = evidence(limit, allowed, allowed, enforcer="rlimit", action="refused")
+    return violation(limit, proof, cause=cause)
+
+
+def _row_by_type(problem: BaseException) -> Row:
+    for kind, row in EXCEPTIONS:
+        if isinstance(problem, kind):
+            return row
+    for base in type(problem).__mro__:
+        if base.__name__ in NAMED:
+            return NAMED[base.__name__]
+    return _CRASH
+
+
+def _from_signal(number: int, log: str, phase: Phase) -> StandardError:
+    name = signal_name(number)
+    if number in SIGNAL_LIMITS:
+        limit = SIGNAL_LIMITS[number]
+        proof = evidence(limit, 0, 0, enforcer="rlimit", signal=name, log=log)
+        return violation(limit, proof)
+    fallback = Row(Category.CRASHED, _X, f"The extension crashed with {name}.")
+    return _error(SIGNALS.get(number, fallback), phase, f"SIGNAL_{name}", log)
+
+
+def signal_name(number: int) -> str:
+    """Name of a signal, such as SIGSEGV; real-time ones get their number."""
+    try:
+        return signals.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
+
+
+def _started_a_program(trace: TracebackType | None) -> bool:
+    """Whether the exception came out of starting a program, not out of opening a file."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_name == "_execute_child"
+
+
+def _cause(problem: BaseException, depth: int = 1) -> Cause:
+    below = problem.__cause__ or (None if problem.__suppress_context__ else problem.__context__)
+    return Cause(
+        type=type(problem).__name__,
+        message=_guarded(lambda: str(problem))[:MAX_MESSAGE],
+        trace=_guarded(lambda: _trace(problem))[-MAX_TRACE:] if depth == 1 else None,
+        cause=_cause(below, depth + 1) if below is not None and depth < MAX_CAUSES else None,
+    )
+
+
+def _trace(problem: BaseException) -> str:
+    import traceback  # noqa: PLC0415  (a worker that never fails need not load it)
+
+    return "".join(traceback.format_tb(problem.__traceback__, limit=-20))
+
+
+def _guarded(text: Callable[[], str]) -> str:
+    """An exception whose own text raises must not hide what happened."""
+    try:
+        return text().encode("utf-8", "replace").decode("utf-8")
+    except Exception as problem:  # noqa: BLE001
+        return f"<no text: {type(problem).__name__}>"

@@ -1,0 +1,110 @@
+"""The process between supervisor and worker: whatever a worker leaves behind, this one ends.
+
+A worker may start programs that detach themselves. Orphans of a process go to its nearest
+*subreaper*, so a keeper that declares itself one keeps the whole tree below it in sight, without
+changing anything for the program that runs the supervisor. It also ends the tree when that
+program dies. Standard library alone; Linux.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_worker(parent: int, open_files: int, file_bytes: int) -> None:
+    """Fork: returns in the worker; the keeper stays in here and exits as the worker did.
+
+    Args:
+        parent: pid of the supervisor; if it is gone already, so are we.
+        open_files: RLIMIT_NOFILE of the worker and all below it.
+        file_bytes: RLIMIT_FSIZE, likewise, in bytes.
+    """
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    signal.signal(signal.SIGTERM, _end_now)
+    if os.getppid() != parent:
+        os._exit(1)
+    keeper = os.getpid()
+    worker = os.fork()
+    if worker == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != keeper:
+            os._exit(1)
+        os.setsid()
+        _limit(open_files, file_bytes)
+        return
+    _keep(worker)
+
+
+def _limit(open_files: int, file_bytes: int) -> None:
+    """Hard limits: what is lowered here cannot be raised again by an ordinary user."""
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: open_files,
+        resource.RLIMIT_FSIZE: file_bytes,
+    }
+    for kind, value in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, value))
+
+
+def _keep(worker: int) -> None:
+    """Reap whatever ends; when the worker does, end the rest and go the way it went."""
+    os.closerange(3, 65_536)  # the channel belongs to the worker alone
+    status = 0
+    while True:
+        try:
+            pid, code = os.waitpid(-1, 0)
+        except ChildProcessError:
+            break
+        if pid == worker:
+            status = os.waitstatus_to_exitcode(code)
+            _kill_children()
+        elif not _alive(worker):
+            _kill_children()
+    _exit_like(status)
+
+
+def _alive(worker: int) -> bool:
+    return worker in _children()
+
+
+def _children() -> list[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as listing:  # noqa: PTH123
+            return [int(pid) for pid in listing.read().split()]
+    except OSError:
+        return []
+
+
+def _kill_children() -> None:
+    """Children of those killed become ours and are met in the next round of the wait."""
+    for pid in _children():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _exit_like(status: int) -> None:
+    if status < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if -status != signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)
+
+
+def _end_now(_signal: int, _frame: FrameType | None) -> None:
+    """The supervisor is gone: nobody waits for anything."""
+    _kill_children()

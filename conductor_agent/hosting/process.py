@@ -1,0 +1,320 @@
+"""One worker process, seen from the event loop: send a frame, get a frame or the reason why not.
+
+Readers stay registered for the life of the worker; per call there is one future and no task, so
+a warm call costs the loop two turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from conductor_agent.hosting import frames, tree
+from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
+from conductor_agent.hosting.watch import Watched, Watchdog
+from fqg_env.outcome import StandardError
+from policies.resource.violations import Limit, evidence, violation
+
+if TYPE_CHECKING:
+    from conductor_agent.hosting.launch import Launched
+    from policies.resource.limits import ResourceLimits
+
+LOG_KEPT = 4096
+"""The last bytes of the log, kept as evidence."""
+CLOSED_GRACE_S = 0.5
+"""A worker that closed its channel gets so long to end by itself, so that we learn how."""
+_CHUNK = 65_536
+
+Answer = bytes | bytearray | StandardError
+
+
+class WorkerProcess:
+    """A keeper and its worker. One exchange at a time; ended once, for one reason."""
+
+    def __init__(
+        self,
+        launched: Launched,
+        limits: ResourceLimits,
+        watchdog: Watchdog,
+        reaper: Executor,
+        generation: int,
+    ) -> None:
+        self.generation = generation
+        self.extensions: tuple[str, ...] = ()
+        self.calls = 0
+        self.idle_since = 0.0
+        self.log_bytes = 0
+        """Since the last exchange began."""
+        self.ended = False
+        self.gone: asyncio.Future[bool] | None = None
+        """Set when the end began; done when no process is left."""
+        self._launched = launched
+        self._limits = limits
+        self._watchdog = watchdog
+        self._reaper = reaper
+        self._loop = asyncio.get_running_loop()
+        self._log = b""
+        self._worker_pid: int | None = None
+        self._starting = True
+        self._breach: StandardError | None = None
+        self._waiter: asyncio.Future[Answer] | None = None
+        self._call_id = 0
+        self._cap = 0
+        self._unsent: memoryview | None = None
+        self._body: bytearray | None = None
+        self._filled = 0
+        self._head = b""
+        self.watched = Watched(launched.process.pid, limits, self._breached)
+        self._loop.add_reader(launched.channel, self._readable)
+        self._loop.add_reader(launched.log, self._log_readable)
+        self._loop.add_reader(launched.pidfd, self._exited)
+        watchdog.add(self.watched)
+
+    async def exchange(
+        self, call_id: int, frame: bytearray, reply_bytes: int, limit: Limit, allowed_s: float
+    ) -> Answer:
+        """Send a frame and wait for the body of the answer with the same id, or an error.
+
+        On cancellation the worker is killed and the cancellation raised at once.
+
+        Args:
+            call_id: the id in the frame.
+            frame: what to send.
+            reply_bytes: longest body to accept.
+            limit: which limit ends the wait.
+            allowed_s: after so many seconds.
+        """
+        self._waiter = self._loop.create_future()
+        self._call_id, self._cap, self.log_bytes = call_id, reply_bytes, 0
+        self.watched.arm(limit, allowed_s, time.monotonic())
+        self._unsent = memoryview(frame)
+        self._flush()
+        try:
+            return await self._waiter
+        except asyncio.CancelledError:
+            self.end(from_cancel())
+            raise
+        finally:
+            self._waiter = None
+            self.watched.disarm()
+
+    def started(self) -> None:
+        """The worker is ready: learn its pid for exact accounts."""
+        self._starting = False
+        below = tree.children(self._launched.process.pid)
+        self._worker_pid = below[0] if below else None
+
+    def cpu_s(self) -> float:
+        """Processor seconds of the worker and, as far as seen, of its children, since it began."""
+        own = 0.0
+        if self._worker_pid is not None and not self.ended:
+            try:
+                own = time.clock_gettime(tree.process_clock(self._worker_pid))
+            except OSError:
+                own = 0.0
+        return max(own, self.watched.cpu_s)
+
+    def peak_memory_bytes(self) -> int:
+        """Largest resident memory seen since the exchange began."""
+        if self._worker_pid is None or self.ended:
+            return self.watched.peak_memory_bytes
+        return max(self.watched.peak_memory_bytes, tree.resident_bytes(self._worker_pid))
+
+    def end(self, reason: StandardError) -> asyncio.Future[bool]:
+        """Kill everything, from any state; the future is done when nothing is left."""
+        if self.gone is None:
+            self.ended = True
+            for fd in (self._launched.channel, self._launched.pidfd, self._launched.log):
+                self._loop.remove_reader(fd)
+            self._loop.remove_writer(self._launched.channel)
+            self.gone = self._loop.run_in_executor(self._reaper, self._bury)
+            # Answer only then: whoever waits may repeat the call, and nothing of it runs any more.
+            self.gone.add_done_callback(lambda _: self._resolve(reason))
+        return self.gone
+
+    def _resolve(self, answer: Answer) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(answer)
+
+    def _bury(self) -> bool:
+        """In a thread: kill, reap, tidy up. True when nothing was left over."""
+        launched = self._launched
+        self._watchdog.remove(self.watched)
+        with self.watched.lock:
+            clean = tree.kill_below(launched.process.pid)
+            launched.process.kill()
+            launched.process.wait()
+            self.watched.reaped = True
+        launched.channel.close()
+        os.close(launched.log)
+        os.close(launched.pidfd)
+        shutil.rmtree(launched.directory, ignore_errors=True)
+        return clean
+
+    # Sending
+
+    def _flush(self) -> None:
+        """Send what the socket takes now; the rest when it takes more."""
+        if self._unsent is None:
+            return
+        try:
+            sent = self._launched.channel.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._unsent = None  # the worker is gone; the other readers say why
+            return
+        if sent == len(self._unsent):
+            self._unsent = None
+            self._loop.remove_writer(self._launched.channel)
+        else:
+            self._unsent = self._unsent[sent:]
+            self._loop.add_writer(self._launched.channel, self._flush)
+
+    # Receiving
+
+    def _readable(self) -> None:
+        """Take bytes of the answer; anything else on this channel is a fault."""
+        try:
+            if self._body is None:
+                self._take_head()
+            else:
+                self._take_body(self._body)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._closed()
+
+    def _take_head(self) -> None:
+        size = frames.HEADER.size
+        data = self._head + self._launched.channel.recv(_CHUNK)
+        if len(data) == len(self._head):
+            self._closed()
+        elif self._waiter is None or self._waiter.done():
+            self._fault(Fault.UNSOLICITED)
+        elif len(data) < size:
+            self._head = data
+        else:
+            self._head = b""
+            self._open_body(*frames.HEADER.unpack_from(data), data[size:])
+
+    def _open_body(self, length: int, call_id: int, rest: bytes) -> None:
+        if call_id != self._call_id:
+            self._fault(Fault.WRONG_ID)
+        elif length > self._cap:
+            self._too_long(length)
+        elif len(rest) > length:
+            self._fault(Fault.UNSOLICITED)
+        elif len(rest) == length:
+            self._resolve(rest)
+        else:
+            self._body = bytearray(length)
+            self._body[: len(rest)] = rest
+            self._filled = len(rest)
+
+    def _take_body(self, body: bytearray) -> None:
+        count = self._launched.channel.recv_into(memoryview(body)[self._filled :])
+        self._filled += count
+        if count == 0:
+            self._closed()
+        elif self._filled == len(body):
+            self._body = None
+            self._resolve(body)
+
+    # Ends
+
+    def _breached(self, failure: StandardError) -> None:
+        """From the watchdog's thread."""
+        self._breach = failure
+        self._loop.call_soon_threadsafe(self._end_with_log, failure)
+
+    def _fault(self, fault: Fault) -> None:
+        self._drain_log()
+        self.end(from_protocol(fault, self.log_tail(), starting=self._starting))
+
+    def _too_long(self, length: int) -> None:
+        proof = evidence(Limit.REPLY, self._cap, length, enforcer="frame header")
+        self._end_with_log(violation(Limit.REPLY, proof))
+
+    def _closed(self) -> None:
+        self._loop.remove_reader(self._launched.channel)
+        self._loop.call_later(CLOSED_GRACE_S, self._still_closed)
+
+    def _still_closed(self) -> None:
+        if not self.ended:
+            self._fault(Fault.CLOSED)
+
+    def _exited(self) -> None:
+        """The keeper ended, and with it everything below."""
+        self._loop.remove_reader(self._launched.pidfd)
+        if self._breach is not None:
+            return  # the watchdog did it and says so itself
+        while self._waiter is not None and not self._waiter.done() and not self.ended:
+            before = self._filled, self._head, self._body
+            self._readable()  # an answer sent before the exit counts
+            if (self._filled, self._head, self._body) == before:
+                break
+        if not self.ended:
+            self._drain_log()
+            self.end(from_exit(self._status(), log=self.log_tail(), starting=self._starting))
+
+    def _status(self) -> int:
+        """How the keeper ended, without reaping it: its pid must stay ours until `_bury`."""
+        seen = os.waitid(
+            os.P_PIDFD, self._launched.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG
+        )
+        if seen is None:
+            return 0
+        return seen.si_status if seen.si_code == os.CLD_EXITED else -seen.si_status
+
+    def _end_with_log(self, failure: StandardError) -> None:
+        if not self.ended:
+            self._drain_log()
+            self.end(_with_log(failure, self.log_tail()))
+
+    # Log
+
+    def log_tail(self) -> str:
+        """The last of standard output and error."""
+        return self._log.decode("utf-8", "replace")
+
+    def _log_readable(self) -> None:
+        data = self._read_log()
+        if data is None:
+            return
+        if not data:
+            self._loop.remove_reader(self._launched.log)
+        elif self.log_bytes > self._limits.log_bytes:
+            allowed = self._limits.log_bytes
+            proof = evidence(Limit.LOG, allowed, self.log_bytes, enforcer="log pipe")
+            self.end(_with_log(violation(Limit.LOG, proof), self.log_tail()))
+
+    def _drain_log(self) -> None:
+        """What is in the pipe at the end; a flood may not hold us up, so one pipe full."""
+        for _ in range(2):
+            if not self._read_log():
+                return
+
+    def _read_log(self) -> bytes | None:
+        """One chunk: empty at the end of the log, None while there is nothing to read."""
+        if self.ended:
+            return None
+        try:
+            data = os.read(self._launched.log, _CHUNK)
+        except OSError:
+            return None
+        self.log_bytes += len(data)
+        self._log = (self._log + data)[-LOG_KEPT:]
+        return data
+
+
+def _with_log(failure: StandardError, log: str) -> StandardError:
+    if failure.policy is None or not log:
+        return failure
+    return replace(failure, policy=replace(failure.policy, evidence=log))

@@ -1,0 +1,166 @@
+"""The watchdog: one thread that looks at every worker each 20 ms and ends those over a limit.
+
+A thread of its own, so that limits hold even while the event loop is busy.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from conductor_agent.hosting import tree
+from policies.resource.violations import Limit, evidence, violation
+
+if TYPE_CHECKING:
+    from fqg_env.outcome import StandardError
+    from policies.resource.limits import ResourceLimits
+
+PERIOD_S = 0.02
+IDLE_TURNS = 10
+"""An idle worker is looked at every tenth time."""
+ENFORCER = "watchdog"
+
+
+class Watched:
+    """One worker's side of the watchdog: its current deadline and what was seen of it.
+
+    Written by the event loop (`arm`, `disarm`) and read by the watchdog thread; each field is
+    replaced whole, so a look in between sees one or the other.
+    """
+
+    def __init__(
+        self, keeper: int, limits: ResourceLimits, on_breach: Callable[[StandardError], None]
+    ) -> None:
+        self.keeper = keeper
+        self.limits = limits
+        self.lock = threading.Lock()
+        """Held while looking, killing or reaping: a pid is ours only until it is reaped."""
+        self.reaped = False
+        self.peak_memory_bytes = 0
+        self.cpu_s = 0.0
+        """Of the whole tree since the worker began; ended children as far as they were seen."""
+        self._on_breach = on_breach
+        self._seen_cpu: dict[int, float] = {}
+        self._deadline: tuple[Limit, float, float] | None = None
+        self._cpu_start_s = 0.0
+        self._tripped = False
+
+    def arm(self, limit: Limit, allowed_s: float, now: float) -> None:
+        """From `now` (monotonic) on, `limit` ends the work after `allowed_s`."""
+        self.peak_memory_bytes = 0
+        self._cpu_start_s = self.cpu_s
+        self._deadline = (limit, allowed_s, now)
+
+    def disarm(self) -> None:
+        """The work is done in time."""
+        self._deadline = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether work is going on."""
+        return self._deadline is not None
+
+    def look(self, now: float) -> None:
+        """One look; over a limit, kill at once and tell."""
+        if not self.lock.acquire(blocking=False):
+            return  # it is being buried, and others wait for a look
+        try:
+            found = None if self.reaped or self._tripped else self._late(now) or self._measure()
+            if found is None:
+                return
+            self._tripped = True
+            for pid in tree.descendants(self.keeper):
+                tree.kill(pid)
+        finally:
+            self.lock.release()
+        limit, allowed, observed = found
+        proof = evidence(limit, allowed, observed, enforcer=ENFORCER, signal="SIGKILL")
+        self._on_breach(violation(limit, proof))
+
+    def _late(self, now: float) -> tuple[Limit, float, float] | None:
+        if self._deadline is None:
+            return None
+        limit, allowed, since = self._deadline
+        return (limit, allowed, now - since) if now - since > allowed else None
+
+    def _measure(self) -> tuple[Limit, float, float] | None:
+        seen = tree.sample(self.keeper)
+        self.peak_memory_bytes = max(self.peak_memory_bytes, seen.memory_bytes)
+        self._count_cpu(seen.cpu)
+        limits = self.limits
+        if seen.memory_bytes > limits.memory_bytes:
+            exact = self._exact_memory(seen)
+            if exact > limits.memory_bytes:
+                return Limit.MEMORY, limits.memory_bytes, exact
+        if seen.tasks > limits.tasks:
+            return Limit.TASKS, limits.tasks, seen.tasks
+        used = self.cpu_s - self._cpu_start_s
+        if limits.cpu_s is not None and self._deadline is not None and used > limits.cpu_s:
+            return Limit.CPU, limits.cpu_s, used
+        return None
+
+    def _exact_memory(self, seen: tree.Sample) -> int:
+        """Forks share pages; count those once before anybody is killed for them."""
+        if len(seen.processes) == 1:
+            return seen.memory_bytes
+        exact = sum(tree.proportional_bytes(pid) for pid in seen.processes)
+        self.peak_memory_bytes = max(exact, min(self.peak_memory_bytes, self.limits.memory_bytes))
+        return exact
+
+    def _count_cpu(self, cpu: dict[int, tuple[float, float]]) -> None:
+        """Two accounts, each blind to something: of the living with the children they waited for,
+        and of everybody as last seen. The larger is nearer the truth."""
+        self._seen_cpu.update((pid, own) for pid, (own, _) in cpu.items())
+        living = sum(own + waited for own, waited in cpu.values())
+        self.cpu_s = max(self.cpu_s, living, sum(self._seen_cpu.values()))
+
+
+class Watchdog:
+    """The thread. It sleeps without a timer while there is nothing to watch."""
+
+    def __init__(self, period_s: float = PERIOD_S) -> None:
+        self.period_s = period_s
+        self._watched: set[Watched] = set()
+        self._change = threading.Condition()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def add(self, watched: Watched) -> None:
+        """Look at this one from now on."""
+        with self._change:
+            self._watched.add(watched)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="fqg-watch", daemon=True)
+                self._thread.start()
+            self._change.notify()
+
+    def remove(self, watched: Watched) -> None:
+        """Look at it no more."""
+        with self._change:
+            self._watched.discard(watched)
+
+    def close(self) -> None:
+        """End the thread and wait for it."""
+        with self._change:
+            self._closed = True
+            self._change.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        turn = 0
+        while True:
+            with self._change:
+                while not self._watched and not self._closed:
+                    self._change.wait()
+                if self._closed:
+                    return
+                current = tuple(self._watched)
+            for watched in current:
+                if watched.busy or turn % IDLE_TURNS == 0:
+                    watched.look(time.monotonic())
+            turn += 1
+            time.sleep(self.period_s)

@@ -1,0 +1,172 @@
+"""The process that runs one extension: load, say Ready, answer calls one at a time.
+
+    python -m conductor_agent.hosting.worker SOURCE SETUP      (SETUP: JSON, see `Setup`)
+
+Standard library and msgspec alone, so that an extension in its own environment starts fast.
+Standard output and error go to the supervisor's log pipe, never into the protocol.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+try:
+    import msgspec
+except ImportError:
+    sys.exit(69)  # classify.EXIT_NO_MSGSPEC, which cannot be imported without msgspec
+
+from pathlib import Path
+from typing import Any
+
+from conductor_agent.hosting import frames, keeper
+from conductor_agent.hosting.classify import from_answer, from_exception
+from conductor_agent.hosting.extension import Context, Extension, extensions_of, perform
+from fqg_env.outcome import Blame, Category, Outcome, Phase, StandardError, error
+from policies.resource.violations import Limit, evidence, violation
+
+
+class Setup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the supervisor tells a worker on the command line. Sizes in bytes."""
+
+    fd: int
+    """The worker's end of the channel."""
+    name: str
+    """Which extension of the source; empty: the only one."""
+    parent: int
+    """Pid of the supervisor."""
+    open_files: int
+    file_bytes: int
+    scratch: str
+    """Directory for the scratch directories of calls."""
+
+
+class Channel:
+    """Blocking frames over the file descriptor of the channel."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        os.set_inheritable(fd, False)
+
+    def receive(self) -> tuple[int, frames.Hello | frames.Call]:
+        """The next message and its call id. The supervisor is trusted with its length.
+
+        Raises:
+            EOFError: the supervisor closed the channel.
+        """
+        length, call_id = frames.HEADER.unpack(self._read(frames.HEADER.size))
+        return call_id, frames.from_supervisor(self._read(length))
+
+    def send(self, frame: bytearray) -> None:
+        """Write a whole frame."""
+        rest = memoryview(frame)
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+
+    def _read(self, size: int) -> bytes | bytearray:
+        part = os.read(self._fd, size)
+        if len(part) == size:
+            return part
+        whole = bytearray(part)
+        while part and len(whole) < size:
+            part = os.read(self._fd, size - len(whole))
+            whole += part
+        if not part:
+            raise EOFError
+        return whole
+
+
+def main(source: str, setup: Setup) -> int:
+    """Run a worker until the supervisor closes the channel; the exit code."""
+    keeper.become_worker(setup.parent, setup.open_files, setup.file_bytes)
+    channel = Channel(setup.fd)
+    try:
+        call_id, hello = channel.receive()
+        ready, chosen, loaded = _load(source, setup.name)
+        channel.send(frames.encode(call_id, ready))
+        if chosen is not None and isinstance(hello, frames.Hello):
+            _serve(channel, chosen, loaded, Path(setup.scratch))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass
+    return 0
+
+
+def _load(source: str, name: str) -> tuple[frames.Ready, Extension | None, Any]:
+    """Import the source, choose the extension and run its load hook."""
+    try:
+        found = extensions_of(_module(source))
+        chosen = _choose(found, source, name)
+        if isinstance(chosen, StandardError):
+            return frames.Ready(frames.VERSION, tuple(found), chosen), None, None
+        loaded = chosen.loader() if chosen.loader else None
+    except (Exception, SystemExit) as problem:  # noqa: BLE001
+        failure = from_exception(problem, Phase.ADMISSION)
+        return frames.Ready(frames.VERSION, (), failure), None, None
+    return frames.Ready(frames.VERSION, tuple(found)), chosen, loaded
+
+
+def _module(source: str) -> Any:
+    import importlib.util  # noqa: PLC0415
+
+    if not source.endswith(".py"):
+        return importlib.import_module(source)
+    path = Path(source)
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{source} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _choose(found: dict[str, Extension], source: str, name: str) -> Extension | StandardError:
+    if name in found:
+        return found[name]
+    if not name and len(found) == 1:
+        return next(iter(found.values()))
+    names = ", ".join(found) or "none"
+    wish = f"no extension {name!r}" if name else "not exactly one extension"
+    return error(
+        Category.UNSUPPORTED,
+        f"{source} has {wish}; it has: {names}.",
+        blame=Blame.CALLER,
+        phase=Phase.ADMISSION,
+    )
+
+
+def _serve(channel: Channel, ext: Extension, loaded: Any, scratch: Path) -> None:
+    while True:
+        call_id, call = channel.receive()
+        if not isinstance(call, frames.Call):
+            return
+        context = Context(
+            run_id=call.run_id,
+            attempt=call.attempt,
+            idempotency_key=call.idempotency_key,
+            recover=call.recover,
+            deadline_s=call.deadline_s,
+            scratch_base=scratch,
+            loaded=loaded,
+        )
+        outcome = perform(ext, call.inputs, call.parameters, context)
+        channel.send(_reply(call_id, outcome, call.reply_bytes))
+
+
+def _reply(call_id: int, outcome: Outcome, limit: int) -> bytearray:
+    """The frame of an outcome; where it cannot be sent, of the error that says why."""
+    try:
+        frame = frames.encode(call_id, frames.Result(outcome))
+    except (TypeError, ValueError, RecursionError) as problem:
+        return frames.encode(call_id, frames.Result(from_answer(str(problem))))
+    size = len(frame) - frames.HEADER.size
+    if size <= limit:
+        return frame
+    # Saying so ourselves keeps the worker; one that lies here is killed by the supervisor.
+    proof = evidence(Limit.REPLY, limit, size, enforcer="worker", action="refused")
+    return frames.encode(call_id, frames.Result(violation(Limit.REPLY, proof)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], msgspec.json.decode(sys.argv[2], type=Setup)))
