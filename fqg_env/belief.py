@@ -1,0 +1,330 @@
+"""The posterior over hidden faults given the events, the same in the game and in production.
+
+Given the outage window of its provider a function is independent of all others, so the posterior is
+`provider` [P, W] times `function` [F, W, K]: exact. What couples across edges, whether an artifact is bad,
+is kept as one chance per artifact and updated along its lineage (assumed-density filtering). It starts
+from the published prior and the level's public reputation, never from what was drawn.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from fqg_env import faults
+from fqg_env.arrays import CANCELLED, Kind, Size, Verdict
+from fqg_env.compiled import kernel
+from fqg_env.faults import HIT, KINDS, TAINT, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS
+
+FLOOR = 1e-9
+"""Least likelihood of anything: the live world may say what the model holds impossible."""
+
+
+@cache
+def belief_dtype(size: Size) -> np.dtype:
+    """What is believed of one level."""
+    c, a, f, p = size.calls, size.artifacts, size.functions, size.providers
+    return np.dtype(
+        [
+            ("provider", "f8", (p, WINDOWS)),  # chance of each outage window
+            ("function", "f8", (f, WINDOWS, KINDS)),  # chance of each kind, given the window
+            ("bad", "f8", (a,)),  # chance that the version held is bad
+            ("lightest", "i2", (f,)),
+            # per call and window, from `function`: kept so that an observation is a few products
+            ("works", "f8", (c, WINDOWS)),  # chance that the kind does not fail the attempt
+            ("works_well", "f8", (c, WINDOWS)),  # ... and is not silently bad
+            ("never", "f8", (c,)),  # chance that this call can never work
+            ("hinted_by", "u8", (c,)),  # givers heard on this function, a bit each
+        ],
+        align=True,
+    )
+
+
+@kernel
+def reset(level: Any, belief: Any) -> None:
+    """The prior."""
+    for p in range(level.providers):
+        for w in range(WINDOWS):
+            belief.provider[p, w] = WINDOW_PRIOR[w]
+    for c in range(level.calls):
+        belief.hinted_by[c] = 0
+        if level.variant[c] > 0:
+            continue
+        f = level.function[c]
+        belief.lightest[f] = faults.lightest_variant(level, f)
+        for k in range(faults.kinds_of(level, f, level.kind[c] >= Kind.VERIFY)):
+            prior = faults.kind_prior(level, c, k)
+            for w in range(WINDOWS):
+                belief.function[f, w, k] = prior
+    for c in range(level.calls):
+        summarise_call(level, belief, c)
+    for a in range(level.artifacts):
+        belief.bad[a] = 0.0
+
+
+@kernel
+def summarise_call(level: Any, belief: Any, call: int) -> None:
+    """Refresh what an observation needs of one call."""
+    f, v = level.function[call], level.variant[call]
+    n = faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)
+    p = level.provider[call]
+    never = 0.0
+    for w in range(WINDOWS):
+        works = 0.0
+        well = 0.0
+        hopeless = 0.0
+        for k in range(n):
+            chance = belief.function[f, w, k]
+            ok = 1.0 - faults.fails(k, v, belief.lightest[f])
+            works += chance * ok
+            if not faults.silent(k, v):
+                well += chance * ok
+            if ok == 0.0:
+                hopeless += chance
+        belief.works[call, w] = works
+        belief.works_well[call, w] = well
+        never += belief.provider[p, w] * hopeless
+    belief.never[call] = never
+
+
+@kernel
+def summarise(level: Any, belief: Any, function: int) -> None:
+    """Refresh the calls of a function after its kinds have moved."""
+    for c in range(level.calls):
+        if level.function[c] == function:
+            summarise_call(level, belief, c)
+
+
+@kernel
+def normalise_provider(belief: Any, provider: int) -> None:
+    """Let the windows of a provider sum to 1."""
+    total = 0.0
+    for w in range(WINDOWS):
+        total += belief.provider[provider, w]
+    for w in range(WINDOWS):
+        belief.provider[provider, w] /= total
+
+
+@kernel
+def weigh(level: Any, belief: Any, call: int, likelihood: Any) -> None:
+    """Multiply in `likelihood` [W, K] of what a call has shown; windows learn from its mean over kinds."""
+    f, p = level.function[call], level.provider[call]
+    n = faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)
+    for w in range(WINDOWS):
+        total = 0.0
+        for k in range(n):
+            belief.function[f, w, k] *= max(FLOOR, likelihood[w, k])
+            total += belief.function[f, w, k]
+        for k in range(n):
+            belief.function[f, w, k] /= total
+        belief.provider[p, w] *= total
+    normalise_provider(belief, p)
+    summarise(level, belief, f)
+
+
+@kernel
+def silent_chance(level: Any, belief: Any, call: int) -> float:
+    """Chance that what this call makes is bad by its own doing, given that it answers."""
+    p = level.provider[call]
+    works = 0.0
+    well = 0.0
+    for w in range(WINDOWS):
+        works += belief.provider[p, w] * belief.works[call, w]
+        well += belief.provider[p, w] * belief.works_well[call, w]
+    return 1.0 - well / max(works, FLOOR)
+
+
+@kernel
+def bad_input(level: Any, belief: Any, call: int) -> float:
+    """Chance that at least one input of a call, as held now, is bad."""
+    good = 1.0
+    for a in range(level.artifacts):
+        if level.needs[call, a]:
+            good *= 1.0 - belief.bad[a]
+    return 1.0 - good
+
+
+@kernel
+def doubt(level: Any, board: Any, belief: Any, artifact: int, if_bad: float, if_good: float) -> None:
+    """Fold evidence about one held artifact, and pass it up its lineage: maker, then the maker's inputs.
+
+    Args:
+        if_bad: likelihood of the evidence if the artifact is bad.
+        if_good: likelihood if it is good.
+    """
+    # a stack of messages; each artifact is visited once at most, so its length is bounded
+    n = level.artifacts
+    message = np.empty((n, 2))
+    state = np.zeros(n, np.int8)  # 0 untouched, 1 waiting, 2 done
+    message[artifact, 0], message[artifact, 1] = if_bad, if_good
+    state[artifact] = 1
+    likelihood = np.empty((WINDOWS, KINDS))
+    while True:
+        a = -1
+        for i in range(n):  # the newest first, so that evidence gathers before it moves up
+            if state[i] == 1 and (a < 0 or board.made_at_s[i] > board.made_at_s[a]):
+                a = i
+        if a < 0:
+            return
+        state[a] = 2
+        call = board.maker[a]
+        if call < 0:
+            continue
+        bad, good = message[a, 0], message[a, 1]
+        b = belief.bad[a]
+        evidence = b * bad + (1.0 - b) * good
+        if evidence <= 0.0:
+            continue
+        belief.bad[a] = b * bad / evidence
+        own = silent_chance(level, belief, call)
+        clean = 1.0
+        for i in range(n):
+            if board.source_version[a, i] > 0 and board.source_version[a, i] == board.version[i]:
+                clean *= 1.0 - belief.bad[i]
+        for i in range(n):
+            held = board.source_version[a, i] > 0 and board.source_version[a, i] == board.version[i]
+            if held and state[i] < 2 and board.maker[i] >= 0:
+                others = clean / max(FLOOR, 1.0 - belief.bad[i])
+                otherwise = 1.0 - (1.0 - own) * min(1.0, others)
+                if state[i] == 0:
+                    message[i, 0], message[i, 1] = 1.0, 1.0
+                    state[i] = 1
+                message[i, 0] *= bad
+                message[i, 1] *= otherwise * bad + (1.0 - otherwise) * good
+        f, v = level.function[call], level.variant[call]
+        for k in range(faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)):
+            if faults.silent(k, v):
+                p = bad
+            else:
+                p = (1.0 - clean) * bad + clean * good
+            for w in range(WINDOWS):
+                likelihood[w, k] = p
+        weigh(level, belief, call, likelihood)
+
+
+@kernel
+def hear(level: Any, belief: Any, giver: int, row: Any) -> None:
+    """Fold the hints of an outcome; a giver that repeats itself says nothing new."""
+    likelihood = np.empty((WINDOWS, KINDS))
+    bit = np.uint64(1) << np.uint64(giver)
+    for c in range(level.calls):
+        if row.hint[c] <= 0.0 or (belief.hinted_by[c] & bit) != 0:
+            continue
+        f, v = level.function[c], level.variant[c]
+        n = level.variants[f]
+        if n < 2 or level.kind[c] >= Kind.VERIFY:
+            continue
+        for other in range(level.calls):
+            if level.function[other] == f:
+                belief.hinted_by[other] |= bit
+        confidence = min(0.95, max(0.05, row.hint[c]))
+        for k in range(faults.kinds_of(level, f, False)):
+            p = faults.hint_chance(k, v, n, confidence)
+            for w in range(WINDOWS):
+                likelihood[w, k] = p
+        weigh(level, belief, c, likelihood)
+
+
+@kernel
+def output_bad(level: Any, belief: Any, call: int, bad_in: float, row: Any) -> float:
+    """Chance that what an attempt has just made is bad: own doing, input, and what its gate said."""
+    own = silent_chance(level, belief, call)
+    untainted = 1.0 - bad_in
+    passed_on = bad_in * (1.0 - TAINT)
+    prior = 1.0 - (1.0 - own) * untainted / max(FLOOR, untainted + passed_on)
+    bad = prior * faults.gate_likelihood(level, row, True)
+    good = (1.0 - prior) * faults.gate_likelihood(level, row, False)
+    return bad / max(FLOOR, bad + good)
+
+
+@kernel
+def update(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
+    """Fold the outcome of the attempt in a flight slot. Call it just before `rules.finish`."""
+    if row.category == CANCELLED:
+        return
+    call = board.flight_call[slot]
+    f, p = level.function[call], level.provider[call]
+    bad_in = bad_input(level, belief, call)
+    made = faults.made_something(level, row)
+    made_bad = output_bad(level, belief, call, bad_in, row) if made else 0.0
+    likelihood = np.empty((WINDOWS, KINDS))
+    if_bad, if_good = 0.0, 0.0  # of the outcome, given that some input is bad, or none is
+    began_s = board.flight_since_s[slot]
+    for k in range(faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)):
+        for is_down in (False, True):
+            good = faults.likelihood(level, call, k, belief.lightest[f], is_down, 0.0, row)
+            bad = faults.likelihood(level, call, k, belief.lightest[f], is_down, 1.0, row)
+            for w in range(WINDOWS):
+                if faults.down(w, began_s, level.time_budget_s) == is_down:
+                    likelihood[w, k] = bad_in * bad + (1.0 - bad_in) * good
+                    weight = belief.provider[p, w] * belief.function[f, w, k]
+                    if_bad += weight * bad
+                    if_good += weight * good
+    weigh(level, belief, call, likelihood)
+    tell_inputs(level, board, belief, slot, row, if_bad, if_good)
+    for a in range(level.artifacts):
+        if row.made[a]:
+            belief.bad[a] = made_bad
+        if row.verdict[a] == Verdict.BAD:
+            doubt(level, board, belief, a, 1.0 - VERIFY_WRONG, VERIFY_WRONG)
+        elif row.verdict[a] == Verdict.GOOD:
+            doubt(level, board, belief, a, VERIFY_WRONG, 1.0 - VERIFY_WRONG)
+    hear(level, belief, call, row)
+
+
+@kernel
+def tell_inputs(
+    level: Any, board: Any, belief: Any, slot: int, row: Any, if_bad: float, if_good: float
+) -> None:
+    """Pass the evidence of an outcome to the inputs it read: to the named one if one is blamed, else to all."""
+    call = board.flight_call[slot]
+    named = False
+    for a in range(level.artifacts):
+        if row.blamed[a]:
+            named = True
+    clean = 1.0 - bad_input(level, belief, call)
+    for a in range(level.artifacts):
+        held = level.needs[call, a] and board.flight_input_version[slot, a] == board.version[a]
+        if held and belief.bad[a] > 0.0 and (not named or row.blamed[a]):
+            others = min(1.0, clean / max(FLOOR, 1.0 - belief.bad[a]))
+            doubt(level, board, belief, a, if_bad, others * if_good + (1.0 - others) * if_bad)
+
+
+@kernel
+def hear_signal(level: Any, belief: Any, provider: int, up: int, at_s: float) -> None:
+    """Fold news from outside, trusted as far as a fresh status page is: 19 times of 20."""
+    for w in range(WINDOWS):
+        is_down = faults.down(w, at_s, level.time_budget_s)
+        belief.provider[provider, w] *= 0.05 if is_down == (up == 1) else 0.95
+    normalise_provider(belief, provider)
+
+
+@kernel
+def up_chance(window: int, at_s: float, time_budget_s: float) -> float:
+    """Chance that an outage does not hit an attempt begun at `at_s`, if this were the window."""
+    return 1.0 - HIT if faults.down(window, at_s, time_budget_s) else 1.0
+
+
+@kernel
+def chances(level: Any, belief: Any, call: int, at_s: float, bad_in: float) -> Any:
+    """(answers, answers well, hit by an outage): chances of an attempt begun at `at_s`.
+
+    `answers` is to make something at all; `answers well` that it is also truly good.
+    """
+    p = level.provider[call]
+    answers = 0.0
+    well = 0.0
+    outage = 0.0
+    for w in range(WINDOWS):
+        up = up_chance(w, at_s, level.time_budget_s)
+        answers += belief.provider[p, w] * up * belief.works[call, w]
+        well += belief.provider[p, w] * up * belief.works_well[call, w]
+        outage += belief.provider[p, w] * (1.0 - up)
+    if level.kind[call] < Kind.VERIFY:
+        answers *= 1.0 - TAINT * bad_in
+        well *= 1.0 - bad_in
+    return answers, well, outage
+
+

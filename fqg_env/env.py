@@ -1,0 +1,265 @@
+"""Function Quest as Gymnasium environments: one level at a time, or natively vectorised.
+
+    gymnasium.make("fqg_env.env:FunctionQuest-v0")
+    gymnasium.make_vec("fqg_env.env:FunctionQuest-v0", num_envs=1024, vectorization_mode="vector_entry_point")
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from fqg_env.arrays import SIZES
+from fqg_env.lanes import Lanes
+from fqg_env.level import Level, LevelError, suggest
+from fqg_env.observation import observation_dtype
+from fqg_env.puzzle import Puzzle
+from fqg_env.render import board_as_text
+from fqg_env.rules import FIRST_CALL
+from fqg_env.splits import level_key
+
+
+def size_named(name: str) -> Any:
+    """The size of this name.
+
+    Raises:
+        LevelError: there is none.
+    """
+    if name not in SIZES:
+        raise LevelError(f"there is no size {name!r}." + suggest(name, SIZES))
+    return SIZES[name]
+
+
+def observation_space(size: str, belief: bool) -> spaces.Dict:
+    """The Dict space of an observation: float fields in [0, 1], relations as bytes 0 or 1."""
+    dtype = observation_dtype(size_named(size), belief)
+    out: dict[str, spaces.Space[Any]] = {}
+    for name in dtype.names or ():
+        base, shape = dtype[name].subdtype  # type: ignore[misc]
+        out[name] = spaces.Box(0, 1, shape, base.type)
+    return spaces.Dict(out)
+
+
+def action_space(size: str) -> spaces.Discrete:
+    """0 WAIT, 1 STOP, 2 + i attempts call i."""
+    return spaces.Discrete(FIRST_CALL + size_named(size).calls)
+
+
+class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
+    """One level at a time.
+
+    Args:
+        size: "small", "standard" or "large".
+        split: seed space that levels come from.
+        tiers: lowest and highest tier.
+        belief: show the posterior (keys `belief` and `doubt`).
+        render_mode: None or "ansi".
+
+    `reset(seed=s)` plays level s of the split; without a seed, the next one of this env's sequence.
+    `reset(options={"level": ...})` plays a `Level` or a `Puzzle`. `info["action_mask"]` [2 + C] comes with
+    every reset and step. An illegal action costs one attempt and never raises.
+    """
+
+    metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's own form)
+
+    def __init__(
+        self,
+        size: str = "standard",
+        split: str = "train",
+        tiers: tuple[int, int] = (1, 20),
+        belief: bool = False,
+        render_mode: str | None = None,
+    ):
+        self.observation_space = observation_space(size, belief)
+        self.action_space = action_space(size)
+        self.render_mode = render_mode
+        self.split = split
+        self.puzzle: Puzzle | None = None
+        self.lanes = Lanes(1, size_named(size), belief, tiers)
+        self._seeded = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Begin an episode."""
+        super().reset(seed=seed)
+        if seed is not None:
+            self.lanes.keys[0] = level_key(self.split, seed)
+        elif not self._seeded:
+            self.lanes.keys[0] = self.np_random.integers(2**63, dtype=np.uint64)
+        self._seeded = True
+        given = (options or {}).get("level")
+        if given is None:
+            self.puzzle = None
+            self.lanes.draw_levels()
+        else:
+            self.puzzle = given if isinstance(given, Puzzle) else Puzzle(level=given)
+            self.puzzle.load(self.lanes, None if seed is None else int(self.lanes.keys[0]))
+        self.lanes.begin()
+        return self._observation(), self._info()
+
+    def step(
+        self, action: Any
+    ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """Play one action; `terminated` when the run has stopped, never `truncated`."""
+        self.lanes.step(np.asarray([action], np.int64))
+        done = bool(self.lanes.done[0])
+        info = self._info()
+        if done:
+            self.lanes.judge()
+            info["success"] = bool(self.lanes.success[0])
+            info["wrong_delivered"] = bool(self.lanes.wrong[0])
+        return self._observation(), float(self.lanes.rewards[0]), done, False, info
+
+    def action_masks(self) -> np.ndarray:
+        """The mask [2 + C] as booleans, where sb3-contrib looks for it."""
+        return self.lanes.masks[0].astype(bool)
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """The board as text."""
+        if self.render_mode != "ansi":
+            return None
+        return board_as_text(self.level, self.lanes.levels[0], self.lanes.boards[0])
+
+    @property
+    def level(self) -> Level:
+        """The level being played, with names."""
+        if self.puzzle is not None:
+            return self.puzzle.level
+        from fqg_env.generator import describe
+
+        return describe(self.lanes.levels[0], "generated")
+
+    def _observation(self) -> dict[str, np.ndarray]:
+        record = self.lanes.observations[0]
+        return {name: record[name].copy() for name in self.observation_space.spaces}
+
+    def _info(self) -> dict[str, Any]:
+        return {"action_mask": self.lanes.masks[0].astype(np.int8)}
+
+
+class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
+    """N levels side by side in compiled loops.
+
+    Args:
+        num_envs: number of lanes.
+        copy: return fresh arrays; False: views that the next step overwrites.
+        autoreset_mode: as in Gymnasium; next-step by default, same-step for trainers.
+        others: as `FunctionQuest`.
+
+    `reset(seed=s)`: lane i plays what a single env seeded s + i plays, then goes on with its own sequence.
+    At the end of an episode `info` has `success`, `wrong_delivered`, `episode_return` and `episode_length`
+    [N], valid where `terminated`.
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        size: str = "standard",
+        split: str = "train",
+        tiers: tuple[int, int] = (1, 20),
+        belief: bool = False,
+        render_mode: str | None = None,
+        copy: bool = True,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    ):
+        self.num_envs = num_envs
+        self.render_mode = render_mode
+        self.copy = copy
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
+        self.single_observation_space = observation_space(size, belief)
+        self.single_action_space = action_space(size)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.split = split
+        self.lanes = Lanes(num_envs, size_named(size), belief, tiers)
+        self._over = np.zeros(num_envs, np.uint8)
+        self._seeded = False
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Begin an episode in every lane, or where `options["reset_mask"]` [N] says."""
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        which = np.ones(self.num_envs, np.uint8)
+        if options and "reset_mask" in options:
+            which = np.asarray(options["reset_mask"], np.uint8)
+        if seed is None and not self._seeded:
+            self.lanes.keys[:] = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
+        seeds = range(seed, seed + self.num_envs) if isinstance(seed, int) else seed or []
+        for i, s in enumerate(seeds):
+            if s is not None and which[i]:
+                self.lanes.keys[i] = level_key(self.split, s)
+        self._seeded = True
+        self._begin(which)
+        return self._observations(), {"action_mask": self.action_masks()}
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Play actions [N]."""
+        lanes = self.lanes
+        over = self._over.copy()
+        lanes.step(np.asarray(actions, np.int64))
+        terminated = lanes.done.astype(bool)
+        info: dict[str, Any] = {}
+        if self.autoreset_mode == AutoresetMode.NEXT_STEP and over.any():
+            self._begin(over)
+            terminated &= ~over.astype(bool)
+            lanes.rewards[over.astype(bool)] = 0.0
+        self._over[:] = terminated
+        if terminated.any():
+            info = self._finals(terminated)
+            if self.autoreset_mode == AutoresetMode.SAME_STEP:
+                self._begin(self._over)
+                self._over[:] = 0
+        info["action_mask"] = self.action_masks()
+        rewards = lanes.rewards.copy()
+        return self._observations(), rewards, terminated, np.zeros(self.num_envs, bool), info
+
+    def action_masks(self) -> np.ndarray:
+        """Masks [N, 2 + C] of int8."""
+        masks = self.lanes.masks.view(np.int8)
+        return masks.copy() if self.copy else masks
+
+    def _begin(self, which: np.ndarray) -> None:
+        self.lanes.draw_levels(which)
+        self.lanes.begin(which)
+        self._over[which.astype(bool)] = 0
+
+    def _finals(self, terminated: np.ndarray) -> dict[str, Any]:
+        lanes = self.lanes
+        lanes.judge()
+        info: dict[str, Any] = {
+            "success": lanes.success.astype(bool) & terminated,
+            "wrong_delivered": lanes.wrong.astype(bool) & terminated,
+            "episode_return": np.where(terminated, lanes.truths["episode_return"], 0.0),
+            "episode_length": np.where(terminated, lanes.truths["episode_length"], 0),
+        }
+        if self.autoreset_mode == AutoresetMode.SAME_STEP:
+            names = tuple(self.single_observation_space.spaces)  # type: ignore[attr-defined]
+            final = np.full(self.num_envs, None, object)
+            for i in np.flatnonzero(terminated):
+                final[i] = {name: lanes.observations[i][name].copy() for name in names}
+            info["final_obs"], info["_final_obs"] = final, terminated
+        return info
+
+    def _observations(self) -> dict[str, np.ndarray]:
+        names = self.single_observation_space.spaces  # type: ignore[attr-defined]
+        view = {name: self.lanes.observations[name] for name in names}
+        return {name: a.copy() for name, a in view.items()} if self.copy else view
+
+
+gymnasium.register(
+    id="FunctionQuest-v0",
+    entry_point="fqg_env.env:FunctionQuest",
+    vector_entry_point="fqg_env.env:VectorFunctionQuest",
+)

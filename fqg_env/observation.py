@@ -1,0 +1,483 @@
+"""What a policy sees: `observe` writes it in place, the field lists below say what each number means.
+
+All numbers lie in [0, 1]. No names and no identities: permuting calls, artifacts or providers permutes the
+observation and nothing else. Shares of a budget are given as their square root, so that small ones differ.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import IntEnum
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from fqg_env import belief as posterior
+from fqg_env import rules
+from fqg_env.arrays import (
+    CATEGORIES,
+    FLIGHTS,
+    GROUP,
+    GROUPS,
+    HISTORY,
+    HISTORY_FIELDS,
+    SUCCESS,
+    Effect,
+    GoalClass,
+    Size,
+)
+from fqg_env.compiled import kernel
+
+OBSERVATION_VERSION = 1
+"""Changes whenever a field is added, moved or means something else; a policy file names the one it reads."""
+
+
+class Call(IntEnum):
+    """Fields of `calls` [C, X]. The first ones, up to STATIC, are written at reset."""
+
+    EXISTS = 0
+    LATENCY = 1  # sqrt(typical latency / time budget)
+    LATENCY_UNKNOWN = 2
+    P95 = 3  # sqrt(95th percentile of latency / time budget)
+    COST = 4  # sqrt(declared cost / cost budget)
+    COST_UNKNOWN = 5
+    MEMORY = 6  # sqrt(declared memory / memory limit)
+    MEMORY_UNKNOWN = 7
+    QUALITY = 8  # declared quality
+    QUALITY_UNKNOWN = 9
+    WORK = 10
+    REPAIR = 11
+    VERIFY = 12
+    INSPECT = 13
+    IDEMPOTENT = 14
+    REPUTATION = 15  # mean; 0 where unknown
+    REPUTATION_STRENGTH = 16  # n / (n + 10); 0 where unknown
+    RECENT_SUCCESS = 17  # n / (n + 4)
+    RECENT_FAILURE = 18
+    FIDELITY = 19  # how well its reports fit their causes; 0 where unknown
+    GOAL_DISTANCE = 20  # 1 / (1 + calls between its outputs and the nearest goal); 0: leads to none
+    ALTERNATIVES = 21  # other calls that make the same / 8
+    COST_RANK = 22  # share of those that are dearer
+    PLAN_POSITION = 23  # 1 - place in the default order / calls
+    # written each step
+    READABLE = 24  # its inputs are there
+    TRIES = 25  # attempts / 8
+    LAST_RETRYABLE = 26  # 0 no, 0.5 not known or never, 1 yes
+    LAST_CATEGORY = 27  # number of the last category / 19; 0: success or never
+    RETRY_AFTER = 28  # announced seconds left / time budget
+    ATTEMPTS_LEFT = 29  # of its function under the shield / 8
+    SINCE_LAST = 30  # sqrt(seconds since its last outcome / time budget)
+    IN_FLIGHT = 31
+    IN_FLIGHT_SHARE = 32  # seconds in flight / (seconds in flight + typical latency)
+    OWN_RECOVERY = 33  # attempts of its own recovery / 8
+    EFFECT_POSSIBLE = 34
+    EFFECT_COMMITTED = 35
+    HINT = 36  # confidence of the latest hint for it
+    HINT_RELIABILITY = 37  # reputation of the giver
+    NOT_EXAMINED = 38  # the giver of hints did not look at it
+    PROVIDER_SUCCESS = 39  # n / (n + 2) at its provider
+    PROVIDER_FAILURE = 40
+    PROVIDER_DOWN = 41  # announced seconds of outage left / time budget
+    BLAMED = 42  # later failures blamed on what it made / 4
+    LOST = 43  # answers lost to a crash / 4
+    GROUP_COUNT = 44  # [GROUPS] outcomes per group of categories / 4
+    LAST_GROUP = 53  # [GROUPS] one-hot of the group of the last category
+
+
+CALL_FIELDS = Call.LAST_GROUP + GROUPS  # X
+_DYNAMIC = int(Call.READABLE)
+
+
+class Artifact(IntEnum):
+    """Fields of `artifacts` [A, Y]."""
+
+    EXISTS = 0
+    GIVEN = 1
+    GATE = 2
+    GOAL_WEIGHT = 3
+    ESSENTIAL = 4
+    RECOMMENDED = 5
+    OPTIONAL = 6
+    CONSUMERS = 7  # calls that read it / 8
+    MAKERS = 8  # calls that make it / 8
+    # written each step
+    PRESENT = 9
+    REJECTED = 10
+    AGE = 11  # seconds since it was made / time to live; 0 where it does not age
+    CLAIMED = 12  # claimed quality
+    CLAIMED_UNKNOWN = 13
+    CLAIMED_CHANGE = 14  # 0.5 + half the change since the version before
+    CHECKS_PASSED = 15  # of this version / 4
+    TIMES_REJECTED = 16  # of all versions / 4
+    VERSION = 17  # versions so far / 8
+
+
+ARTIFACT_FIELDS = Artifact.VERSION + 1  # Y
+_ARTIFACT_DYNAMIC = int(Artifact.PRESENT)
+
+
+class Run(IntEnum):
+    """Fields of `run` [R]."""
+
+    TIME_LEFT = 0  # share of the budget
+    COST_LEFT = 1
+    ATTEMPTS_LEFT = 2
+    ATTEMPT_BUDGET = 3  # attempts / 64
+    IN_FLIGHT = 4  # flights / 4
+    SLOTS_FREE = 5  # flights / 4
+    WAITS = 6  # waits in a row / 8
+    WAIT_QUANTUM = 7  # sqrt(length of the next wait / time budget)
+    HYBRID = 8
+    CONDUCTOR = 9
+    COMMUNITY = 10
+    REFUSED = 11  # illegal actions / 8
+    RETRIES_LEFT = 12  # under the shield, share of its allowance
+    UNSAFE_ALLOWED = 13
+    WRONG_WEIGHT = 14  # scoring weights
+    COST_WEIGHT = 15
+    TIME_WEIGHT = 16
+
+
+RUN_FIELDS = Run.TIME_WEIGHT + 1  # R
+
+
+class Belief(IntEnum):
+    """Fields of `belief` [C, B]: of an attempt begun now, under the posterior."""
+
+    ANSWERS = 0  # chance that it makes something (a probe: that it answers)
+    ANSWERS_WELL = 1  # chance that it makes something truly good
+    OUTAGE = 2  # chance that an outage hits it
+    NEVER = 3  # chance that this call can never work
+    PRICE = 4  # cost and time of one attempt, in return
+    PRICE_OF_SUCCESS = 5  # price / chance of answering well, capped at 1
+    ANSWERS_LATER = 6  # chance that it makes something after one wait
+    BAD_INPUT = 7  # chance that an input held now is bad
+    OWN_SILENT = 8  # chance that what it makes is bad by its own doing
+
+
+BELIEF_FIELDS = len(Belief)  # B
+
+
+class Doubt(IntEnum):
+    """Fields of `doubt` [A, D]: of the artifacts held, under the posterior."""
+
+    BAD = 0  # chance that the version held is bad
+
+
+DOUBT_FIELDS = len(Doubt)
+
+
+@cache
+def observation_dtype(size: Size, belief: bool) -> np.dtype:
+    """One observation as a record; the keys of the Dict space are its fields."""
+    c, a = size.calls, size.artifacts
+    fields: list[tuple[Any, ...]] = [
+        ("calls", "f4", (c, CALL_FIELDS)),
+        ("artifacts", "f4", (a, ARTIFACT_FIELDS)),
+        ("needs", "u1", (c, a)),
+        ("makes", "u1", (c, a)),
+        ("consumes", "u1", (c, a)),
+        ("probes", "u1", (c, a)),
+        ("same_function", "u1", (c, c)),
+        ("same_provider", "u1", (c, c)),
+        ("history", "f4", (HISTORY, HISTORY_FIELDS)),
+        ("run", "f4", (RUN_FIELDS,)),
+    ]
+    if belief:
+        fields += [("belief", "f4", (c, BELIEF_FIELDS)), ("doubt", "f4", (a, DOUBT_FIELDS))]
+    return np.dtype(fields, align=True)
+
+
+@kernel
+def share(value: float, budget: float) -> float:
+    """sqrt(value / budget) in [0, 1]; 0 where the value is unknown."""
+    if math.isnan(value):
+        return 0.0
+    return math.sqrt(min(1.0, max(0.0, value / budget)))
+
+
+@kernel
+def saturating(count: float, half: float) -> float:
+    """count / (count + half)."""
+    return count / (count + half)
+
+
+@kernel
+def known(value: float) -> float:
+    """The value in [0, 1], 0 where it is unknown."""
+    return 0.0 if math.isnan(value) else min(1.0, max(0.0, value))
+
+
+@kernel
+def unknown(value: float) -> float:
+    """1 where the value is unknown."""
+    return 1.0 if math.isnan(value) else 0.0
+
+
+@kernel
+def goal_distances(level: Any, distance: Any) -> None:
+    """distance [A]: calls between an artifact and the nearest goal; -1 where it leads to none."""
+    for a in range(level.artifacts):
+        distance[a] = 0 if level.goal_class[a] > 0 else -1
+    for _ in range(level.artifacts):
+        for c in range(level.calls):
+            best = -1
+            for a in range(level.artifacts):
+                if level.makes[c, a] and distance[a] >= 0 and (best < 0 or distance[a] < best):
+                    best = distance[a]
+            if best < 0:
+                continue
+            for a in range(level.artifacts):
+                if level.needs[c, a] and (distance[a] < 0 or distance[a] > best + 1):
+                    distance[a] = best + 1
+
+
+@kernel
+def same_outputs(level: Any, one: int, other: int) -> bool:
+    """Both calls make (or probe) some artifact in common."""
+    for a in range(level.artifacts):
+        if level.makes[one, a] and level.makes[other, a]:
+            return True
+        if level.probes[one, a] and level.probes[other, a] and level.kind[one] == level.kind[other]:
+            return True
+    return False
+
+
+@kernel
+def observe_static_call(level: Any, out: Any, c: int, distance: Any) -> None:
+    """Write what is known of one call before the first move."""
+    x = out.calls[c]
+    x[Call.EXISTS] = 1.0
+    x[Call.LATENCY] = share(level.latency_s[c], level.time_budget_s)
+    x[Call.LATENCY_UNKNOWN] = unknown(level.latency_s[c])
+    x[Call.P95] = share(level.p95_s[c], level.time_budget_s)
+    x[Call.COST] = share(level.cost[c], level.cost_budget)
+    x[Call.COST_UNKNOWN] = unknown(level.cost[c])
+    x[Call.MEMORY] = share(level.memory_bytes[c], level.memory_limit_bytes)
+    x[Call.MEMORY_UNKNOWN] = unknown(level.memory_bytes[c])
+    x[Call.QUALITY] = known(level.quality[c])
+    x[Call.QUALITY_UNKNOWN] = unknown(level.quality[c])
+    for k in range(4):
+        x[Call.WORK + k] = 1.0 if level.kind[c] == k else 0.0
+    x[Call.IDEMPOTENT] = level.idempotent[c]
+    x[Call.REPUTATION] = known(level.reputation_mean[c])
+    strength = 0.0 if math.isnan(level.reputation_mean[c]) else level.reputation_strength[c]
+    x[Call.REPUTATION_STRENGTH] = saturating(strength, 10.0)
+    x[Call.RECENT_SUCCESS] = saturating(level.recent_success[c], 4.0)
+    x[Call.RECENT_FAILURE] = saturating(level.recent_failure[c], 4.0)
+    x[Call.FIDELITY] = known(level.fidelity[c])
+    nearest = -1
+    for a in range(level.artifacts):
+        reaches = level.makes[c, a] or level.probes[c, a]
+        if reaches and distance[a] >= 0 and (nearest < 0 or distance[a] < nearest):
+            nearest = distance[a]
+    x[Call.GOAL_DISTANCE] = 0.0 if nearest < 0 else 1.0 / (1.0 + nearest)
+    alternatives = 0
+    dearer = 0
+    for other in range(level.calls):
+        if other != c and same_outputs(level, c, other):
+            alternatives += 1
+            if level.cost[other] > level.cost[c]:
+                dearer += 1
+    x[Call.ALTERNATIVES] = min(1.0, alternatives / 8.0)
+    x[Call.COST_RANK] = dearer / alternatives if alternatives > 0 else 1.0
+    x[Call.PLAN_POSITION] = 0.0
+    for i in range(level.calls):
+        if level.plan[i] == c:
+            x[Call.PLAN_POSITION] = 1.0 - i / level.calls
+            break
+
+
+@kernel
+def observe_static(level: Any, out: Any) -> None:
+    """Write the parts that do not change during an episode, and zero the rest."""
+    cs, az = out.needs.shape
+    distance = np.empty(az, np.int64)
+    goal_distances(level, distance)
+    for c in range(cs):
+        for i in range(CALL_FIELDS):
+            out.calls[c, i] = 0.0
+        exists = c < level.calls
+        for a in range(az):
+            inside = exists and a < level.artifacts
+            out.needs[c, a] = level.needs[c, a] if inside else 0
+            out.makes[c, a] = level.makes[c, a] if inside else 0
+            out.consumes[c, a] = level.consumes[c, a] if inside else 0
+            out.probes[c, a] = level.probes[c, a] if inside else 0
+        for d in range(cs):
+            both = exists and d < level.calls
+            out.same_function[c, d] = 1 if both and level.function[c] == level.function[d] else 0
+            out.same_provider[c, d] = 1 if both and level.provider[c] == level.provider[d] else 0
+        if exists:
+            observe_static_call(level, out, c, distance)
+    for a in range(az):
+        y = out.artifacts[a]
+        for i in range(ARTIFACT_FIELDS):
+            y[i] = 0.0
+        if a >= level.artifacts:
+            continue
+        y[Artifact.EXISTS] = 1.0
+        y[Artifact.GIVEN] = level.given[a]
+        y[Artifact.GATE] = level.gate[a]
+        y[Artifact.GOAL_WEIGHT] = level.goal_weight[a]
+        y[Artifact.ESSENTIAL] = 1.0 if level.goal_class[a] == GoalClass.ESSENTIAL else 0.0
+        y[Artifact.RECOMMENDED] = 1.0 if level.goal_class[a] == GoalClass.RECOMMENDED else 0.0
+        y[Artifact.OPTIONAL] = 1.0 if level.goal_class[a] == GoalClass.OPTIONAL else 0.0
+        readers = 0
+        makers = 0
+        for c in range(level.calls):
+            readers += level.needs[c, a]
+            makers += level.makes[c, a]
+        y[Artifact.CONSUMERS] = min(1.0, readers / 8.0)
+        y[Artifact.MAKERS] = min(1.0, makers / 8.0)
+
+
+@kernel
+def observe_call(level: Any, board: Any, out: Any, c: int) -> None:
+    """Write what has happened to one call."""
+    now, budget = board.at_s, level.time_budget_s
+    x = out.calls[c]
+    x[Call.READABLE] = 1.0 if rules.readable(level, board, c) else 0.0
+    x[Call.TRIES] = min(1.0, board.tries[c] / 8.0)
+    retryable = board.last_retryable[c]
+    x[Call.LAST_RETRYABLE] = 0.5 if retryable == 2 else float(retryable)
+    last = board.last_category[c]
+    x[Call.LAST_CATEGORY] = max(SUCCESS, last) / (CATEGORIES - 1.0)
+    x[Call.RETRY_AFTER] = min(1.0, max(0.0, board.retry_at_s[c] - now) / budget)
+    left = level.shield_retries + 1 - board.function_tries[level.function[c]]
+    x[Call.ATTEMPTS_LEFT] = min(1.0, max(0, left) / 8.0)
+    finished = last >= 0 or board.lost[c] > 0
+    x[Call.SINCE_LAST] = share(now - board.last_at_s[c], budget) if finished else 1.0
+    x[Call.IN_FLIGHT] = 0.0
+    x[Call.IN_FLIGHT_SHARE] = 0.0
+    for m in range(FLIGHTS):
+        if board.flight_attempt[m] >= 0 and board.flight_call[m] == c:
+            ran = now - board.flight_since_s[m]
+            typical = 0.06 * budget if math.isnan(level.latency_s[c]) else level.latency_s[c]
+            x[Call.IN_FLIGHT] = 1.0
+            x[Call.IN_FLIGHT_SHARE] = ran / max(1e-9, ran + typical)
+    x[Call.OWN_RECOVERY] = min(1.0, board.own_recovery[c] / 8.0)
+    x[Call.EFFECT_POSSIBLE] = 1.0 if board.effect[c] == Effect.POSSIBLE else 0.0
+    x[Call.EFFECT_COMMITTED] = 1.0 if board.effect[c] == Effect.COMMITTED else 0.0
+    x[Call.HINT] = min(1.0, board.hint[c])
+    giver = board.hint_giver[c]
+    x[Call.HINT_RELIABILITY] = known(level.reputation_mean[giver]) if giver >= 0 else 0.0
+    x[Call.NOT_EXAMINED] = board.not_examined[c]
+    p = level.provider[c]
+    x[Call.PROVIDER_SUCCESS] = saturating(board.provider_success[p], 2.0)
+    x[Call.PROVIDER_FAILURE] = saturating(board.provider_failure[p], 2.0)
+    x[Call.PROVIDER_DOWN] = min(1.0, max(0.0, board.down_until_s[p] - now) / budget)
+    x[Call.BLAMED] = min(1.0, board.blamed[c] / 4.0)
+    x[Call.LOST] = min(1.0, board.lost[c] / 4.0)
+    for g in range(GROUPS):
+        x[Call.GROUP_COUNT + g] = min(1.0, board.group_count[c, g] / 4.0)
+        x[Call.LAST_GROUP + g] = 1.0 if last >= 0 and GROUP[last] == g else 0.0
+
+
+@kernel
+def observe_artifact(level: Any, board: Any, out: Any, a: int) -> None:
+    """Write the state of one artifact."""
+    y = out.artifacts[a]
+    here = board.present[a] == 1
+    y[Artifact.PRESENT] = board.present[a]
+    y[Artifact.REJECTED] = board.rejected[a]
+    age = board.at_s - board.made_at_s[a]
+    y[Artifact.AGE] = min(1.0, age / level.time_to_live_s[a]) if here else 0.0
+    claimed = board.claimed[a]
+    y[Artifact.CLAIMED] = known(claimed)
+    y[Artifact.CLAIMED_UNKNOWN] = unknown(claimed)
+    change = claimed - board.claimed_before[a]
+    y[Artifact.CLAIMED_CHANGE] = 0.5 if math.isnan(change) else known(0.5 + 0.5 * change)
+    y[Artifact.CHECKS_PASSED] = min(1.0, board.checks_passed[a] / 4.0)
+    y[Artifact.TIMES_REJECTED] = min(1.0, board.times_rejected[a] / 4.0)
+    y[Artifact.VERSION] = min(1.0, board.version[a] / 8.0)
+
+
+@kernel
+def observe_run(level: Any, board: Any, out: Any) -> None:
+    """Write budgets, flights, mode and scoring."""
+    r = out.run
+    r[Run.TIME_LEFT] = max(0.0, 1.0 - board.at_s / level.time_budget_s)
+    r[Run.COST_LEFT] = max(0.0, 1.0 - board.cost / level.cost_budget)
+    r[Run.ATTEMPTS_LEFT] = max(0.0, 1.0 - board.attempts / level.attempt_budget)
+    r[Run.ATTEMPT_BUDGET] = min(1.0, level.attempt_budget / 64.0)
+    r[Run.IN_FLIGHT] = board.in_flight / FLIGHTS
+    r[Run.SLOTS_FREE] = max(0, level.max_in_flight - board.in_flight) / FLIGHTS
+    r[Run.WAITS] = min(1.0, board.waits_in_a_row / 8.0)
+    r[Run.WAIT_QUANTUM] = share(wait_quantum(level, board), level.time_budget_s)
+    for m in range(3):
+        r[Run.HYBRID + m] = 1.0 if level.mode == m else 0.0
+    r[Run.REFUSED] = min(1.0, board.refused / 8.0)
+    allowed = level.shield_retry_share * level.attempt_budget
+    r[Run.RETRIES_LEFT] = max(0.0, 1.0 - board.retries / allowed) if allowed > 0.0 else 0.0
+    r[Run.UNSAFE_ALLOWED] = level.unsafe_repeats_allowed
+    r[Run.WRONG_WEIGHT] = level.wrong_weight
+    r[Run.COST_WEIGHT] = level.cost_weight
+    r[Run.TIME_WEIGHT] = level.time_weight
+
+
+@kernel
+def wait_quantum(level: Any, board: Any) -> float:
+    """Length of the next WAIT in seconds, if nothing ends it before."""
+    return min(
+        level.time_budget_s,
+        level.wait_base * level.time_budget_s * 2.0 ** min(board.waits_in_a_row, 30),
+    )
+
+
+@kernel
+def observe(level: Any, board: Any, out: Any) -> None:
+    """Write the parts that a step may change; `observe_static` has written the others."""
+    for c in range(level.calls):
+        observe_call(level, board, out, c)
+    for a in range(level.artifacts):
+        observe_artifact(level, board, out, a)
+    for h in range(HISTORY):  # the newest first
+        slot = (board.history_next - 1 - h + 2 * HISTORY) % HISTORY
+        for i in range(HISTORY_FIELDS):
+            out.history[h, i] = board.history[slot, i]
+    observe_run(level, board, out)
+
+
+@kernel
+def price(level: Any, call: int) -> float:
+    """Cost and time of one typical attempt, in units of return."""
+    cost = 0.06 if math.isnan(level.cost[call]) else level.cost[call] / level.cost_budget
+    time = 0.06 if math.isnan(level.latency_s[call]) else level.latency_s[call] / level.time_budget_s
+    return level.cost_weight * min(1.0, cost) + level.time_weight * min(1.0, time)
+
+
+@kernel
+def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
+    """Write what is believed of each call and each artifact."""
+    later_s = board.at_s + wait_quantum(level, board)
+    for c in range(level.calls):
+        b = out.belief[c]
+        bad_in = posterior.bad_input(level, belief, c)
+        answers, well, outage = posterior.chances(level, belief, c, board.at_s, bad_in)
+        later, _, _ = posterior.chances(level, belief, c, later_s, bad_in)
+        b[Belief.ANSWERS] = answers
+        b[Belief.ANSWERS_WELL] = well
+        b[Belief.OUTAGE] = outage
+        b[Belief.NEVER] = belief.never[c]
+        b[Belief.PRICE] = price(level, c)
+        b[Belief.PRICE_OF_SUCCESS] = min(1.0, price(level, c) / max(1e-6, well))
+        b[Belief.ANSWERS_LATER] = later
+        b[Belief.BAD_INPUT] = bad_in
+        b[Belief.OWN_SILENT] = posterior.silent_chance(level, belief, c)
+    for a in range(level.artifacts):
+        out.doubt[a, Doubt.BAD] = belief.bad[a]
+
+
+@kernel
+def clear_belief(out: Any) -> None:
+    """Zero the belief of a fresh observation, padding included."""
+    for c in range(out.belief.shape[0]):
+        for i in range(BELIEF_FIELDS):
+            out.belief[c, i] = 0.0
+    for a in range(out.doubt.shape[0]):
+        for i in range(DOUBT_FIELDS):
+            out.doubt[a, i] = 0.0
+
+

@@ -1,0 +1,125 @@
+"""Puzzle: a level, what is really wrong in it, and what its functions say. The form of the library's files.
+
+    faults:
+      functions: {use_key: "wrong:complete_key", pick_lock: flaky}
+      providers: {workshop: 4}        # number of an outage window, see faults.WINDOW_FROM
+    says: {use_key/rusty_key: Nothing happens.}
+
+What `faults` does not name is drawn from the prior, or is sound where the puzzle is `fixed`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fqg_env import faults as model
+from fqg_env.faults import WINDOWS, FunctionKind
+from fqg_env.level import Level, LevelError, explain, parse_level, read_yaml, suggest
+
+if TYPE_CHECKING:
+    from fqg_env.lanes import Lanes
+
+PLAIN_KINDS = {kind.name.lower(): int(kind) for kind in FunctionKind if kind < FunctionKind.WRONG}
+KEYS = ("faults", "says")
+
+
+class Faults(BaseModel):
+    """What is really wrong, by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    functions: dict[str, str] = {}
+    """`ok`, `flaky`, `very_flaky`, `broken`, `over_limit`, `silent`, `wrong:VARIANT` or `silent:VARIANT`."""
+    providers: dict[str, int] = {}
+    fixed: bool = True
+
+
+class Puzzle(BaseModel):
+    """A level with its hidden side."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    level: Level
+    faults: Faults | None = None
+    says: dict[str, str] = {}
+    """Text of an outcome: by call for failures, by `CALL!` for successes."""
+
+    def load(self, lanes: Lanes, key: int | None = None) -> None:
+        """Put the level and its faults into lane 0 (the episode has still to begin).
+
+        Raises:
+            LevelError: it does not fit the lanes, or the faults name what the level does not have.
+        """
+        lanes.levels[:1] = self.level.record(lanes.size)
+        if key is not None:
+            lanes.levels["key"][0] = key
+        model.draw_faults(lanes.levels[0], lanes.faults[0])
+        if self.faults is None:
+            return
+        record = lanes.faults[0]
+        if self.faults.fixed:
+            record["window"][:] = 0
+            record["kind"][:] = 0
+        for name, kind in self.faults.functions.items():
+            f = position(name, self.level.functions, "faults.functions")
+            record["kind"][f] = kind_number(self.level, name, kind)
+        for name, window in self.faults.providers.items():
+            p = position(name, self.level.providers, "faults.providers")
+            if not 0 <= window < WINDOWS:
+                raise LevelError(f"faults.providers.{name}: windows are 0 to {WINDOWS - 1}")
+            record["window"][p] = window
+
+
+def position(name: str, names: Any, where: str) -> int:
+    """The index of a name among names.
+
+    Raises:
+        LevelError: it is not among them.
+    """
+    names = list(names)
+    if name not in names:
+        raise LevelError(f"{where}: the level has no {name!r}." + suggest(name, names))
+    return names.index(name)
+
+
+def kind_number(level: Level, function: str, kind: str) -> int:
+    """The number of a kind as it is written in a file.
+
+    Raises:
+        LevelError: there is no such kind or variant.
+    """
+    stem, _, variant = kind.partition(":")
+    if variant and stem in ("wrong", "silent"):
+        where = f"faults.functions.{function}"
+        v = position(variant, level.functions[function].variants, where)
+        return int(FunctionKind.WRONG) + 2 * v + (1 if stem == "silent" else 0)
+    if kind not in PLAIN_KINDS:
+        raise LevelError(
+            f"faults.functions.{function}: {kind!r} is no kind of fault." + suggest(kind, PLAIN_KINDS)
+        )
+    return PLAIN_KINDS[kind]
+
+
+def read_puzzle(path: str | Path) -> Puzzle:
+    """Read a level file with or without its hidden side.
+
+    Raises:
+        LevelError: with one sentence that says what is wrong, where, and what to do.
+    """
+    data = read_yaml(Path(path))
+    extra = {key: data.pop(key) for key in KEYS if key in data}
+    level = parse_level(data, str(path))
+    try:
+        puzzle = Puzzle(level=level, **extra)
+    except ValidationError as error:
+        raise LevelError(explain(error, str(path))) from None
+    for name in puzzle.says:
+        if not level.calls_named(name.rstrip("!")):
+            raise LevelError(
+                f"{path}: says.{name}: no such call." + suggest(name, level.call_names)
+            )
+    for name, kind in (puzzle.faults.functions if puzzle.faults else {}).items():
+        position(name, level.functions, f"{path}: faults.functions")
+        kind_number(level, name, kind)
+    return puzzle
