@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import resource
 import signal as signals
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import TracebackType
 from typing import NamedTuple
@@ -173,21 +173,34 @@ def from_exception(problem: BaseException, phase: Phase = Phase.EXECUTE) -> Stan
             row = Row(Category.UNSUPPORTED, Blame.PLATFORM, text)
         case _:
             row = _row_by_type(problem)
-    detail = f"{type(problem).__name__}: {problem}"[:MAX_MESSAGE]
+    detail = f"{cause.type}: {cause.message}"
     return error(
         row.category, row.message, blame=row.blame, phase=phase, detail=detail, cause=cause
     )
 
 
-def from_exit(status: int, *, log: str = "", starting: bool = False) -> StandardError:
+def from_exit(
+    status: int,
+    *,
+    log: str = "",
+    starting: bool = False,
+    allowed: Mapping[Limit, float] | None = None,
+) -> StandardError:
     """A worker that ended without an answer.
 
     Args:
         status: exit code, or the negative number of the signal that ended it.
         log: the last of its standard output and error.
         starting: whether it ended before it was ready.
+        allowed: values of the limits that the kernel signals, for the evidence.
     """
     phase = Phase.ADMISSION if starting else Phase.EXECUTE
+    if status < 0 and -status in SIGNAL_LIMITS:
+        limit = SIGNAL_LIMITS[-status]
+        value = (allowed or {}).get(limit, 0.0)
+        name = signal_name(-status)
+        proof = evidence(limit, value, value, enforcer="rlimit", signal=name, log=log)
+        return violation(limit, proof)
     if status < 0:
         return _from_signal(-status, log, phase)
     if starting and status == EXIT_NO_MSGSPEC:
@@ -258,12 +271,12 @@ def _error(row: Row, phase: Phase, code: str, detail: str) -> StandardError:
 
 
 def _invalid_input(problem: InvalidInput, cause: Cause) -> StandardError:
-    blamed = ()
+    blamed: tuple[BlamedInput, ...] = ()
     if problem.artifact is not None:
-        blamed = (BlamedInput(problem.artifact, str(problem), problem.field),)
+        blamed = (BlamedInput(problem.artifact, cause.message, problem.field),)
     return error(
         Category.INVALID_INPUT,
-        str(problem)[:MAX_MESSAGE],
+        cause.message,
         blame=Blame.UPSTREAM if blamed else Blame.CALLER,
         phase=Phase.INPUT,
         blamed_inputs=blamed,
@@ -274,7 +287,7 @@ def _invalid_input(problem: InvalidInput, cause: Cause) -> StandardError:
 def _unable(problem: Unable, cause: Cause) -> StandardError:
     return error(
         Category.UNABLE,
-        str(problem)[:MAX_MESSAGE],
+        cause.message,
         blame=Blame.EXTENSION,
         hints=tuple(problem.hints),
         not_examined=tuple(problem.not_examined),
@@ -305,10 +318,6 @@ def _row_by_type(problem: BaseException) -> Row:
 
 def _from_signal(number: int, log: str, phase: Phase) -> StandardError:
     name = signal_name(number)
-    if number in SIGNAL_LIMITS:
-        limit = SIGNAL_LIMITS[number]
-        proof = evidence(limit, 0, 0, enforcer="rlimit", signal=name, log=log)
-        return violation(limit, proof)
     fallback = Row(Category.CRASHED, _X, f"The extension crashed with {name}.")
     return _error(SIGNALS.get(number, fallback), phase, f"SIGNAL_{name}", log)
 

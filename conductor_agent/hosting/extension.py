@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, overload
 
 from conductor_agent.hosting.classify import InvalidInput, Unable, from_answer, from_exception
-from conductor_agent.hosting.values import NotPlainError, check_plain
+from conductor_agent.hosting.values import check_outcome, check_plain
 from fqg_env.outcome import Outcome, StandardError, Success, from_json, to_json
 
 __all__ = ["Context", "Extension", "InvalidInput", "Unable", "call", "extension"]
@@ -207,17 +207,13 @@ def _outcome(answer: object) -> Outcome:
             case dict():
                 check_plain(answer, "outputs")
                 return Success(outputs=answer)
-            case Success():
-                check_plain(answer.outputs, "outputs")
+            case Success() | StandardError():
                 _check_fields(answer)
-                return answer
-            case StandardError():
-                check_plain(answer.ext, "ext")
-                _check_fields(answer)
+                check_outcome(answer)
                 return answer
             case _:
                 return from_answer(f"It is a {type(answer).__name__}, not a dict or an outcome.")
-    except (NotPlainError, TypeError, ValueError) as problem:
+    except (AttributeError, TypeError, ValueError) as problem:
         return from_answer(str(problem))
 
 

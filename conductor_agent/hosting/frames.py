@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from conductor_agent.hosting.values import NotPlainError, check_plain
-from fqg_env.outcome import Outcome, StandardError, Success
+from conductor_agent.hosting.values import check_outcome
+from fqg_env.outcome import Outcome, StandardError
 
 VERSION = 1
 """Both sides must speak the same version."""
@@ -103,21 +103,10 @@ def from_worker(body: bytes | bytearray) -> Ready | Result:
     try:
         message = _FROM_WORKER.decode(body)
         if isinstance(message, Result):
-            _check_outcome(message.outcome)
-    except (msgspec.DecodeError, NotPlainError, RecursionError, ValueError) as problem:
+            check_outcome(message.outcome)
+    except (msgspec.DecodeError, RecursionError, ValueError) as problem:
         raise FrameError(f"Not an answer: {problem}.") from None
     return message
-
-
-def _check_outcome(outcome: Outcome) -> None:
-    """The open parts of an outcome; the closed ones are checked by their types."""
-    match outcome:
-        case Success():
-            check_plain(outcome.outputs, "outputs")
-        case StandardError():
-            check_plain(outcome.ext, "ext")
-    for hint in outcome.hints:
-        check_plain(hint.args, "hint")
 
 
 def check_items(body: bytes | bytearray, limit: int = MAX_ITEMS) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import shutil
 import signal
 from types import FrameType
 
@@ -18,13 +19,14 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def become_worker(parent: int, open_files: int, file_bytes: int) -> None:
+def become_worker(parent: int, open_files: int, file_bytes: int, directory: str) -> None:
     """Fork: returns in the worker; the keeper stays in here and exits as the worker did.
 
     Args:
         parent: pid of the supervisor; if it is gone already, so are we.
         open_files: RLIMIT_NOFILE of the worker and all below it.
         file_bytes: RLIMIT_FSIZE, likewise, in bytes.
+        directory: the worker's own; removed here if the supervisor no longer can.
     """
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -42,7 +44,10 @@ def become_worker(parent: int, open_files: int, file_bytes: int) -> None:
         os.setsid()
         _limit(open_files, file_bytes)
         return
-    _keep(worker)
+    status = _keep(worker)
+    if os.getppid() != parent:
+        shutil.rmtree(directory, ignore_errors=True)
+    _exit_like(status)
 
 
 def _limit(open_files: int, file_bytes: int) -> None:
@@ -58,8 +63,8 @@ def _limit(open_files: int, file_bytes: int) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def _keep(worker: int) -> None:
-    """Reap whatever ends; when the worker does, end the rest and go the way it went."""
+def _keep(worker: int) -> int:
+    """Reap whatever ends; when the worker does, end the rest. How the worker ended."""
     os.closerange(3, 65_536)  # the channel belongs to the worker alone
     status = 0
     while True:
@@ -72,7 +77,7 @@ def _keep(worker: int) -> None:
             _kill_children()
         elif not _alive(worker):
             _kill_children()
-    _exit_like(status)
+    return status
 
 
 def _alive(worker: int) -> bool:
@@ -107,4 +112,6 @@ def _exit_like(status: int) -> None:
 
 def _end_now(_signal: int, _frame: FrameType | None) -> None:
     """The supervisor is gone: nobody waits for anything."""
+    if not _children():
+        os._exit(1)
     _kill_children()

@@ -91,7 +91,8 @@ class WorkerProcess:
             allowed_s: after so many seconds.
         """
         self._waiter = self._loop.create_future()
-        self._call_id, self._cap, self.log_bytes = call_id, reply_bytes, 0
+        self._call_id, self._cap = call_id, reply_bytes
+        self._log, self.log_bytes = b"", 0
         self.watched.arm(limit, allowed_s, time.monotonic())
         self._unsent = memoryview(frame)
         self._flush()
@@ -125,6 +126,11 @@ class WorkerProcess:
         if self._worker_pid is None or self.ended:
             return self.watched.peak_memory_bytes
         return max(self.watched.peak_memory_bytes, tree.resident_bytes(self._worker_pid))
+
+    def logged_bytes(self) -> int:
+        """Standard output and error since the exchange began."""
+        self._read_log()
+        return self.log_bytes
 
     def end(self, reason: StandardError) -> asyncio.Future[bool]:
         """Kill everything, from any state; the future is done when nothing is left."""
@@ -202,7 +208,8 @@ class WorkerProcess:
             self._head = data
         else:
             self._head = b""
-            self._open_body(*frames.HEADER.unpack_from(data), data[size:])
+            length, call_id = frames.HEADER.unpack_from(data)
+            self._open_body(length, call_id, data[size:])
 
     def _open_body(self, length: int, call_id: int, rest: bytes) -> None:
         if call_id != self._call_id:
@@ -262,7 +269,14 @@ class WorkerProcess:
                 break
         if not self.ended:
             self._drain_log()
-            self.end(from_exit(self._status(), log=self.log_tail(), starting=self._starting))
+            self.end(
+                from_exit(
+                    self._status(),
+                    log=self.log_tail(),
+                    starting=self._starting,
+                    allowed={Limit.FILE: self._limits.file_bytes},
+                )
+            )
 
     def _status(self) -> int:
         """How the keeper ended, without reaping it: its pid must stay ours until `_bury`."""

@@ -13,9 +13,9 @@ import asyncio
 import os
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from conductor_agent.hosting.classify import (
     from_spawn,
 )
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
-from conductor_agent.hosting.enforcement import Level, enforcement, reaches
+from conductor_agent.hosting.enforcement import PROFILE, Level, enforcement, reaches
 from conductor_agent.hosting.launch import Launched, launch
 from conductor_agent.hosting.process import WorkerProcess
 from conductor_agent.hosting.values import NotPlainError, check_plain
@@ -48,11 +48,22 @@ READY_BYTES = 65_536
 ENVELOPE_BYTES = 1024
 """Room for the fields of an answer around its outputs."""
 
-Key = tuple[ExtensionSource, "ResourceLimits"]
+
+@dataclass(slots=True, eq=False)
+class Pool:
+    """The workers of one source under one set of limits."""
+
+    source: ExtensionSource
+    limits: ResourceLimits
+    idle: list[WorkerProcess] = field(default_factory=list)
+    generation: int = 0
 
 
 class Supervisor:
     """Hosts extensions in processes. Belongs to one event loop; close it when done."""
+
+    profile = PROFILE
+    """Name of the way limits are enforced here."""
 
     def __init__(
         self,
@@ -73,9 +84,8 @@ class Supervisor:
         self._refusal = _unmet(require or {})
         self._entropy = entropy
         self._now = now
-        self._idle: dict[Key, list[WorkerProcess]] = defaultdict(list)
+        self._pools: dict[tuple[ExtensionSource, ResourceLimits], Pool] = {}
         self._workers: set[WorkerProcess] = set()
-        self._generations: dict[Key, int] = defaultdict(int)
         self._launching: set[asyncio.Future[Launched]] = set()
         self._watchdog = Watchdog()
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="fqg-spawn")
@@ -91,11 +101,12 @@ class Supervisor:
         self, source: ExtensionSource, limits: ResourceLimits
     ) -> tuple[str, ...] | StandardError:
         """Have one warm worker ready; the names of its extensions, or why it did not start."""
-        started = await self._worker(source, limits)
-        if isinstance(started, StandardError):
-            return started
-        self._give_back((source, limits), started)
-        return started.extensions
+        pool = self._pool(source, limits)
+        worker = await self._worker(pool)
+        if isinstance(worker, StandardError):
+            return worker
+        self._give_back(pool, worker)
+        return worker.extensions
 
     async def call(
         self, source: ExtensionSource, request: CallRequest, limits: ResourceLimits
@@ -109,12 +120,14 @@ class Supervisor:
         frame = self._frame(request, limits)
         if isinstance(frame, StandardError):
             return self._refused(frame, request, began)
-        worker = await self._worker(source, limits)
+        pool = self._pool(source, limits)
         start_s = 0.0
+        worker: WorkerProcess | StandardError | None = self._warm(pool)
+        if worker is None:
+            worker = await self._worker(pool)
+            start_s = time.perf_counter() - began
         if isinstance(worker, StandardError):
             return self._refused(worker, request, began)
-        if worker.calls == 0:
-            start_s = time.perf_counter() - began
         cpu_s = worker.cpu_s()
         outcome, reply_bytes = await self._exchange(worker, frame, request, limits)
         usage = Usage(
@@ -124,10 +137,10 @@ class Supervisor:
             peak_memory_bytes=worker.peak_memory_bytes(),
             request_bytes=len(frame) - frames.HEADER.size,
             reply_bytes=reply_bytes,
-            log_bytes=worker.log_bytes,
+            log_bytes=worker.logged_bytes(),
             worker_generation=worker.generation,
         )
-        self._give_back((source, limits), worker)
+        self._give_back(pool, worker)
         return Reply(self._stamped(outcome, request), usage)
 
     async def close(self) -> None:
@@ -192,7 +205,7 @@ class Supervisor:
         except frames.FrameError as found:
             problem = str(found)
         failure = from_answer(problem)
-        await worker.end(failure)
+        await asyncio.shield(worker.end(failure))
         return failure
 
     def _refused(self, failure: StandardError, request: CallRequest, began: float) -> Reply:
@@ -218,37 +231,48 @@ class Supervisor:
 
     # Workers
 
-    async def _worker(
-        self, source: ExtensionSource, limits: ResourceLimits
-    ) -> WorkerProcess | StandardError:
+    def _pool(self, source: ExtensionSource, limits: ResourceLimits) -> Pool:
+        key = source, limits
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = Pool(source, limits)
+        return pool
+
+    def _warm(self, pool: Pool) -> WorkerProcess | None:
+        """An idle worker; the one used last, so that the others can grow idle."""
+        while pool.idle and not self._closed:
+            worker = pool.idle.pop()
+            if not worker.ended:
+                return worker
+        return None
+
+    async def _worker(self, pool: Pool) -> WorkerProcess | StandardError:
         """A warm worker, or a new one."""
         if self._closed:
             return from_cancel("The supervisor is closed.")
         if self._refusal is not None:
             return self._refusal
-        idle = self._idle[source, limits]
-        while idle:
-            worker = idle.pop()
-            if not worker.ended:
-                return worker
-        return await self._new_worker(source, limits)
+        return self._warm(pool) or await self._new_worker(pool)
 
-    async def _new_worker(
-        self, source: ExtensionSource, limits: ResourceLimits
-    ) -> WorkerProcess | StandardError:
-        python = source.python or self._python
+    async def _new_worker(self, pool: Pool) -> WorkerProcess | StandardError:
+        python = pool.source.python or self._python
         try:
-            launched = await self._launch(source, limits, python)
+            launched = await self._launch(pool.source, pool.limits, python)
         except OSError as problem:
             return from_spawn(problem, python)
-        self._generations[source, limits] += 1
-        worker = WorkerProcess(
-            launched, limits, self._watchdog, self._reaper, self._generations[source, limits]
-        )
-        self._workers.add(worker)
-        failure = await self._greet(worker, limits)
-        self._forget_ended()
+        pool.generation += 1
+        worker = self._adopt(launched, pool.limits, pool.generation)
+        failure = await self._greet(worker, pool.limits)
         return worker if failure is None else failure
+
+    def _adopt(self, launched: Launched, limits: ResourceLimits, generation: int) -> WorkerProcess:
+        """From here on the process is watched, and ended by `close` at the latest."""
+        worker = WorkerProcess(launched, limits, self._watchdog, self._reaper, generation)
+        self._forget_ended()
+        self._workers.add(worker)
+        if self._closed:
+            worker.end(from_cancel("The supervisor closed."))
+        return worker
 
     async def _launch(
         self, source: ExtensionSource, limits: ResourceLimits, python: str
@@ -267,9 +291,7 @@ class Supervisor:
     def _discard(self, done: asyncio.Future[Launched], limits: ResourceLimits) -> None:
         """A process that nobody waits for any more is ended as any other."""
         if not done.cancelled() and done.exception() is None:
-            worker = WorkerProcess(done.result(), limits, self._watchdog, self._reaper, 0)
-            self._workers.add(worker)
-            worker.end(from_cancel())
+            self._adopt(done.result(), limits, 0).end(from_cancel())
 
     async def _greet(self, worker: WorkerProcess, limits: ResourceLimits) -> StandardError | None:
         """Hello and Ready; None when the worker can be called."""
@@ -282,19 +304,19 @@ class Supervisor:
         if failure is None:
             worker.started()
         else:
-            await worker.end(failure)
+            await asyncio.shield(worker.end(failure))
         return failure
 
-    def _give_back(self, key: Key, worker: WorkerProcess) -> None:
+    def _give_back(self, pool: Pool, worker: WorkerProcess) -> None:
         if worker.ended or self._closed:
             return
-        if worker.calls >= key[1].calls_per_worker:
+        if worker.calls >= pool.limits.calls_per_worker:
             worker.end(from_cancel("Replaced after its share of calls."))
             return
         worker.idle_since = time.monotonic()
-        self._idle[key].append(worker)
+        pool.idle.append(worker)
         if self._sweeper is None:
-            self._sweep_later(key[1].idle_s)
+            self._sweep_later(pool.limits.idle_s)
 
     def _sweep_later(self, delay_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -304,12 +326,14 @@ class Supervisor:
         """Let go of workers that were idle for too long."""
         self._sweeper = None
         self._forget_ended()
-        now, waits = time.monotonic(), []
-        for (_, limits), idle in self._idle.items():
-            for worker in [one for one in idle if now - one.idle_since >= limits.idle_s]:
-                idle.remove(worker)
+        now = time.monotonic()
+        waits: list[float] = []
+        for pool in self._pools.values():
+            idle_s = pool.limits.idle_s
+            for worker in [one for one in pool.idle if now - one.idle_since >= idle_s]:
+                pool.idle.remove(worker)
                 worker.end(from_cancel("Idle."))
-            waits.extend(limits.idle_s - (now - one.idle_since) for one in idle)
+            waits.extend(idle_s - (now - one.idle_since) for one in pool.idle)
         if waits and not self._closed:
             self._sweep_later(min(waits))
 

@@ -116,12 +116,13 @@ def _tasks(pid: int) -> list[str]:
 
 
 def _ended(pid: int) -> bool:
-    return _stat(pid)[:1] in ([b"Z"], [b"X"], [])
+    state = _stat(pid)[:1]
+    return not state or state[0] in (b"Z", b"X")
 
 
 def _cpu_s(pid: int) -> tuple[float, float]:
-    user, system, waited_user, waited_system = (int(ticks) for ticks in _stat(pid)[11:15] or [0] * 4)
-    return (user + system) / _TICKS, (waited_user + waited_system) / _TICKS
+    ticks = [int(field) for field in _stat(pid)[11:15]] or [0, 0, 0, 0]
+    return sum(ticks[:2]) / _TICKS, sum(ticks[2:]) / _TICKS
 
 
 def _stat(pid: int) -> list[bytes]:

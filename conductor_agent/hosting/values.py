@@ -1,13 +1,15 @@
 """Plain data: what may travel between conductor and extension, and the check that it is.
 
 Plain are None, bool, int (64 bit), finite float, str, bytes, and lists and string-keyed dicts of
-plain data. Standard library alone.
+plain data. Standard library and msgspec alone.
 """
 
 from __future__ import annotations
 
 import math
 from typing import Any
+
+from fqg_env.outcome import Outcome, StandardError, Success
 
 MAX_DEPTH = 64
 """Nesting allowed in one value."""
@@ -37,6 +39,28 @@ def check_plain(value: Any, where: str) -> None:
         level = [child for path, item in level for child in _children(path, item)]
     if level:
         raise NotPlainError(f"{level[0][0][:80]}... is nested deeper than {MAX_DEPTH}.")
+
+
+def check_outcome(outcome: Outcome) -> None:
+    """Check the open parts of an outcome; its closed fields are checked by their types.
+
+    Raises:
+        NotPlainError: outputs, `ext` or the arguments of a hint are not plain data, or an amount
+            is infinite (the types let that pass, and JSON has no word for it).
+    """
+    own = outcome.own_recovery
+    amounts = [outcome.cost, own.elapsed_s, own.cost]
+    match outcome:
+        case Success():
+            check_plain(outcome.outputs, "outputs")
+        case StandardError():
+            check_plain(outcome.ext, "ext")
+            amounts.append(outcome.retry_after_s)
+            if outcome.policy is not None:
+                amounts += [outcome.policy.limit, outcome.policy.observed]
+    check_plain(amounts, "amounts")
+    for hint in outcome.hints:
+        check_plain(hint.args, "hint")
 
 
 def _children(path: str, value: Any) -> list[tuple[str, Any]]:

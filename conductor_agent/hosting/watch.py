@@ -86,14 +86,14 @@ class Watched:
         return (limit, allowed, now - since) if now - since > allowed else None
 
     def _measure(self) -> tuple[Limit, float, float] | None:
-        seen = tree.sample(self.keeper)
-        self.peak_memory_bytes = max(self.peak_memory_bytes, seen.memory_bytes)
+        seen, limits = tree.sample(self.keeper), self.limits
         self._count_cpu(seen.cpu)
-        limits = self.limits
-        if seen.memory_bytes > limits.memory_bytes:
-            exact = self._exact_memory(seen)
-            if exact > limits.memory_bytes:
-                return Limit.MEMORY, limits.memory_bytes, exact
+        memory = seen.memory_bytes
+        if memory > limits.memory_bytes:
+            memory = self._exact_memory(seen)
+        self.peak_memory_bytes = max(self.peak_memory_bytes, memory)
+        if memory > limits.memory_bytes:
+            return Limit.MEMORY, limits.memory_bytes, memory
         if seen.tasks > limits.tasks:
             return Limit.TASKS, limits.tasks, seen.tasks
         used = self.cpu_s - self._cpu_start_s
@@ -105,9 +105,7 @@ class Watched:
         """Forks share pages; count those once before anybody is killed for them."""
         if len(seen.processes) == 1:
             return seen.memory_bytes
-        exact = sum(tree.proportional_bytes(pid) for pid in seen.processes)
-        self.peak_memory_bytes = max(exact, min(self.peak_memory_bytes, self.limits.memory_bytes))
-        return exact
+        return sum(tree.proportional_bytes(pid) for pid in seen.processes)
 
     def _count_cpu(self, cpu: dict[int, tuple[float, float]]) -> None:
         """Two accounts, each blind to something: of the living with the children they waited for,

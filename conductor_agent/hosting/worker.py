@@ -78,7 +78,7 @@ class Channel:
 
 def main(source: str, setup: Setup) -> int:
     """Run a worker until the supervisor closes the channel; the exit code."""
-    keeper.become_worker(setup.parent, setup.open_files, setup.file_bytes)
+    keeper.become_worker(setup.parent, setup.open_files, setup.file_bytes, setup.scratch)
     channel = Channel(setup.fd)
     try:
         call_id, hello = channel.receive()

@@ -1,0 +1,150 @@
+"""Limits tighten and never loosen in silence; every refusal is one sentence that says what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from fqg_env.outcome import Category
+from policies.resource.limits import (
+    ExtensionClass,
+    LimitError,
+    ResourceLimits,
+    ceiling_for,
+    classes,
+    limits_for,
+    load_ceiling,
+)
+from policies.resource.violations import BREACHES, Limit, evidence, violation
+
+MIB = 2**20
+RANGES = {
+    "instrument": ((30, 300), (512 * MIB, 2048 * MIB)),
+    "operator": ((5, 30), (64 * MIB, 256 * MIB)),
+    "motif": ((1, 10), (32 * MIB, 128 * MIB)),
+}
+
+
+@pytest.mark.parametrize(("name", "ranges"), RANGES.items())
+def test_classes_keep_their_documented_ranges(name: str, ranges: Any) -> None:
+    (wall_low, wall_high), (memory_low, memory_high) = ranges
+    limits, ceiling = limits_for(name), ceiling_for(name)
+    assert wall_low <= limits.wall_s <= wall_high == ceiling["wall_s"]
+    assert memory_low <= limits.memory_bytes <= memory_high == ceiling["memory_bytes"]
+    assert limits.total_retry_s == 300
+    assert limits.request_bytes <= 16 * MIB >= limits.reply_bytes
+
+
+def test_classes_are_complete_and_every_default_is_under_its_ceiling() -> None:
+    assert set(classes()) == {member.value for member in ExtensionClass}
+    for name, table in classes().items():
+        assert set(table["default"]) == set(table["ceiling"])
+        assert set(table["default"]) == set(ResourceLimits.model_fields) - {"cpu_s"}
+        limits_for(name, table["default"])
+        limits_for(name.upper(), table["ceiling"])
+
+
+def test_a_workflow_moves_inside_its_ceiling() -> None:
+    limits = limits_for("Motif", {"wall_s": 0.5, "cpu_s": 1})
+    assert (limits.wall_s, limits.cpu_s) == (0.5, 1)
+    assert limits_for("motif", {"wall_s": 10}).wall_s == 10
+
+
+@given(st.sampled_from(sorted(RANGES)), st.sampled_from(sorted(classes()["motif"]["ceiling"])), st.integers(1, 10**6))
+def test_over_the_ceiling_is_always_refused(name: str, field: str, above: int) -> None:
+    ceiling = ceiling_for(name)[field]
+    with pytest.raises(LimitError, match=f"{field} of class {name}.*asked for.*ceiling is"):
+        limits_for(name, {field: ceiling + above})
+
+
+def test_the_operator_raises_and_lowers() -> None:
+    operator = {"motif": {"wall_s": 2, "memory_bytes": 512 * MIB, "cpu_s": 1.0}}
+    limits = limits_for("motif", {"memory_bytes": 400 * MIB}, operator)
+    assert limits.wall_s == 2, "a lowered ceiling lowers the default"
+    assert limits.memory_bytes == 400 * MIB
+    assert limits.cpu_s == 1.0
+    with pytest.raises(LimitError, match="wall_s .* asked for 3, the ceiling is 2"):
+        limits_for("motif", {"wall_s": 3}, operator)
+    with pytest.raises(LimitError, match="cpu_s .* asked for no limit, the ceiling is 1"):
+        limits_for("motif", {"cpu_s": None}, operator)
+    assert limits_for("operator", None, operator) == limits_for("operator")
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "says"),
+    [
+        ("symphony", {}, "Unknown class 'symphony'"),
+        ("motif", {"wall": 3}, "wall: Extra inputs"),
+        ("motif", {"wall_s": "soon"}, "wall_s: .*soon"),
+        ("motif", {"wall_s": 0}, "wall_s: .*greater than 0"),
+        ("motif", {"wall_s": float("nan")}, "wall_s"),
+        ("motif", {"tasks": 1.5}, "tasks"),
+    ],
+)
+def test_unusable_limits_say_which(name: str, overrides: dict[str, Any], says: str) -> None:
+    with pytest.raises(LimitError, match=says) as caught:
+        limits_for(name, overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_limits_are_frozen_and_hashable() -> None:
+    limits = ResourceLimits()
+    assert hash(limits) == hash(ResourceLimits())
+    with pytest.raises(ValidationError):
+        limits.wall_s = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("l.yaml", "Motif: {wall_s: 3}\n"), ("l.toml", "[motif]\nwall_s = 3\n")],
+)
+def test_an_operators_file(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert load_ceiling(tmp_path / name) == {"motif": {"wall_s": 3}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.yaml", "motif: {wall: 3}", "wall: Extra"),
+        ("a.yaml", "motif: 3", "needs a table"),
+        ("a.yaml", "- motif", "expected class names"),
+        ("a.yaml", "motif: {", "not readable as .yaml"),
+        ("a.toml", "motif = {", "not readable as .toml"),
+        ("a.yaml", "opera: {}", "Unknown class 'opera'"),
+    ],
+)
+def test_an_unusable_file_says_why(tmp_path: Path, name: str, text: str, says: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(LimitError, match=says) as caught:
+        load_ceiling(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(LimitError, match="No such file"):
+        load_ceiling(tmp_path / "no.yaml")
+
+
+def test_every_limit_has_its_breach() -> None:
+    assert set(BREACHES) == set(Limit)
+    fields = set(ResourceLimits.model_fields) - {"calls_per_worker", "idle_s"}  # nothing breaks those
+    assert {limit.value for limit in Limit} == fields | {"deadline_s"}
+    special = {Limit.WALL, Limit.START_WALL, Limit.DEADLINE, Limit.REQUEST}
+    for limit, breach in BREACHES.items():
+        assert (breach.category is Category.POLICY_VIOLATION) is (limit not in special)
+
+
+def test_a_violation_carries_its_proof() -> None:
+    proof = evidence(Limit.MEMORY, 100, 130, enforcer="watchdog", signal="SIGKILL", log="tail")
+    failure = violation(Limit.MEMORY, proof, attempt=2)
+    assert failure.policy == proof
+    assert failure.detail == "memory_bytes: 130 bytes seen, 100 allowed"
+    assert (failure.code, failure.attempt, failure.retryable) == ("LIMIT_MEMORY", 2, False)
