@@ -8,10 +8,12 @@ import os
 import signal
 import sys
 import time
+import venv
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from conductor_agent.hosting import classify, extension, frames, tree, values
@@ -20,7 +22,7 @@ from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Host,
 from conductor_agent.hosting.enforcement import Level
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
-from fqg_env.outcome import Blame, Category, Hint, Phase, StandardError, Success, error
+from fqg_env.outcome import Blame, Category, Hint, Phase, SideEffects, StandardError, Success, error
 from policies.resource.limits import ResourceLimits
 from policies.resource.violations import BREACHES, Limit, evidence, violation
 
@@ -349,6 +351,33 @@ asyncio.run(main())
     hosted(test)
 
 
+def test_an_attempt_that_does_not_say_what_it_changed_may_have_changed_it() -> None:
+    async def test(host: Supervisor) -> None:
+        attempts: list[tuple[str, dict[str, Any], SideEffects]] = [
+            ("exits", {"code": 1}, SideEffects.POSSIBLE),
+            ("raises", {"what": "value"}, SideEffects.POSSIBLE),
+            ("raises", {"what": "unable"}, SideEffects.NONE),
+        ]
+        for name, parameters, effects in attempts:
+            request = CallRequest(parameters=parameters, effects=SideEffects.POSSIBLE)
+            reply = await host.call(bad(name), request, LIMITS)
+            assert isinstance(reply.outcome, StandardError)
+            assert reply.outcome.side_effects is effects
+
+    hosted(test)
+
+
+def test_an_answer_in_time_counts_although_the_conductor_was_busy() -> None:
+    async def test(host: Supervisor) -> None:
+        await host.start(ECHO, QUICK)
+        task = asyncio.create_task(host.call(ECHO, CallRequest({"a": 1}), QUICK))
+        await asyncio.sleep(0)
+        time.sleep(QUICK.wall_s * 1.5)  # the event loop stands still, the watchdog does not
+        assert succeeds(await task) == {"a": 1}
+
+    hosted(test)
+
+
 # Lies
 
 
@@ -453,6 +482,24 @@ def test_what_cannot_start_says_why(source: ExtensionSource, category: Category)
         assert failure.category is category, failure
         assert failure.phase is Phase.ADMISSION
         fails(await host.call(source, CallRequest(), limits), category)
+
+    hosted(test)
+
+
+def test_an_extension_may_have_a_python_of_its_own(tmp_path: Path) -> None:
+    """It sees our packages and its own, not the conductor's; msgspec it has to bring."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    source = ExtensionSource(
+        str(HERE / "misbehaving.py"), "facts", python=str(tmp_path / "venv" / "bin" / "python")
+    )
+
+    async def test(host: Supervisor) -> None:
+        failure = fails(await host.call(source, CallRequest(), LIMITS), Category.UNSUPPORTED)
+        assert "msgspec" in failure.message
+        (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+        (packages / "msgspec").symlink_to(Path(msgspec.__file__).parent)
+        facts = succeeds(await host.call(source, CallRequest(), LIMITS))
+        assert sorted(facts["packages"]) == ["conductor_agent", "fqg_env", "policies"]
 
     hosted(test)
 
@@ -640,9 +687,7 @@ def test_frames_round_trip_and_refuse_the_rest() -> None:
 
 
 def test_counting_items_agrees_with_msgpack() -> None:
-    import msgspec
-
-    value = [None, True, 1, -1, 200, -200, 70_000, 2**40, 1.5, "a" * 10, "b" * 300, b"c" * 300, [[]], {"k": 1}]
+    value: list[Any] = [None, True, 1, -1, 200, -200, 70_000, 2**40, 1.5, "a" * 10, "b" * 300, b"c" * 300, [[]], {"k": 1}]
     body = msgspec.msgpack.encode(value)
     items = 1 + len(value) + 1 + 2  # the list, its items, the inner list, key and value
     frames.check_items(body, items)

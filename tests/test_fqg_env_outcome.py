@@ -107,13 +107,13 @@ def test_an_outcome_survives_json(outcome: Outcome) -> None:
 @given(SUCCESS | ERROR)
 def test_an_outcome_survives_msgpack(outcome: Outcome) -> None:
     body = msgspec.msgpack.encode(outcome)
-    assert msgspec.msgpack.decode(body, type=Outcome) == outcome  # type: ignore[arg-type]
+    assert msgspec.msgpack.decode(body, type=Outcome) == outcome
 
 
 def test_bytes_survive_msgpack() -> None:
     outcome = Success(outputs={"page": b"\x89PNG"})
     body = msgspec.msgpack.encode(outcome)
-    assert msgspec.msgpack.decode(body, type=Outcome) == outcome  # type: ignore[arg-type]
+    assert msgspec.msgpack.decode(body, type=Outcome) == outcome
 
 
 @pytest.mark.parametrize(

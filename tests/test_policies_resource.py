@@ -96,7 +96,7 @@ def test_limits_are_frozen_and_hashable() -> None:
     limits = ResourceLimits()
     assert hash(limits) == hash(ResourceLimits())
     with pytest.raises(ValidationError):
-        limits.wall_s = 3  # type: ignore[misc]
+        limits.wall_s = 3
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The one converter from what goes wrong to `StandardError`: exception, exit, signal, protocol.
 
-Breached limits have their own table (`policies.resource.violations`). Standard library alone,
-because workers import this file too. First matching row wins; `CRASHED` is what is left.
+Breached limits have their own table (`policies.resource.violations`). Standard library and
+msgspec alone, because workers import this file too. First matching row wins; `CRASHED` is what is left.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from types import TracebackType
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from fqg_env.outcome import (
     Blame,
@@ -30,6 +32,7 @@ from fqg_env.outcome import (
 from policies.resource.violations import Limit, evidence, violation
 
 DOMAIN = "hosting"
+"""Domain of every error that is made here, not by an author."""
 MAX_CAUSES = 5
 MAX_MESSAGE = 500
 MAX_TRACE = 4000
@@ -174,9 +177,7 @@ def from_exception(problem: BaseException, phase: Phase = Phase.EXECUTE) -> Stan
         case _:
             row = _row_by_type(problem)
     detail = f"{cause.type}: {cause.message}"
-    return error(
-        row.category, row.message, blame=row.blame, phase=phase, detail=detail, cause=cause
-    )
+    return replace(_error(row, phase, "RAISED", detail), cause=cause)
 
 
 def from_exit(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fqg_env.outcome import Outcome, StandardError
+from fqg_env.outcome import Outcome, SideEffects, StandardError
 
 if TYPE_CHECKING:
     from policies.resource.limits import ResourceLimits
@@ -39,6 +39,9 @@ class CallRequest:
     """The call's name in the level; it becomes `step_id` of an error."""
     attempt: int = 0
     idempotency_key: str = ""
+    effects: SideEffects = SideEffects.NONE
+    """What an attempt that ends without saying so may have changed: POSSIBLE for functions that
+    are not idempotent."""
     recover: bool = True
     """False: the extension's own recovery is switched off."""
     deadline_s: float | None = None

@@ -7,6 +7,7 @@ a warm call costs the loop two turns.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import time
@@ -60,7 +61,7 @@ class WorkerProcess:
         self._reaper = reaper
         self._loop = asyncio.get_running_loop()
         self._log = b""
-        self._worker_pid: int | None = None
+        self._meter: tree.Meter | None = None
         self._starting = True
         self._breach: StandardError | None = None
         self._waiter: asyncio.Future[Answer] | None = None
@@ -106,26 +107,23 @@ class WorkerProcess:
             self.watched.disarm()
 
     def started(self) -> None:
-        """The worker is ready: learn its pid for exact accounts."""
+        """The worker is ready: open its accounts."""
         self._starting = False
-        below = tree.children(self._launched.process.pid)
-        self._worker_pid = below[0] if below else None
+        for worker in tree.children(self._launched.process.pid)[:1]:
+            with contextlib.suppress(OSError):
+                self._meter = tree.Meter(worker)
 
     def cpu_s(self) -> float:
         """Processor seconds of the worker and, as far as seen, of its children, since it began."""
-        own = 0.0
-        if self._worker_pid is not None and not self.ended:
-            try:
-                own = time.clock_gettime(tree.process_clock(self._worker_pid))
-            except OSError:
-                own = 0.0
-        return max(own, self.watched.cpu_s)
+        if self._meter is None or self.ended:
+            return self.watched.cpu_s
+        return max(self._meter.cpu_s(), self.watched.cpu_s)
 
     def peak_memory_bytes(self) -> int:
         """Largest resident memory seen since the exchange began."""
-        if self._worker_pid is None or self.ended:
+        if self._meter is None or self.ended:
             return self.watched.peak_memory_bytes
-        return max(self.watched.peak_memory_bytes, tree.resident_bytes(self._worker_pid))
+        return max(self.watched.peak_memory_bytes, self._meter.resident_bytes())
 
     def logged_bytes(self) -> int:
         """Standard output and error since the exchange began."""
@@ -157,6 +155,8 @@ class WorkerProcess:
             launched.process.kill()
             launched.process.wait()
             self.watched.reaped = True
+        if self._meter is not None:
+            self._meter.close()
         launched.channel.close()
         os.close(launched.log)
         os.close(launched.pidfd)
@@ -234,12 +234,24 @@ class WorkerProcess:
             self._body = None
             self._resolve(body)
 
+    def _take_what_is_there(self) -> None:
+        """An answer sent before the end counts, even if we were too busy to read it."""
+        while self._waiter is not None and not self._waiter.done() and not self.ended:
+            before = self._filled, self._head, self._body
+            self._readable()
+            if (self._filled, self._head, self._body) == before:
+                return
+
     # Ends
 
     def _breached(self, failure: StandardError) -> None:
         """From the watchdog's thread."""
         self._breach = failure
-        self._loop.call_soon_threadsafe(self._end_with_log, failure)
+        self._loop.call_soon_threadsafe(self._after_breach, failure)
+
+    def _after_breach(self, failure: StandardError) -> None:
+        self._take_what_is_there()
+        self._end_with_log(failure)
 
     def _fault(self, fault: Fault) -> None:
         self._drain_log()
@@ -262,11 +274,7 @@ class WorkerProcess:
         self._loop.remove_reader(self._launched.pidfd)
         if self._breach is not None:
             return  # the watchdog did it and says so itself
-        while self._waiter is not None and not self._waiter.done() and not self.ended:
-            before = self._filled, self._head, self._body
-            self._readable()  # an answer sent before the exit counts
-            if (self._filled, self._head, self._body) == before:
-                break
+        self._take_what_is_there()
         if not self.ended:
             self._drain_log()
             self.end(

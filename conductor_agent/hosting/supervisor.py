@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from conductor_agent.hosting import frames
 from conductor_agent.hosting.classify import (
+    DOMAIN,
     Fault,
     from_answer,
     from_cancel,
@@ -37,12 +38,13 @@ from conductor_agent.hosting.launch import Launched, launch
 from conductor_agent.hosting.process import WorkerProcess
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from conductor_agent.hosting.watch import Watchdog
-from fqg_env.outcome import Outcome, StandardError
+from fqg_env.outcome import Outcome, Phase, StandardError
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
     from policies.resource.limits import ResourceLimits
 
+_BEFORE_EFFECTS = (Phase.ADMISSION, Phase.INPUT)
 READY_BYTES = 65_536
 """Longest answer to Hello."""
 ENVELOPE_BYTES = 1024
@@ -216,8 +218,10 @@ class Supervisor:
         """Who, which and when are ours to say, whatever the extension wrote there."""
         if not isinstance(outcome, StandardError):
             return outcome
+        untold = outcome.domain == DOMAIN and outcome.phase not in _BEFORE_EFFECTS
         return replace(
             outcome,
+            side_effects=request.effects if untold else outcome.side_effects,
             id=request.idempotency_key,
             time=self._now().isoformat(),
             run_id=request.run_id,

@@ -32,6 +32,8 @@ def check_plain(value: Any, where: str) -> None:
     Raises:
         NotPlainError: a type, key, number or depth that does not travel.
     """
+    if not value and type(value) is dict:  # most parameters, hints and extras
+        return
     level: list[tuple[str, Any]] = [(where, value)]
     for _ in range(MAX_DEPTH):
         if not level:
@@ -58,7 +60,8 @@ def check_outcome(outcome: Outcome) -> None:
             amounts.append(outcome.retry_after_s)
             if outcome.policy is not None:
                 amounts += [outcome.policy.limit, outcome.policy.observed]
-    check_plain(amounts, "amounts")
+    if any(amount is not None and not math.isfinite(amount) for amount in amounts):
+        raise NotPlainError("An amount is not finite.")
     for hint in outcome.hints:
         check_plain(hint.args, "hint")
 

@@ -195,4 +195,5 @@ def facts(inputs: Values, parameters: Values, context: Context) -> Values:
         "deadline_s": context.deadline_s,
         "cancelled": context.cancelled,
         "cwd": os.getcwd(),
+        "packages": os.listdir(os.environ["PYTHONPATH"].split(os.pathsep)[0]),
     }
