@@ -28,6 +28,7 @@ from fqg_env.arrays import (
     Size,
 )
 from fqg_env.compiled import kernel
+from fqg_env.faults import WINDOW_UNTIL, WINDOWS
 
 OBSERVATION_VERSION = 1
 """Changes whenever a field is added, moved or means something else; a policy file names the one it reads."""
@@ -151,9 +152,10 @@ class Belief(IntEnum):
     NEVER = 3  # chance that this call can never work
     PRICE = 4  # cost and time of one attempt, in return
     PRICE_OF_SUCCESS = 5  # price / chance of answering well, capped at 1
-    ANSWERS_LATER = 6  # chance that it makes something after one wait
+    ANSWERS_LATER = 6  # the same as ANSWERS, at the later time that is best worth waiting for
     BAD_INPUT = 7  # chance that an input held now is bad
     OWN_SILENT = 8  # chance that what it makes is bad by its own doing
+    LATER_IN = 9  # time until then, share of the budget
 
 
 BELIEF_FIELDS = len(Belief)  # B
@@ -449,14 +451,35 @@ def price(level: Any, call: int) -> float:
 
 
 @kernel
+def best_later(
+    level: Any, board: Any, belief: Any, c: int, bad_in: float, answers: float
+) -> Any:
+    """(chance of answering, share of the budget until then) at the end of an outage that is best worth it.
+
+    Outages end on a grid, so only its points are looked at; now is the answer where no wait pays.
+    """
+    best, best_in = answers, 0.0
+    now = board.at_s / level.time_budget_s
+    for w in range(WINDOWS):
+        delay = WINDOW_UNTIL[w] - now
+        if delay <= 0.0 or WINDOW_UNTIL[w] >= 1.0:
+            continue
+        later, _, _ = posterior.chances(
+            level, belief, c, (WINDOW_UNTIL[w] + 1e-6) * level.time_budget_s, bad_in
+        )
+        if later - level.time_weight * delay > best - level.time_weight * best_in:
+            best, best_in = later, delay
+    return best, best_in
+
+
+@kernel
 def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
     """Write what is believed of each call and each artifact."""
-    later_s = board.at_s + wait_quantum(level, board)
     for c in range(level.calls):
         b = out.belief[c]
         bad_in = posterior.bad_input(level, belief, c)
         answers, well, outage = posterior.chances(level, belief, c, board.at_s, bad_in)
-        later, _, _ = posterior.chances(level, belief, c, later_s, bad_in)
+        later, later_in = best_later(level, board, belief, c, bad_in, answers)
         b[Belief.ANSWERS] = answers
         b[Belief.ANSWERS_WELL] = well
         b[Belief.OUTAGE] = outage
@@ -466,6 +489,7 @@ def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
         b[Belief.ANSWERS_LATER] = later
         b[Belief.BAD_INPUT] = bad_in
         b[Belief.OWN_SILENT] = posterior.silent_chance(level, belief, c)
+        b[Belief.LATER_IN] = later_in
     for a in range(level.artifacts):
         out.doubt[a, Doubt.BAD] = belief.bad[a]
 

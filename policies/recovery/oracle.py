@@ -1,0 +1,95 @@
+"""The oracle: the index rule told the hidden faults. It knows every cause, not the coin flips to come.
+
+A bound from above for context, not a policy: no player can know what it knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fqg_env import belief as posterior
+from fqg_env import observation
+from fqg_env.arrays import Kind
+from fqg_env.compiled import kernel
+from fqg_env.faults import WINDOWS, kinds_of
+from fqg_env.lanes import Lanes
+from policies.recovery.base import Decision, certain
+from policies.recovery.index import MARGIN, REBUILD_ABOVE, choose
+
+
+@kernel
+def reveal(level: Any, faults: Any, truth: Any, belief: Any) -> None:
+    """Overwrite a belief with the truth."""
+    for p in range(level.providers):
+        for w in range(WINDOWS):
+            belief.provider[p, w] = 1.0 if faults.window[p] == w else 0.0
+    for c in range(level.calls):
+        f = level.function[c]
+        for k in range(kinds_of(level, f, level.kind[c] >= Kind.VERIFY)):
+            for w in range(WINDOWS):
+                belief.function[f, w, k] = 1.0 if faults.kind[f] == k else 0.0
+    for c in range(level.calls):
+        posterior.summarise_call(level, belief, c)
+    for a in range(level.artifacts):
+        belief.bad[a] = truth.bad[a]
+
+
+@kernel
+def choose_knowing(
+    levels: Any, faults: Any, boards: Any, truths: Any, beliefs: Any, out: Any, masks: Any, action: Any
+) -> None:
+    """The index rule on the truth, for N lanes; `beliefs` and `out` are scratch."""
+    for n in range(len(levels)):
+        if boards[n].stopped:
+            action[n] = 1
+            continue
+        posterior.reset(levels[n], beliefs[n])
+        reveal(levels[n], faults[n], truths[n], beliefs[n])
+        o = out[n]
+        observation.observe_static(levels[n], o)
+        observation.observe(levels[n], boards[n], o)
+        observation.clear_belief(o)
+        observation.observe_belief(levels[n], boards[n], beliefs[n], o)
+        for c in range(levels[n].calls):
+            if levels[n].kind[c] >= Kind.VERIFY:
+                masks[n, 2 + c] = 0  # it has nothing to ask
+        action[n] = choose(
+            o.calls,
+            o.artifacts,
+            o.needs,
+            o.makes,
+            o.probes,
+            o.belief,
+            o.doubt,
+            o.run,
+            masks[n],
+            REBUILD_ABOVE,
+            MARGIN,
+        )
+
+
+class Oracle:
+    """The index rule on the true faults."""
+
+    name = "oracle"
+
+    def plan(self, lanes: Lanes) -> Decision:
+        """Choose for each lane, knowing what is hidden."""
+        beliefs = np.zeros(lanes.n, posterior.belief_dtype(lanes.size))
+        out = np.zeros(lanes.n, observation.observation_dtype(lanes.size, True))
+        action = np.zeros(lanes.n, np.int64)
+        choose_knowing(
+            lanes.levels,
+            lanes.faults,
+            lanes.boards,
+            lanes.truths,
+            beliefs,
+            out,
+            lanes.masks.copy(),
+            action,
+        )
+        return certain(action, lanes.masks.shape[1], self.name)
+
+
