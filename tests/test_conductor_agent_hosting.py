@@ -241,6 +241,8 @@ def test_requests_are_refused_before_they_are_sent() -> None:
     async def test(host: Supervisor) -> None:
         big = await host.call(ECHO, CallRequest({"a": b"x" * 1_000_001}), LIMITS)
         fails(big, Category.INPUT_TOO_LARGE)
+        late = await host.call(ECHO, CallRequest(deadline_s=0), LIMITS)
+        assert fails(late, Category.TIMEOUT).phase is Phase.ADMISSION
         for value in (object(), float("nan"), {1: 2}, "\ud800", 2**70):
             failure = fails(await host.call(ECHO, CallRequest({"a": value}), LIMITS), Category.INVALID_INPUT)
             assert failure.blame is Blame.CALLER
@@ -308,6 +310,21 @@ def test_cancelling_kills_and_returns_at_once(tmp_path: Path) -> None:
             await task
         assert time.monotonic() - began < 0.5
         await until(lambda: not alive(int(started.read_text())))
+
+    hosted(test)
+
+
+def test_closing_while_a_worker_starts_or_works_leaves_nothing(tmp_path: Path) -> None:
+    async def test(host: Supervisor) -> None:
+        request = CallRequest(parameters={"started": str(tmp_path / "pid")})
+        working = asyncio.create_task(host.call(bad("sleeper"), request, LIMITS))
+        await until((tmp_path / "pid").exists)
+        starting = asyncio.create_task(host.call(ECHO, CallRequest(), LIMITS))
+        await asyncio.sleep(0)
+        await host.close()
+        fails(await working, Category.CANCELLED)
+        fails(await starting, Category.CANCELLED)
+        fails(await host.call(ECHO, CallRequest(), LIMITS), Category.CANCELLED)
 
     hosted(test)
 
@@ -423,7 +440,6 @@ def test_misuse_of_the_channel_costs_only_the_worker(what: str, code: str) -> No
         reply = await host.call(source, CallRequest(parameters={"what": what}), limits)
         assert isinstance(reply.outcome, StandardError)
         assert reply.outcome.code == code, reply.outcome
-        succeeds(await host.call(ECHO, CallRequest(), LIMITS))
 
     hosted(test)
 

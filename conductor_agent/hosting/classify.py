@@ -118,6 +118,8 @@ ERRNO_LIMITS: dict[int, tuple[Limit, int]] = {
 
 SIGNAL_LIMITS: dict[int, Limit] = {signals.SIGXCPU: Limit.CPU, signals.SIGXFSZ: Limit.FILE}
 
+_SCARCE = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC}
+
 _CRASH = Row(Category.CRASHED, _X, "The extension crashed.")
 
 # Nobody here sends these to a worker without recording a breach first: the machine did.
@@ -215,12 +217,11 @@ def from_exit(
 
 def from_spawn(problem: OSError, python: str) -> StandardError:
     """A worker whose Python could not be started."""
-    missing = isinstance(problem, FileNotFoundError)
-    row = Row(
-        Category.UNSUPPORTED if missing else Category.OUT_OF_RESOURCES,
-        Blame.PLATFORM,
-        f"The Python {python} of the extension " + ("is missing." if missing else "did not start."),
-    )
+    if problem.errno in _SCARCE:
+        category, text = Category.OUT_OF_RESOURCES, "The system could not start another process."
+    else:
+        category, text = Category.UNSUPPORTED, f"The extension's Python {python} does not start."
+    row = Row(category, Blame.PLATFORM, text)
     return _error(row, Phase.ADMISSION, "SPAWN", str(problem))
 
 

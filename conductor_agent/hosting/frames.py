@@ -102,8 +102,9 @@ def from_worker(body: bytes | bytearray) -> Ready | Result:
         check_items(body)
     try:
         message = _FROM_WORKER.decode(body)
-        if isinstance(message, Result):
-            check_outcome(message.outcome)
+        outcome = message.outcome if isinstance(message, Result) else message.failure
+        if outcome is not None:
+            check_outcome(outcome)
     except (msgspec.DecodeError, RecursionError, ValueError) as problem:
         raise FrameError(f"Not an answer: {problem}.") from None
     return message

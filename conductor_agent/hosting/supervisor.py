@@ -1,10 +1,11 @@
-"""Warm, limited, killable workers: every call gets one, and every failure comes back as a value.
+"""Runs extensions: every call gets a warm, limited, killable worker; every failure is a value.
 
-    reply = await supervisor.call(source, request, limits)
+    async with Supervisor() as supervisor:
+        reply = await supervisor.call(source, request, limits)
 
 Workers are kept per source and limits. One call at a time runs in each; calls that overlap get
 workers of their own. A worker that breaks a limit, the protocol or itself is ended with everything
-below it and the next call gets a fresh one.
+below it, and the next call gets a fresh one.
 """
 
 from __future__ import annotations
@@ -14,51 +15,27 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from conductor_agent.hosting import frames
-from conductor_agent.hosting.classify import (
-    DOMAIN,
-    Fault,
-    from_answer,
-    from_cancel,
-    from_enforcement,
-    from_protocol,
-    from_request,
-    from_spawn,
-)
+from conductor_agent.hosting.classify import DOMAIN, from_answer, from_enforcement, from_request
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
 from conductor_agent.hosting.enforcement import PROFILE, Level, enforcement, reaches
-from conductor_agent.hosting.launch import Launched, launch
-from conductor_agent.hosting.process import WorkerProcess
+from conductor_agent.hosting.pool import WorkerPool
 from conductor_agent.hosting.values import NotPlainError, check_plain
-from conductor_agent.hosting.watch import Watchdog
 from fqg_env.outcome import Outcome, Phase, StandardError
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
+    from conductor_agent.hosting.process import WorkerProcess
     from policies.resource.limits import ResourceLimits
 
-_BEFORE_EFFECTS = (Phase.ADMISSION, Phase.INPUT)
-READY_BYTES = 65_536
-"""Longest answer to Hello."""
 ENVELOPE_BYTES = 1024
 """Room for the fields of an answer around its outputs."""
-
-
-@dataclass(slots=True, eq=False)
-class Pool:
-    """The workers of one source under one set of limits."""
-
-    source: ExtensionSource
-    limits: ResourceLimits
-    idle: list[WorkerProcess] = field(default_factory=list)
-    generation: int = 0
+_BEFORE_EFFECTS = (Phase.ADMISSION, Phase.INPUT)
 
 
 class Supervisor:
@@ -82,18 +59,9 @@ class Supervisor:
             entropy: source of call ids.
             now: stamps errors.
         """
-        self._python = python
         self._refusal = _unmet(require or {})
-        self._entropy = entropy
         self._now = now
-        self._pools: dict[tuple[ExtensionSource, ResourceLimits], Pool] = {}
-        self._workers: set[WorkerProcess] = set()
-        self._launching: set[asyncio.Future[Launched]] = set()
-        self._watchdog = Watchdog()
-        self._spawner = ThreadPoolExecutor(1, thread_name_prefix="fqg-spawn")
-        self._reaper = ThreadPoolExecutor(8, thread_name_prefix="fqg-reap")
-        self._sweeper: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._pool = WorkerPool(python, entropy)
 
     def enforcement(self) -> dict[str, dict[str, str]]:
         """What enforces each limit here: name -> {"level", "mechanism"}."""
@@ -103,30 +71,32 @@ class Supervisor:
         self, source: ExtensionSource, limits: ResourceLimits
     ) -> tuple[str, ...] | StandardError:
         """Have one warm worker ready; the names of its extensions, or why it did not start."""
-        pool = self._pool(source, limits)
-        worker = await self._worker(pool)
+        if self._refusal is not None:
+            return self._refusal
+        shelf = self._pool.shelf(source, limits)
+        worker = self._pool.warm(shelf) or await self._pool.fresh(shelf)
         if isinstance(worker, StandardError):
             return worker
-        self._give_back(pool, worker)
+        self._pool.give_back(shelf, worker)
         return worker.extensions
 
     async def call(
         self, source: ExtensionSource, request: CallRequest, limits: ResourceLimits
     ) -> Reply:
-        """Run one call. Whatever goes wrong is in the reply.
+        """Run one call. Whatever goes wrong is in the reply, when nothing of it runs any more.
 
         Raises:
-            asyncio.CancelledError: the caller cancelled; the worker has been sent SIGKILL.
+            asyncio.CancelledError: the caller cancelled; the worker is being killed.
         """
         began = time.perf_counter()
-        frame = self._frame(request, limits)
+        frame = self._admit(request, limits)
         if isinstance(frame, StandardError):
             return self._refused(frame, request, began)
-        pool = self._pool(source, limits)
+        shelf = self._pool.shelf(source, limits)
+        worker: WorkerProcess | StandardError | None = self._pool.warm(shelf)
         start_s = 0.0
-        worker: WorkerProcess | StandardError | None = self._warm(pool)
         if worker is None:
-            worker = await self._worker(pool)
+            worker = await self._pool.fresh(shelf)
             start_s = time.perf_counter() - began
         if isinstance(worker, StandardError):
             return self._refused(worker, request, began)
@@ -142,44 +112,37 @@ class Supervisor:
             log_bytes=worker.logged_bytes(),
             worker_generation=worker.generation,
         )
-        self._give_back(pool, worker)
+        self._pool.give_back(shelf, worker)
         return Reply(self._stamped(outcome, request), usage)
 
     async def close(self) -> None:
-        """End every worker, wait until none is left, end the threads."""
-        self._closed = True
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        if self._launching:
-            await asyncio.wait(self._launching)
-        ends = [worker.end(from_cancel("The supervisor closed.")) for worker in self._workers]
-        if ends:
-            await asyncio.wait(ends)
-        await asyncio.get_running_loop().run_in_executor(None, self._end_threads)
+        """End every worker; none is left when this returns. Open calls answer CANCELLED."""
+        await self._pool.close()
 
     async def __aenter__(self) -> Supervisor:
+        """Nothing starts before it is needed."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Close."""
         await self.close()
 
-    # Calls
-
-    def _frame(self, request: CallRequest, limits: ResourceLimits) -> bytearray | StandardError:
+    def _admit(self, request: CallRequest, limits: ResourceLimits) -> bytearray | StandardError:
         """The encoded call, or why it may not be sent."""
+        if self._refusal is not None:
+            return self._refusal
+        if request.deadline_s is not None and request.deadline_s <= 0:
+            return _refusal(Limit.DEADLINE, 0.0, -request.deadline_s)
         try:
             check_plain(request.inputs, "inputs")
             check_plain(request.parameters, "parameters")
-            frame = frames.encode(self._call_id(), _message(request, limits))
+            frame = frames.encode(self._pool.call_id(), _message(request, limits))
         except (NotPlainError, TypeError, ValueError) as problem:
             return from_request(str(problem))
         size = len(frame) - frames.HEADER.size
-        if size <= limits.request_bytes:
-            return frame
-        proof = evidence(
-            Limit.REQUEST, limits.request_bytes, size, enforcer="supervisor", action="refused"
-        )
-        return violation(Limit.REQUEST, proof)
+        if size > limits.request_bytes:
+            return _refusal(Limit.REQUEST, limits.request_bytes, size)
+        return frame
 
     async def _exchange(
         self,
@@ -230,125 +193,6 @@ class Supervisor:
             idempotency_key=request.idempotency_key or None,
         )
 
-    def _call_id(self) -> int:
-        return int.from_bytes(self._entropy(8), "big")
-
-    # Workers
-
-    def _pool(self, source: ExtensionSource, limits: ResourceLimits) -> Pool:
-        key = source, limits
-        pool = self._pools.get(key)
-        if pool is None:
-            pool = self._pools[key] = Pool(source, limits)
-        return pool
-
-    def _warm(self, pool: Pool) -> WorkerProcess | None:
-        """An idle worker; the one used last, so that the others can grow idle."""
-        while pool.idle and not self._closed:
-            worker = pool.idle.pop()
-            if not worker.ended:
-                return worker
-        return None
-
-    async def _worker(self, pool: Pool) -> WorkerProcess | StandardError:
-        """A warm worker, or a new one."""
-        if self._closed:
-            return from_cancel("The supervisor is closed.")
-        if self._refusal is not None:
-            return self._refusal
-        return self._warm(pool) or await self._new_worker(pool)
-
-    async def _new_worker(self, pool: Pool) -> WorkerProcess | StandardError:
-        python = pool.source.python or self._python
-        try:
-            launched = await self._launch(pool.source, pool.limits, python)
-        except OSError as problem:
-            return from_spawn(problem, python)
-        pool.generation += 1
-        worker = self._adopt(launched, pool.limits, pool.generation)
-        failure = await self._greet(worker, pool.limits)
-        return worker if failure is None else failure
-
-    def _adopt(self, launched: Launched, limits: ResourceLimits, generation: int) -> WorkerProcess:
-        """From here on the process is watched, and ended by `close` at the latest."""
-        worker = WorkerProcess(launched, limits, self._watchdog, self._reaper, generation)
-        self._forget_ended()
-        self._workers.add(worker)
-        if self._closed:
-            worker.end(from_cancel("The supervisor closed."))
-        return worker
-
-    async def _launch(
-        self, source: ExtensionSource, limits: ResourceLimits, python: str
-    ) -> Launched:
-        """Start a process from the one thread that lives as long as we do."""
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._spawner, launch, source, limits, python)
-        self._launching.add(future)
-        future.add_done_callback(self._launching.discard)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(lambda done: self._discard(done, limits))
-            raise
-
-    def _discard(self, done: asyncio.Future[Launched], limits: ResourceLimits) -> None:
-        """A process that nobody waits for any more is ended as any other."""
-        if not done.cancelled() and done.exception() is None:
-            self._adopt(done.result(), limits, 0).end(from_cancel())
-
-    async def _greet(self, worker: WorkerProcess, limits: ResourceLimits) -> StandardError | None:
-        """Hello and Ready; None when the worker can be called."""
-        call_id = self._call_id()
-        hello = frames.encode(call_id, frames.Hello())
-        answer = await worker.exchange(
-            call_id, hello, READY_BYTES, Limit.START_WALL, limits.start_wall_s
-        )
-        failure = answer if isinstance(answer, StandardError) else _not_ready(worker, answer)
-        if failure is None:
-            worker.started()
-        else:
-            await asyncio.shield(worker.end(failure))
-        return failure
-
-    def _give_back(self, pool: Pool, worker: WorkerProcess) -> None:
-        if worker.ended or self._closed:
-            return
-        if worker.calls >= pool.limits.calls_per_worker:
-            worker.end(from_cancel("Replaced after its share of calls."))
-            return
-        worker.idle_since = time.monotonic()
-        pool.idle.append(worker)
-        if self._sweeper is None:
-            self._sweep_later(pool.limits.idle_s)
-
-    def _sweep_later(self, delay_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._sweeper = loop.call_later(min(max(delay_s, 0.05), 10.0), self._sweep)
-
-    def _sweep(self) -> None:
-        """Let go of workers that were idle for too long."""
-        self._sweeper = None
-        self._forget_ended()
-        now = time.monotonic()
-        waits: list[float] = []
-        for pool in self._pools.values():
-            idle_s = pool.limits.idle_s
-            for worker in [one for one in pool.idle if now - one.idle_since >= idle_s]:
-                pool.idle.remove(worker)
-                worker.end(from_cancel("Idle."))
-            waits.extend(idle_s - (now - one.idle_since) for one in pool.idle)
-        if waits and not self._closed:
-            self._sweep_later(min(waits))
-
-    def _forget_ended(self) -> None:
-        self._workers = {one for one in self._workers if one.gone is None or not one.gone.done()}
-
-    def _end_threads(self) -> None:
-        self._watchdog.close()
-        self._spawner.shutdown()
-        self._reaper.shutdown()
-
 
 def _message(request: CallRequest, limits: ResourceLimits) -> frames.Call:
     return frames.Call(
@@ -367,21 +211,13 @@ def _deadline(request: CallRequest, limits: ResourceLimits) -> tuple[Limit, floa
     """The tighter of the limit and what the run has left, and which of the two it is."""
     if request.deadline_s is None or request.deadline_s >= limits.wall_s:
         return Limit.WALL, limits.wall_s
-    return Limit.DEADLINE, max(request.deadline_s, 0.0)
+    return Limit.DEADLINE, request.deadline_s
 
 
-def _not_ready(worker: WorkerProcess, body: bytes | bytearray) -> StandardError | None:
-    """Why a worker that answered Hello cannot be used; None when it can."""
-    try:
-        ready = frames.from_worker(body)
-    except frames.FrameError as problem:
-        return from_protocol(Fault.MALFORMED, str(problem), starting=True)
-    if not isinstance(ready, frames.Ready):
-        return from_protocol(Fault.MALFORMED, "Not the answer to Hello.", starting=True)
-    if ready.version != frames.VERSION:
-        return from_protocol(Fault.VERSION, f"version {ready.version}", starting=True)
-    worker.extensions = ready.extensions
-    return ready.failure
+def _refusal(limit: Limit, allowed: float, observed: float) -> StandardError:
+    """A limit that is broken before anything runs."""
+    proof = evidence(limit, allowed, observed, enforcer="supervisor", action="refused")
+    return violation(limit, proof, phase=Phase.ADMISSION)
 
 
 def _unmet(require: Mapping[str, Level]) -> StandardError | None:

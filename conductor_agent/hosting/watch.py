@@ -5,6 +5,7 @@ A thread of its own, so that limits hold even while the event loop is busy.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from policies.resource.violations import Limit, evidence, violation
 if TYPE_CHECKING:
     from fqg_env.outcome import StandardError
     from policies.resource.limits import ResourceLimits
+
+logger = logging.getLogger("fqg.hosting")
 
 PERIOD_S = 0.02
 IDLE_TURNS = 10
@@ -115,6 +118,14 @@ class Watched:
         self.cpu_s = max(self.cpu_s, living, sum(self._seen_cpu.values()))
 
 
+def _look(watched: Watched) -> None:
+    """One worker's surprise must not end the watch over the others."""
+    try:
+        watched.look(time.monotonic())
+    except Exception:
+        logger.exception("The watchdog could not look at worker %d", watched.keeper)
+
+
 class Watchdog:
     """The thread. It sleeps without a timer while there is nothing to watch."""
 
@@ -159,6 +170,6 @@ class Watchdog:
                 current = tuple(self._watched)
             for watched in current:
                 if watched.busy or turn % IDLE_TURNS == 0:
-                    watched.look(time.monotonic())
+                    _look(watched)
             turn += 1
             time.sleep(self.period_s)

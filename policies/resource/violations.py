@@ -110,8 +110,12 @@ def evidence(
 
 
 def violation(limit: Limit, proof: PolicyEvidence, **fields: Any) -> StandardError:
-    """The `StandardError` for a breach of `limit`, with `proof` in its `policy` field."""
+    """The `StandardError` for a breach of `limit`, with `proof` in its `policy` field.
+
+    `fields` are further fields of the error; they win over those of the table.
+    """
     breach = BREACHES[limit]
+    fields.setdefault("phase", breach.phase)
     return error(
         breach.category,
         breach.message,
@@ -119,7 +123,6 @@ def violation(limit: Limit, proof: PolicyEvidence, **fields: Any) -> StandardErr
         code=f"LIMIT_{limit.name}",
         domain="hosting",
         blame=breach.blame,
-        phase=breach.phase,
         policy=proof,
         **fields,
     )
