@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import venv
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,9 @@ def test_large_values_pass_both_ways() -> None:
     async def test(host: Supervisor) -> None:
         limits = LIMITS.model_copy(update={"request_bytes": 2**24, "reply_bytes": 2**24})
         page = os.urandom(10_000_000)
-        assert succeeds(await host.call(ECHO, CallRequest({"page": page}), limits)) == {"page": page}
+        assert succeeds(await host.call(ECHO, CallRequest({"page": page}), limits)) == {
+            "page": page
+        }
 
     hosted(test)
 
@@ -142,7 +144,7 @@ def test_an_extension_sees_its_context_and_little_else(monkeypatch: pytest.Monke
         again = succeeds(await host.call(source, request, LIMITS))
         assert facts["fresh"] and again["fresh"]
         assert not Path(facts["scratch"]).exists()
-        assert not Path(again["cwd"]) == Path.cwd()
+        assert Path(again["cwd"]) != Path.cwd()
 
     hosted(test)
 
@@ -244,7 +246,9 @@ def test_requests_are_refused_before_they_are_sent() -> None:
         late = await host.call(ECHO, CallRequest(deadline_s=0), LIMITS)
         assert fails(late, Category.TIMEOUT).phase is Phase.ADMISSION
         for value in (object(), float("nan"), {1: 2}, "\ud800", 2**70):
-            failure = fails(await host.call(ECHO, CallRequest({"a": value}), LIMITS), Category.INVALID_INPUT)
+            failure = fails(
+                await host.call(ECHO, CallRequest({"a": value}), LIMITS), Category.INVALID_INPUT
+            )
             assert failure.blame is Blame.CALLER
         assert big.usage.worker_generation == 0
 
@@ -484,10 +488,26 @@ def test_a_worker_that_breaks_between_calls_is_replaced_or_fails(name: str) -> N
         (ExtensionSource(str(HERE / "misbehaving.py")), Category.UNSUPPORTED),
         (ExtensionSource(ECHO.source, python="/no/such/python"), Category.UNSUPPORTED),
         (ExtensionSource(ECHO.source, python="/bin/false"), Category.CRASHED),
-        (ExtensionSource(str(HERE / "loading.py"), environment=(("FAIL", "import"),)), Category.UNSUPPORTED),
-        (ExtensionSource(str(HERE / "loading.py"), environment=(("FAIL", "syntax"),)), Category.CRASHED),
-        (ExtensionSource(str(HERE / "loading.py"), environment=(("FAIL", "hang"),)), Category.TIMEOUT),
-        (ExtensionSource(str(HERE / "loading.py"), environment=(("FAIL", "exit"),)), Category.CRASHED),
+        (
+            ExtensionSource(str(HERE / "loading.py"), environment=(("FAIL", "import"),)),
+            Category.UNSUPPORTED,
+        ),
+        (
+            ExtensionSource(str(HERE / "loading.py"), environment=(("FAIL", "syntax"),)),
+            Category.CRASHED,
+        ),
+        (
+            ExtensionSource(str(HERE / "loading.py"), environment=(("FAIL", "hang"),)),
+            Category.TIMEOUT,
+        ),
+        (
+            ExtensionSource(str(HERE / "loading.py"), environment=(("FAIL", "exit"),)),
+            Category.CRASHED,
+        ),
+        (
+            ExtensionSource(str(HERE / "loading.py"), environment=(("FAIL", "memory"),)),
+            Category.POLICY_VIOLATION,
+        ),
     ],
 )
 def test_what_cannot_start_says_why(source: ExtensionSource, category: Category) -> None:
@@ -545,9 +565,18 @@ class OutOfMemoryError(RuntimeError):
     ("problem", "category", "blame"),
     [
         *((kind("x"), row.category, row.blame) for kind, row in classify.EXCEPTIONS),
-        *((type(name, (Exception,), {})("x"), row.category, row.blame) for name, row in classify.NAMED.items()),
-        *((OSError(number, "x"), row.category, row.blame) for number, row in classify.ERRNO.items()),
-        *((OSError(number, "x"), Category.POLICY_VIOLATION, Blame.EXTENSION) for number in classify.ERRNO_LIMITS),
+        *(
+            (type(name, (Exception,), {})("x"), row.category, row.blame)
+            for name, row in classify.NAMED.items()
+        ),
+        *(
+            (OSError(number, "x"), row.category, row.blame)
+            for number, row in classify.ERRNO.items()
+        ),
+        *(
+            (OSError(number, "x"), Category.POLICY_VIOLATION, Blame.EXTENSION)
+            for number in classify.ERRNO_LIMITS
+        ),
         (OutOfMemoryError("x"), Category.OUT_OF_RESOURCES, Blame.EXTENSION),
         (ConnectionRefusedError("x"), Category.UNAVAILABLE, Blame.EXTENSION),
         (ModuleNotFoundError("x", name="torch"), Category.UNSUPPORTED, Blame.PLATFORM),
@@ -622,7 +651,9 @@ def test_causes_are_chained_and_cut() -> None:
 
 def test_the_harness_runs_an_extension_in_process() -> None:
     @extension.extension
-    def double(inputs: dict[str, Any], parameters: dict[str, Any], context: extension.Context) -> Any:
+    def double(
+        inputs: dict[str, Any], parameters: dict[str, Any], context: extension.Context
+    ) -> Any:
         if not context.recover:
             raise InvalidInput("off")
         (context.scratch / "x").touch()
@@ -703,7 +734,22 @@ def test_frames_round_trip_and_refuse_the_rest() -> None:
 
 
 def test_counting_items_agrees_with_msgpack() -> None:
-    value: list[Any] = [None, True, 1, -1, 200, -200, 70_000, 2**40, 1.5, "a" * 10, "b" * 300, b"c" * 300, [[]], {"k": 1}]
+    value: list[Any] = [
+        None,
+        True,
+        1,
+        -1,
+        200,
+        -200,
+        70_000,
+        2**40,
+        1.5,
+        "a" * 10,
+        "b" * 300,
+        b"c" * 300,
+        [[]],
+        {"k": 1},
+    ]
     body = msgspec.msgpack.encode(value)
     items = 1 + len(value) + 1 + 2  # the list, its items, the inner list, key and value
     frames.check_items(body, items)
@@ -716,7 +762,9 @@ def test_plain_values_pass(value: Any) -> None:
     values.check_plain(value, "value")
 
 
-@pytest.mark.parametrize("value", [object(), {1}, [1.0, float("inf")], {"a": [float("nan"), 1]}, {2: 1}, 2**64])
+@pytest.mark.parametrize(
+    "value", [object(), {1}, [1.0, float("inf")], {"a": [float("nan"), 1]}, {2: 1}, 2**64]
+)
 def test_other_values_are_named(value: Any) -> None:
     with pytest.raises(values.NotPlainError, match="^value"):
         values.check_plain(value, "value")
@@ -724,7 +772,9 @@ def test_other_values_are_named(value: Any) -> None:
 
 def test_the_fake_is_a_host() -> None:
     async def run() -> None:
-        host: Host = FakeHost({"a": [error(Category.TIMEOUT, "slow"), {"x": 1}], "b": lambda _: Success()})
+        host: Host = FakeHost(
+            {"a": [error(Category.TIMEOUT, "slow"), {"x": 1}], "b": lambda _: Success()}
+        )
         first = await host.call(ExtensionSource("m", "a"), CallRequest(), LIMITS)
         second = await host.call(ExtensionSource("m", "a"), CallRequest(), LIMITS)
         fails(first, Category.TIMEOUT)

@@ -1,4 +1,4 @@
-"""The outcome contract: whatever it holds, it survives JSON and msgpack, and nothing else gets in."""
+"""The outcome contract: what it holds survives JSON and msgpack, and nothing else gets in."""
 
 from __future__ import annotations
 

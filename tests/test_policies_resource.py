@@ -55,7 +55,11 @@ def test_a_workflow_moves_inside_its_ceiling() -> None:
     assert limits_for("motif", {"wall_s": 10}).wall_s == 10
 
 
-@given(st.sampled_from(sorted(RANGES)), st.sampled_from(sorted(classes()["motif"]["ceiling"])), st.integers(1, 10**6))
+@given(
+    st.sampled_from(sorted(RANGES)),
+    st.sampled_from(sorted(classes()["motif"]["ceiling"])),
+    st.integers(1, 10**6),
+)
 def test_over_the_ceiling_is_always_refused(name: str, field: str, above: int) -> None:
     ceiling = ceiling_for(name)[field]
     with pytest.raises(LimitError, match=f"{field} of class {name}.*asked for.*ceiling is"):
@@ -135,7 +139,10 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_every_limit_has_its_breach() -> None:
     assert set(BREACHES) == set(Limit)
-    fields = set(ResourceLimits.model_fields) - {"calls_per_worker", "idle_s"}  # nothing breaks those
+    fields = set(ResourceLimits.model_fields) - {
+        "calls_per_worker",
+        "idle_s",
+    }  # nothing breaks those
     assert {limit.value for limit in Limit} == fields | {"deadline_s"}
     special = {Limit.WALL, Limit.START_WALL, Limit.DEADLINE, Limit.REQUEST}
     for limit, breach in BREACHES.items():

@@ -1,7 +1,7 @@
 """The one converter from what goes wrong to `StandardError`: exception, exit, signal, protocol.
 
-Breached limits have their own table (`policies.resource.violations`). Standard library and
-msgspec alone, because workers import this file too. First matching row wins; `CRASHED` is what is left.
+Breached limits have their own table (`policies.resource.violations`). First matching row wins;
+`CRASHED` is what is left. Standard library and msgspec alone, because workers import this file.
 """
 
 from __future__ import annotations

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from conductor_agent.hosting import frames
 from conductor_agent.hosting.classify import Fault, from_cancel, from_protocol, from_spawn
 from conductor_agent.hosting.launch import Launched, launch
 from conductor_agent.hosting.process import WorkerProcess
 from conductor_agent.hosting.watch import Watchdog
-from fqg_env.outcome import StandardError
+from fqg_env.outcome import Phase, StandardError
 from policies.resource.violations import Limit
 
 if TYPE_CHECKING:
@@ -166,9 +168,9 @@ class WorkerPool:
         failure = answer if isinstance(answer, StandardError) else _not_ready(worker, answer)
         if failure is None:
             worker.started()
-        else:
-            await asyncio.shield(worker.end(failure))
-        return failure
+            return None
+        await asyncio.shield(worker.end(failure))
+        return replace(failure, phase=Phase.ADMISSION)  # a limit broken while loading, too
 
     # Letting go
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from conductor_agent.hosting import frames, tree
 from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
-from conductor_agent.hosting.watch import Watched, Watchdog
+from conductor_agent.hosting.watch import Watchdog, Watched
 from fqg_env.outcome import StandardError
 from policies.resource.violations import Limit, evidence, violation
 
@@ -288,9 +288,7 @@ class WorkerProcess:
 
     def _status(self) -> int:
         """How the keeper ended, without reaping it: its pid must stay ours until `_bury`."""
-        seen = os.waitid(
-            os.P_PIDFD, self._launched.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG
-        )
+        seen = os.waitid(os.P_PIDFD, self._launched.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
         if seen is None:
             return 0
         return seen.si_status if seen.si_code == os.CLD_EXITED else -seen.si_status

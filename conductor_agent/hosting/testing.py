@@ -1,6 +1,6 @@
 """Fakes of the hosting seam for other tests: no process, no clock, every call recorded.
 
-    host = FakeHost({"ocr": [error(Category.TIMEOUT, "slow"), {"text": "hello"}]})
+host = FakeHost({"ocr": [error(Category.TIMEOUT, "slow"), {"text": "hello"}]})
 """
 
 from __future__ import annotations

@@ -178,4 +178,6 @@ def _refuse_looser(name: str, field: str, asked: Any, ceiling: Any) -> None:
     if ceiling is None or (asked is not None and asked <= ceiling):
         return
     wish = "no limit" if asked is None else f"{asked:g}"
-    raise LimitError(f"Limit {field} of class {name}: asked for {wish}, the ceiling is {ceiling:g}.")
+    raise LimitError(
+        f"Limit {field} of class {name}: asked for {wish}, the ceiling is {ceiling:g}."
+    )

@@ -23,6 +23,10 @@ def load() -> dict[str, int]:
     """The hook."""
     if os.environ.get("FAIL") == "hang":
         time.sleep(60)
+    if os.environ.get("FAIL") == "memory":
+        kept = b"x" * 200_000_000
+        time.sleep(60)
+        return {"kept": len(kept)}
     if os.environ.get("FAIL") == "exit":
         os._exit(4)
     return {"pid": os.getpid()}

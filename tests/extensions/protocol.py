@@ -1,4 +1,4 @@
-"""Workers that misuse the channel itself: it is found among the open files, as an attacker would."""
+"""Workers that misuse the channel itself; they find it among the open files, as an attacker."""
 
 import os
 import socket
