@@ -1,0 +1,85 @@
+"""The set network as a policy of sb3-contrib's MaskablePPO."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sb3_contrib.common.maskable.distributions import MaskableDistribution
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from torch import Tensor
+
+from training.set_network import INPUTS, SetNetwork, ValueNetwork
+
+
+class SetPolicy(MaskableActorCriticPolicy):
+    """Actor and critic over sets; SB3's own feature extractor is left out.
+
+    Args:
+        hidden: width of the actor's tokens.
+        value_hidden: width of the critic's tokens.
+        trust: see `SetNetwork`.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        hidden: int = 48,
+        value_hidden: int = 32,
+        trust: float = 4.0,
+        **kwargs: Any,
+    ):
+        self.hidden, self.value_hidden, self.trust = hidden, value_hidden, trust
+        super().__init__(*args, **kwargs)
+
+    def _build(self, lr_schedule: Any) -> None:
+        self.network = SetNetwork(self.hidden, self.trust)
+        self.critic = ValueNetwork(self.value_hidden)
+        # SB3's own trunk would be idle weights
+        for idle in ("features_extractor", "pi_features_extractor", "vf_features_extractor"):
+            if hasattr(self, idle):
+                setattr(self, idle, torch.nn.Identity())
+        self.optimizer = self.optimizer_class(
+            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
+        )
+
+    @staticmethod
+    def tensors(obs: dict[str, Tensor]) -> list[Tensor]:
+        """The network's inputs as floats, in its order."""
+        return [obs[name].float() for name in INPUTS]
+
+    def _distribution(self, inputs: list[Tensor], masks: Any) -> MaskableDistribution:
+        logits, _ = self.network(*inputs)
+        distribution = self.action_dist.proba_distribution(action_logits=logits)
+        if masks is not None:
+            distribution.apply_masking(masks)
+        return distribution
+
+    def forward(  # type: ignore[override]
+        self, obs: Any, deterministic: bool = False, action_masks: np.ndarray | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Actions, values and log-probabilities [N]."""
+        inputs = self.tensors(obs)
+        distribution = self._distribution(inputs, action_masks)
+        actions = distribution.get_actions(deterministic=deterministic)
+        return actions, self.critic(*inputs), distribution.log_prob(actions)
+
+    def evaluate_actions(  # type: ignore[override]
+        self, obs: Any, actions: Tensor, action_masks: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Values, log-probabilities and entropies [N]."""
+        inputs = self.tensors(obs)
+        distribution = self._distribution(inputs, action_masks)
+        return self.critic(*inputs), distribution.log_prob(actions), distribution.entropy()
+
+    def get_distribution(  # type: ignore[override]
+        self, obs: Any, action_masks: np.ndarray | None = None
+    ) -> MaskableDistribution:
+        """Distribution over actions."""
+        return self._distribution(self.tensors(obs), action_masks)
+
+    def predict_values(self, obs: Any) -> Tensor:
+        """Values [N]."""
+        value: Tensor = self.critic(*self.tensors(obs))
+        return value

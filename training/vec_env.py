@@ -1,0 +1,126 @@
+"""The native lanes behind stable-baselines3's VecEnv: no Python object per environment, masks included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.vec_env.base_vec_env import VecEnv
+
+from fqg_env.compiled import kernel
+from fqg_env.env import action_space, observation_space, size_named
+from fqg_env.lanes import Lanes
+from fqg_env.rules import delivered
+from fqg_env.splits import level_key
+from policies.recovery.features import index_choice
+from training.set_network import INPUTS
+
+
+@kernel
+def expect_goals(levels: Any, boards: Any, truths: Any, beliefs: Any, rewards: Any, done: Any) -> None:
+    """Replace the drawn worth of what was delivered by its expectation under the posterior.
+
+    The mean is the same and the noise is gone: a policy cannot tell the two apart before it stops.
+    """
+    for n in range(len(levels)):
+        if not done[n]:
+            continue
+        for a in range(levels[n].artifacts):
+            if delivered(levels[n], boards[n], a):
+                w = levels[n].goal_weight[a] * (1.0 + levels[n].wrong_weight)
+                rewards[n] += w * (truths[n].bad[a] - beliefs[n].bad[a])
+
+
+class ConductorVecEnv(VecEnv):
+    """N lanes of training levels that begin a new one as soon as the old one ends.
+
+    Args:
+        n: lanes.
+        size: padding of the levels.
+        tiers: lowest and highest tier.
+        seed: lane i begins with level seed + i of the `train` split.
+    """
+
+    def __init__(self, n: int, size: str, tiers: tuple[int, int], seed: int):
+        self.lanes = Lanes(n, size_named(size), True, tiers)
+        self.start_seed = seed
+        whole = observation_space(size, True)
+        parts: dict[str, spaces.Space[Any]] = {k: whole[k] for k in INPUTS if k != "index"}
+        parts["index"] = spaces.Box(0, 1, (2 + self.lanes.size.calls,), np.float32)
+        super().__init__(n, spaces.Dict(parts), action_space(size))
+        self._actions = np.zeros(n, np.int64)
+        self.finished: list[tuple[float, bool]] = []
+        """(return, success) of episodes that ended since somebody last emptied it."""
+
+    def reset(self) -> dict[str, np.ndarray]:
+        """Begin the first episode of every lane."""
+        self.lanes.keys[:] = [
+            level_key("train", self.start_seed + i) for i in range(self.num_envs)
+        ]
+        self.lanes.draw_levels()
+        self.lanes.begin()
+        return self._observe()
+
+    def _observe(self) -> dict[str, np.ndarray]:
+        record = self.lanes.observations
+        out = {k: np.ascontiguousarray(record[k]) for k in INPUTS if k != "index"}
+        out["index"] = index_choice(out, self.lanes.masks)
+        return out
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Remember the actions."""
+        self._actions = np.asarray(actions, np.int64)
+
+    def step_wait(self) -> tuple[Any, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+        """Play them; lanes that end begin anew at once."""
+        lanes = self.lanes
+        lanes.step(self._actions)
+        rewards, done = lanes.rewards.copy(), lanes.done.copy()
+        infos: list[dict[str, Any]] = [{}] * self.num_envs
+        if done.any():
+            expect_goals(lanes.levels, lanes.boards, lanes.truths, lanes.beliefs, rewards, done)
+            lanes.judge()
+            for i in np.flatnonzero(done):
+                self.finished.append(
+                    (float(lanes.truths["episode_return"][i]), bool(lanes.success[i]))
+                )
+            lanes.draw_levels(done)
+            lanes.begin(done)
+        return self._observe(), rewards.astype(np.float32), done.astype(bool), infos
+
+    def env_method(self, name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
+        """`action_masks`, where sb3-contrib asks for it."""
+        if name != "action_masks":
+            raise AttributeError(f"lanes have no method {name!r}")
+        return self.lanes.masks.astype(bool)
+
+    def has_attr(self, attr_name: str) -> bool:
+        """Lanes have `action_masks`."""
+        return attr_name == "action_masks"
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """Attributes that stable-baselines3 asks every environment for."""
+        if attr_name == "render_mode":
+            return [None] * self.num_envs
+        if attr_name == "action_masks":
+            return [True] * self.num_envs
+        raise AttributeError(f"lanes have no attribute {attr_name!r}")
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Nothing can be set per lane."""
+        raise AttributeError(f"lanes have no attribute {attr_name!r}")
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        """No lane is wrapped."""
+        return [False] * self.num_envs
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Begin with level `seed` of the training split at the next reset."""
+        if seed is not None:
+            self.start_seed = seed
+        return [self.start_seed + i for i in range(self.num_envs)]
