@@ -170,9 +170,10 @@ def from_exception(problem: BaseException, phase: Phase = Phase.EXECUTE) -> Stan
             return _kernel_limit(problem.errno, cause)
         case OSError() if problem.errno in ERRNO:
             row = ERRNO[problem.errno]
-        case FileNotFoundError() if _started_a_program(problem.__traceback__):
-            name = str(problem.filename)
-            row = Row(Category.UNSUPPORTED, Blame.PLATFORM, f"The program {name} is not installed.")
+        case FileNotFoundError() | PermissionError() if _started_program(problem.__traceback__):
+            # An unreadable directory on the path turns "not found" into "not permitted".
+            text = f"The program {problem.filename} is not installed."
+            row = Row(Category.UNSUPPORTED, Blame.PLATFORM, text)
         case ImportError() if problem.name:
             text = f"The Python package {problem.name} is missing: install it for the extension."
             row = Row(Category.UNSUPPORTED, Blame.PLATFORM, text)
@@ -332,7 +333,7 @@ def signal_name(number: int) -> str:
         return f"SIG{number}"
 
 
-def _started_a_program(trace: TracebackType | None) -> bool:
+def _started_program(trace: TracebackType | None) -> bool:
     """Whether the exception came out of starting a program, not out of opening a file."""
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

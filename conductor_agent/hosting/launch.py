@@ -112,8 +112,11 @@ def environment(
     """The whole environment of a worker: the allow-list, our packages, the source's own."""
     allowed = {name: ours[name] for name in ALLOWED if name in ours}
     own = dict(source.environment)
-    packages = ROOT if python == sys.executable else _shelf(directory)
-    paths = [str(packages), *source.import_paths, own.pop("PYTHONPATH", "")]
+    if python == sys.executable:  # what the conductor can import, its extensions can
+        packages, inherited = ROOT, ours.get("PYTHONPATH", "")
+    else:
+        packages, inherited = _shelf(directory), ""
+    paths = [str(packages), *source.import_paths, own.pop("PYTHONPATH", ""), inherited]
     return {
         **allowed,
         "TMPDIR": str(directory),
