@@ -49,6 +49,10 @@ def test_classes_are_complete_and_every_default_is_under_its_ceiling() -> None:
         limits_for(name.upper(), table["ceiling"])
 
 
+def test_bare_limits_are_those_of_an_operator() -> None:
+    assert ResourceLimits() == limits_for("operator")
+
+
 def test_a_workflow_moves_inside_its_ceiling() -> None:
     limits = limits_for("Motif", {"wall_s": 0.5, "cpu_s": 1})
     assert (limits.wall_s, limits.cpu_s) == (0.5, 1)

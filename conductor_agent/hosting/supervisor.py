@@ -99,7 +99,7 @@ class Supervisor:
             worker = await self._pool.fresh(shelf)
             start_s = time.perf_counter() - began
         if isinstance(worker, StandardError):
-            return self._refused(worker, request, began)
+            return self._refused(worker, request, began, start_s)
         cpu_s = worker.cpu_s()
         outcome, reply_bytes = await self._exchange(worker, frame, request, limits)
         usage = Usage(
@@ -173,8 +173,10 @@ class Supervisor:
         await asyncio.shield(worker.end(failure))
         return failure
 
-    def _refused(self, failure: StandardError, request: CallRequest, began: float) -> Reply:
-        usage = Usage(wall_s=time.perf_counter() - began)
+    def _refused(
+        self, failure: StandardError, request: CallRequest, began: float, start_s: float = 0.0
+    ) -> Reply:
+        usage = Usage(wall_s=time.perf_counter() - began, start_s=start_s)
         return Reply(self._stamped(failure, request), usage)
 
     def _stamped(self, outcome: Outcome, request: CallRequest) -> Outcome:

@@ -53,11 +53,11 @@ class ResourceLimits(BaseModel):
     """Per call, processor time of the whole process tree; None: not limited."""
     memory_bytes: Amount = 201_326_592
     """Resident memory of the whole process tree."""
-    tasks: Amount = 64
+    tasks: Amount = 128
     """Processes and threads of the whole tree."""
     open_files: Amount = 256
     """Open file descriptors, per process."""
-    file_bytes: Amount = 67_108_864
+    file_bytes: Amount = 268_435_456
     """Size of one written file."""
     request_bytes: Amount = 16_777_216
     """Encoded inputs and parameters of one call."""
