@@ -361,13 +361,16 @@ asyncio.run(main())
 """
 
     async def test(_: Supervisor) -> None:
-        program = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, env={**os.environ, "TMPDIR": str(tmp_path)}
+        )
         pids = tmp_path / "pid"
         await until(lambda: pids.exists() and bool(pids.read_text()))
         below = list(tree.descendants(program.pid))
         program.kill()
         await program.wait()
         await until(lambda: not any(alive(pid) for pid in [*below, int(pids.read_text())]))
+        assert not list(tmp_path.glob("fqg-worker-*")), "its directory stayed"
 
     hosted(test)
 

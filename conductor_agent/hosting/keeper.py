@@ -31,7 +31,7 @@ def become_worker(parent: int, open_files: int, file_bytes: int, directory: str)
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    signal.signal(signal.SIGTERM, _end_now)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
     if os.getppid() != parent:
         os._exit(1)
     keeper = os.getpid()
@@ -44,8 +44,9 @@ def become_worker(parent: int, open_files: int, file_bytes: int, directory: str)
         os.setsid()
         _limit(open_files, file_bytes)
         return
+    told = _end_when_told()
     status = _keep(worker)
-    if os.getppid() != parent:
+    if told or os.getppid() != parent:
         shutil.rmtree(directory, ignore_errors=True)
     _exit_like(status)
 
@@ -61,6 +62,22 @@ def _limit(open_files: int, file_bytes: int) -> None:
         hard = resource.getrlimit(kind)[1]
         most = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (most, most))
+
+
+def _end_when_told() -> list[int]:
+    """From now on SIGTERM, the kernel's word that the supervisor is gone, ends the tree.
+
+    Returns a list that is empty until then. (The signal comes once per thread of the supervisor,
+    and until the last of them is gone our parent's pid is still the old one.)
+    """
+    told: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+        _kill_children()
+
+    signal.signal(signal.SIGTERM, end)
+    return told
 
 
 def _keep(worker: int) -> int:
@@ -108,10 +125,3 @@ def _exit_like(status: int) -> None:
             signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
-
-
-def _end_now(_signal: int, _frame: FrameType | None) -> None:
-    """The supervisor is gone: nobody waits for anything."""
-    if not _children():
-        os._exit(1)
-    _kill_children()
