@@ -1,4 +1,4 @@
-"""The scanned page: pages, gate and judge by hand-made cases, and the real models on a few pages."""
+"""The scanned page: pages, gate and judge by hand, and the real models on a few pages."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_clear_page_is_read_by_every_preset(read):
     ],
 )
 def test_the_right_repair_turns_failure_into_success(read, defects, how, preset):
-    page = make_page(13, defects)
+    page = make_page(501, defects)
     unrepaired = text_of(read, page, preset=preset)
     text = unrepaired.outputs.get("text") if isinstance(unrepaired, Success) else ""
     assert text_quality(text) < ACCEPTED

@@ -1,1 +1,1 @@
-"""A real workflow: scanned page -> text -> language -> search, by models that come with pip alone."""
+"""A real workflow: scanned page -> text -> language -> search, by models that pip alone brings."""

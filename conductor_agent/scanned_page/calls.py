@@ -39,7 +39,7 @@ FUNCTIONS: dict[str, Function] = {
         {
             "fast": {"find": "rows", "side": 560, "squeeze": 0.5},
             "plain": {"find": "model", "side": 640, "squeeze": 1.0},
-            "thorough": {"turn": True, "ways": ["as_is", "denoised", "sharpened"]},
+            "thorough": {"turn": True, "ways": ["as_is", "denoised", "evened"]},
         },
     ),
     "guess_language": Function(("text",), ("language",), "motif", {"default": {}}),

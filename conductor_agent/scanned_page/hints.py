@@ -1,7 +1,7 @@
 """What somebody who only looked at the page would advise: calls, each with a confidence.
 
-The confidences are hand-set near the shares in which the call turned out to be needed on generated pages.
-Blur is told from coarse pixels badly, and a page on its head is seen only by its ragged edge.
+The confidences are set by hand, near how often the call was needed on generated pages. Blur is told
+from coarse pixels badly, and a page on its head is seen only by its ragged edge.
 """
 
 from __future__ import annotations

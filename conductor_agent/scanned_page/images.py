@@ -1,6 +1,6 @@
-"""Grey images for the extensions: PNG in and out, and what can be seen on a page without reading it.
+"""Grey images: PNG in and out, and what can be seen on a page without reading it.
 
-Statistics are cheap and crude on purpose: `look` takes a few milliseconds, and says so when it cannot tell.
+Statistics are cheap and crude on purpose: `look` takes some 15 milliseconds.
 """
 
 from __future__ import annotations
@@ -30,12 +30,11 @@ def encode(image: np.ndarray) -> bytes:
 
 
 def ink_mask(image: np.ndarray) -> np.ndarray:
-    """1 where there is ink: darker than the paper around it, whatever the light. [height, width] of uint8."""
+    """1 where it is darker than the paper around it. [height, width] of uint8"""
     smooth = cv2.medianBlur(image, 3)
     paper = cv2.blur(smooth, (41, 41)).astype(np.int16)
     depth = paper - smooth
-    mask = (depth > max(6.0, 0.35 * float(np.percentile(depth, 99)))).astype(np.uint8)
-    return mask
+    return (depth > max(6.0, 0.35 * float(np.percentile(depth, 99)))).astype(np.uint8)
 
 
 def rotate(image: np.ndarray, degrees: float) -> np.ndarray:
@@ -47,7 +46,7 @@ def rotate(image: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def skew_angle(image: np.ndarray, largest: float = 16.0) -> tuple[float, float]:
-    """(degrees to turn by, how clear that is in [0, 1]): the turn that makes rows of ink stand out most."""
+    """(degrees to turn by so that rows of ink stand out most, how clear that is in [0, 1])."""
     mask = ink_mask(image)
     scale = min(1.0, 280 / mask.shape[1])
     small = cv2.resize(

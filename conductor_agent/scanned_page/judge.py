@@ -13,7 +13,7 @@ GOOD_ERROR_RATE = 0.05
 
 
 def distance(a: str, b: str) -> int:
-    """Levenshtein distance: insertions, deletions and substitutions to get from one to the other."""
+    """Levenshtein distance: insertions, deletions and substitutions between the two."""
     if not a or not b:
         return len(a) + len(b)
     letters = np.array([ord(c) for c in b])
@@ -47,7 +47,7 @@ def search_is_good(page: Page, search: Any, others: list[Page]) -> bool:
 
 
 def match(search: Any, text: str) -> float:
-    """How well a text answers the search: cosine of vectors, or share of the keywords that it holds."""
+    """How well a text answers the search: cosine of vectors, or share of keywords in it."""
     if isinstance(search, list) and search and all(isinstance(x, int | float) for x in search):
         from conductor_agent.scanned_page.make_vector import vector_of
 

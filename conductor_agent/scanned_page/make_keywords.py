@@ -1,4 +1,4 @@
-"""text and language -> search, as keywords: numbers, and the longest words that are not common ones."""
+"""text and language -> search, as keywords: numbers, and the longest uncommon words."""
 
 from __future__ import annotations
 

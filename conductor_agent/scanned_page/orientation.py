@@ -48,7 +48,7 @@ def model_path() -> Path:
 
 
 def line_starts(image: np.ndarray) -> list[np.ndarray]:
-    """Pieces of the first lines, four times as wide as high: the shape that the model was made for."""
+    """The starts of the widest lines, at most six times as wide as high."""
     spans = sorted(line_spans(image), key=lambda span: span[2] - span[3])[:MOST_LINES]
     pieces = []
     for top, bottom, left, right in spans:

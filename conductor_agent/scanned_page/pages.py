@@ -1,7 +1,7 @@
 """Makes scanned pages from a seed: known text, known language, known defects.
 
-A page is a grey A6 card at about 100 dpi. Some pages are honestly hard and a few hopeless; the pages
-of a batch share their defects, as pages from one scanner do.
+A page is a grey A6 card at about 100 dpi. Some are honestly hard and a few hopeless; the pages of
+a batch share their defects, as pages from one scanner do.
 """
 
 from __future__ import annotations
@@ -20,9 +20,18 @@ from conductor_agent.scanned_page.phrases import SENTENCES, TITLES, TOTALS, WORD
 WIDTH, HEIGHT, MARGIN, FONT_SIZE, LINE = 560, 380, 46, 17, 26
 PAPER, INK = 236, 28
 ITEMS = 6
-POSITION_DEFECTS = ("skew", "upside_down")
-INK_DEFECTS = ("noise", "salt", "stripes", "shading", "blur", "faint", "coarse")
-DEFECTS = POSITION_DEFECTS + INK_DEFECTS
+POSITION_DEFECTS = {"skew": 0.7, "upside_down": 1.3}
+INK_DEFECTS = {
+    "noise": 1.0,
+    "salt": 1.6,
+    "stripes": 1.6,
+    "shading": 1.6,
+    "blur": 1.2,
+    "faint": 1.6,
+    "coarse": 0.5,
+}
+DEFECTS = {**POSITION_DEFECTS, **INK_DEFECTS}
+"""How often each occurs, relative to the others."""
 CLEAN_SHARE, HOPELESS_SHARE = 0.08, 0.04
 TWO_DEFECTS_SHARE, TWO_ON_INK_SHARE = 0.4, 0.2
 
@@ -64,14 +73,19 @@ def draw_defects(rng: random.Random) -> tuple[str, ...]:
     if luck < HOPELESS_SHARE + CLEAN_SHARE:
         return ()
     if rng.random() >= TWO_DEFECTS_SHARE:
-        return (rng.choice(DEFECTS),)
+        return (pick(rng, DEFECTS),)
+    first = pick(rng, INK_DEFECTS)
     if rng.random() < TWO_ON_INK_SHARE:
-        return tuple(sorted(rng.sample(INK_DEFECTS, 2)))
-    return (rng.choice(POSITION_DEFECTS), rng.choice(INK_DEFECTS))
+        return first, pick(rng, {name: w for name, w in INK_DEFECTS.items() if name != first})
+    return pick(rng, POSITION_DEFECTS), first
+
+
+def pick(rng: random.Random, weights: dict[str, float]) -> str:
+    return rng.choices(list(weights), list(weights.values()))[0]
 
 
 def write_lines(rng: random.Random, language: str) -> list[str]:
-    """The text: a title, items with a number each, and the total of the numbers with its check digit."""
+    """The text: a title, items with a number each, and their total with its check digit."""
     numbers = [rng.randint(2, 97) for _ in range(ITEMS)]
     body = " ".join(
         fill(rng, template, language, number)
@@ -147,7 +161,7 @@ def coarse(page: np.ndarray, rng: random.Random) -> np.ndarray:
 
 
 def blur(page: np.ndarray, rng: random.Random) -> np.ndarray:
-    sigma = rng.uniform(1.8, 2.5) * page.shape[1] / WIDTH
+    sigma = rng.uniform(2.0, 2.6) * page.shape[1] / WIDTH
     return gauss(page, sigma)
 
 
@@ -171,7 +185,7 @@ def shading(page: np.ndarray, rng: random.Random) -> np.ndarray:
 
 
 def noise(page: np.ndarray, rng: random.Random) -> np.ndarray:
-    return page + pixel_noise(page, rng, rng.uniform(35, 80))
+    return page + pixel_noise(page, rng, rng.uniform(40, 80))
 
 
 def salt(page: np.ndarray, rng: random.Random) -> np.ndarray:

@@ -70,15 +70,18 @@ WORDS = {
     },
 }
 COMMON = {
-    "en": "a about after all also an and any are as at be been but by can each for from had has have he her "
-    "his if in into is it its more most no not of on one only or other our out over she so some than that "
-    "the their them then there these they this to two up was we were what when which will with you",
-    "de": "aber alle als am an auch auf aus bei bis das dass dem den der des die doch durch ein eine einem "
-    "einen einer er es hat haben hier ich ihr im in ist kann kein man mehr mit nach nicht noch nur oder "
-    "sehr sich sie sind so um und uns unter vom von vor war was weil wenn wer wie wieder wir wird zu zum zur",
-    "fr": "a ai alors au aussi autre aux avec avant bien car ce cela ces cette chez comme comment dans de des "
-    "deux dont du elle elles en encore est et eux il ils je la le les leur lui mais me mes moins mon ne nos "
-    "notre nous on ou par pas pour plus quand que qui sa sans se ses si son sont sur te tout tu un une vous y",
+    "en": "a about after all also an and any are as at be been but by can each for from had has "
+    "have he her his if in into is it its more most no not of on one only or other our "
+    "out over she so some than that the their them then there these they this to two up "
+    "was we were what when which will with you",
+    "de": "aber alle als am an auch auf aus bei bis das dass dem den der des die doch durch ein "
+    "eine einem einen einer er es hat haben hier ich ihr im in ist kann kein man mehr mit "
+    "nach nicht noch nur oder sehr sich sie sind so um und uns unter vom von vor war was "
+    "weil wenn wer wie wieder wir wird zu zum zur",
+    "fr": "a ai alors au aussi autre aux avec avant bien car ce cela ces cette chez comme "
+    "comment dans de des deux dont du elle elles en encore est et eux il ils je la le les "
+    "leur lui mais me mes moins mon ne nos notre nous on ou par pas pour plus quand que "
+    "qui sa sans se ses si son sont sur te tout tu un une vous y",
 }
 
 

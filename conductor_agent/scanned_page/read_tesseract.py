@@ -1,4 +1,4 @@
-"""clean -> text, by the program `tesseract`, for machines that have it; bind it only where `available()`."""
+"""clean -> text, by the program `tesseract`; bind it only where `available()`."""
 
 from __future__ import annotations
 

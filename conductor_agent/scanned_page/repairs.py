@@ -1,4 +1,4 @@
-"""What can be done to a grey image before it is read; each repair helps some pages and harms others."""
+"""What can be done to a grey image before it is read; what helps one page harms another."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def deskewed(image: np.ndarray) -> np.ndarray:
 def turned(image: np.ndarray, orientation: Callable[[np.ndarray], tuple[float, int]]) -> np.ndarray:
     """Levelled, then turned by 180 degrees where most lines stand on their head."""
     level = deskewed(image)
-    upside_down, lines = orientation(level)
+    upside_down, lines = orientation(flatten(destripe(despeckle(level))))
     return np.ascontiguousarray(level[::-1, ::-1]) if lines and upside_down > 0.5 else level
 
 

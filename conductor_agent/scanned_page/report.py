@@ -1,4 +1,4 @@
-"""What a reader answers about a text it made: a claim of quality, or an error that says what it saw."""
+"""What a reader answers about its text: a claim of quality, or an error with what it saw."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def answer(text: str, confidence: float, *, strength: str, angle: float) -> Succ
     words = words_in(text)
     known = max(dictionary_rate(words, language) for language in VOCABULARY)
     claim = round(confidence * known, 4)
-    hints = advice(len(words), known, confidence, strength, angle) if claim < DOUBTFUL else ()
+    hints = advice(len(words), known, strength, angle) if claim < DOUBTFUL else ()
     not_examined = NOT_SEEN if hints else ()
     if claim >= WORTHLESS:
         return Success({"text": text}, {"text": claim}, hints=hints, not_examined=not_examined)
@@ -50,9 +50,7 @@ def answer(text: str, confidence: float, *, strength: str, angle: float) -> Succ
     )
 
 
-def advice(
-    words: int, known: float, confidence: float, strength: str, angle: float
-) -> tuple[Hint, ...]:
+def advice(words: int, known: float, strength: str, angle: float) -> tuple[Hint, ...]:
     """What the lines themselves suggest."""
     hints = []
     if words > 20 and known < 0.15 and strength != "thorough":

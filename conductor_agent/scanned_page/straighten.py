@@ -1,4 +1,4 @@
-"""page -> upright. Variants: none, deskew, turn (level, then turn by 180 degrees if most lines are upside down)."""
+"""page -> upright, by levelling the lines and, if asked, turning a page that is upside down."""
 
 from __future__ import annotations
 
