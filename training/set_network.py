@@ -37,59 +37,55 @@ INPUTS = (
 """Fields the network reads: those of the observation, and `index` [N, 2 + C], the rule's choice as one-hot."""
 
 
-class Body(nn.Module):
-    """Two rounds of messages; gives call tokens [N, C, H] and a pooled token [N, 2 H]."""
+class Tokens(nn.Module):
+    """A token for each call [N, C, H] and each artifact [N, A, H], the run's state in every call's."""
 
     def __init__(self, hidden: int):
         super().__init__()
-        self.call_in = nn.Linear(CALL_FIELDS + BELIEF_FIELDS + 1, hidden)
-        self.artifact_in = nn.Linear(ARTIFACT_FIELDS + DOUBT_FIELDS, hidden)
-        self.run_in = nn.Linear(RUN_FIELDS, hidden)
-        self.to_readers = nn.Linear(hidden, hidden)
-        self.to_makers = nn.Linear(hidden, hidden)
-        self.from_readers = nn.Linear(hidden, hidden)
-        self.from_makers = nn.Linear(hidden, hidden)
-        self.to_probes = nn.Linear(hidden, hidden)
-        self.artifact_again = nn.Linear(hidden, hidden)
-        self.siblings = nn.Linear(hidden, hidden)
-        self.call_again = nn.Linear(hidden, hidden)
+        self.call = nn.Linear(CALL_FIELDS + BELIEF_FIELDS + 1, hidden)
+        self.artifact = nn.Linear(ARTIFACT_FIELDS + DOUBT_FIELDS, hidden)
+        self.run = nn.Linear(RUN_FIELDS, hidden)
 
     def forward(
-        self,
-        calls: Tensor,
-        artifacts: Tensor,
-        needs: Tensor,
-        makes: Tensor,
-        probes: Tensor,
-        same_function: Tensor,
-        run: Tensor,
-        belief: Tensor,
-        doubt: Tensor,
-        index: Tensor,
+        self, calls: Tensor, artifacts: Tensor, run: Tensor, belief: Tensor, doubt: Tensor, index: Tensor
     ) -> tuple[Tensor, Tensor]:
         exists = calls[:, :, Call.EXISTS : Call.EXISTS + 1]  # [N, C, 1]
         chosen = index[:, 2:].unsqueeze(2)
-        context = self.run_in(run).unsqueeze(1)  # [N, 1, H]
-        c = torch.relu(self.call_in(torch.cat([calls, belief, chosen], 2)) + context) * exists
-        a = torch.relu(self.artifact_in(torch.cat([artifacts, doubt], 2)))
-        a = a * artifacts[:, :, Artifact.EXISTS : Artifact.EXISTS + 1]
-        a = torch.relu(
-            self.artifact_again(a)
-            + needs.transpose(1, 2) @ self.from_readers(c)
-            + makes.transpose(1, 2) @ self.from_makers(c)
+        context = self.run(run).unsqueeze(1)  # [N, 1, H]
+        c = torch.relu(self.call(torch.cat([calls, belief, chosen], 2)) + context) * exists
+        a = torch.relu(self.artifact(torch.cat([artifacts, doubt], 2)))
+        return c, a * artifacts[:, :, Artifact.EXISTS : Artifact.EXISTS + 1]
+
+
+def pool(c: Tensor, calls: Tensor, index: Tensor) -> Tensor:
+    """[N, 2 H] the mean call token, and the token of the call that the rule would choose."""
+    count = calls[:, :, Call.EXISTS].sum(1, keepdim=True).clamp(min=1.0)
+    return torch.cat([c.sum(1) / count, (index[:, 2:].unsqueeze(1) @ c).squeeze(1)], 1)
+
+
+class Messages(nn.Module):
+    """One round from calls to artifacts and back, along all relations at once."""
+
+    def __init__(self, hidden: int):
+        super().__init__()
+        self.hidden = hidden
+        self.from_calls = nn.Linear(hidden, 2 * hidden)  # as reader, as maker
+        self.artifact = nn.Linear(hidden, hidden)
+        self.from_artifacts = nn.Linear(hidden, 3 * hidden)  # to readers, makers, probes
+        self.siblings = nn.Linear(hidden, hidden)
+        self.call = nn.Linear(hidden, hidden)
+
+    def forward(
+        self, c: Tensor, a: Tensor, needs: Tensor, makes: Tensor, probes: Tensor, same_function: Tensor
+    ) -> Tensor:
+        up = torch.cat([needs, makes], 1).transpose(1, 2)  # [N, A, 2 C]
+        told = torch.cat(self.from_calls(c).split(self.hidden, 2), 1)  # [N, 2 C, H]
+        a = torch.relu(self.artifact(a) + up @ told)
+        relations = torch.cat([needs, makes, probes, same_function], 2)  # [N, C, 3 A + C]
+        heard = torch.cat(
+            [*self.from_artifacts(a).split(self.hidden, 2), self.siblings(c) * 0.25], 1
         )
-        count = same_function.sum(2, keepdim=True).clamp(min=1.0)
-        c = torch.relu(
-            self.call_again(c)
-            + needs @ self.to_readers(a)
-            + makes @ self.to_makers(a)
-            + probes @ self.to_probes(a)
-            + same_function @ self.siblings(c) / count
-            + context
-        )
-        c = c * exists
-        mean = c.sum(1) / exists.sum(1).clamp(min=1.0)
-        return c, torch.cat([mean, c.amax(1)], 1)
+        return torch.relu(self.call(c) + relations @ heard)
 
 
 class SetNetwork(nn.Module):
@@ -102,7 +98,8 @@ class SetNetwork(nn.Module):
 
     def __init__(self, hidden: int = 48, trust: float = 4.0):
         super().__init__()
-        self.body = Body(hidden)
+        self.tokens = Tokens(hidden)
+        self.messages = Messages(hidden)
         self.pooled = nn.Linear(2 * hidden, hidden)
         self.token = nn.Linear(hidden, hidden)
         self.pointer = nn.Linear(hidden, 1)
@@ -127,25 +124,38 @@ class SetNetwork(nn.Module):
         index: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Logits [N, 2 + C] and success logit [N]."""
-        c, pooled = self.body(
-            calls, artifacts, needs, makes, probes, same_function, run, belief, doubt, index
-        )
-        context = torch.relu(self.pooled(pooled))  # [N, H]
+        c, a = self.tokens(calls, artifacts, run, belief, doubt, index)
+        c = self.messages(c, a, needs, makes, probes, same_function)
+        context = torch.relu(self.pooled(pool(c, calls, index)))  # [N, H]
         token = torch.relu(self.token(c) + context.unsqueeze(1))
         logits = torch.cat([self.other(context), self.pointer(token).squeeze(2)], 1)
         return logits + self.trust * index, self.success(context).squeeze(1)
 
 
 class ValueNetwork(nn.Module):
-    """The critic: a body of its own, since a shared one lets value learning wreck the policy."""
+    """The critic: tokens of its own, since a shared trunk lets value learning wreck the policy."""
 
     def __init__(self, hidden: int = 32):
         super().__init__()
-        self.body = Body(hidden)
-        self.head = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        self.tokens = Tokens(hidden)
+        self.head = nn.Sequential(
+            nn.Linear(3 * hidden, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, 1)
+        )
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(
+        self,
+        calls: Tensor,
+        artifacts: Tensor,
+        needs: Tensor,
+        makes: Tensor,
+        probes: Tensor,
+        same_function: Tensor,
+        run: Tensor,
+        belief: Tensor,
+        doubt: Tensor,
+        index: Tensor,
+    ) -> Tensor:
         """Expected return to come [N]."""
-        _, pooled = self.body(*inputs)
-        value: Tensor = self.head(pooled).squeeze(1)
+        c, a = self.tokens(calls, artifacts, run, belief, doubt, index)
+        value: Tensor = self.head(torch.cat([pool(c, calls, index), a.mean(1)], 1)).squeeze(1)
         return value

@@ -1,0 +1,100 @@
+"""A policy on disk is data: a folder with `policy.onnx` and `manifest.json`, never a pickle.
+
+The network gives logits; masking and choice stay in network.py, which everybody shares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fqg_env.observation import OBSERVATION_VERSION
+
+MODEL_FILE = "policy.onnx"
+MANIFEST_FILE = "manifest.json"
+FORMAT = "conductor-policy/1"
+
+
+
+class ArtifactError(ValueError):
+    """A policy file that cannot be used; the message is one sentence: what, where, what to do."""
+
+
+class Manifest(BaseModel):
+    """What is known of a policy besides its weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format: Literal["conductor-policy/1"] = FORMAT
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    observation_version: int
+    inputs: tuple[str, ...]
+    """Fields the network reads, in the order of its inputs; `index` is the index rule's choice."""
+    sha256: str
+    """Of policy.onnx."""
+    recipe: dict[str, Any] = {}
+    results: dict[str, Any] = {}
+    """Measured results, as `fqg evaluate` gives them."""
+    floor_below: float = 0.0
+    """Where the probability of its best action is lower than this, the index rule decides."""
+    max_calls: int = 64
+    """Levels with more calls are outside what it was trained on: the index rule decides."""
+
+
+def write_artifact(folder: Path, model: bytes, manifest: dict[str, Any]) -> Manifest:
+    """Write a policy artifact; an existing one is replaced whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    checked = Manifest(sha256=hashlib.sha256(model).hexdigest(), **manifest)
+    (folder / MODEL_FILE).write_bytes(model)
+    temporary = folder / (MANIFEST_FILE + ".new")
+    temporary.write_text(checked.model_dump_json(indent=2) + "\n", "utf-8")
+    temporary.replace(folder / MANIFEST_FILE)
+    return checked
+
+
+def read_artifact(path: str | Path) -> tuple[Manifest, bytes]:
+    """The manifest and the model of a policy folder.
+
+    Raises:
+        ArtifactError: missing, truncated, altered, of another version, or not a policy at all.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise ArtifactError(
+            f"{folder}: a policy is a folder with {MANIFEST_FILE} and {MODEL_FILE}; check the path"
+        )
+    try:
+        text = (folder / MANIFEST_FILE).read_text("utf-8")
+        model = (folder / MODEL_FILE).read_bytes()
+    except (OSError, UnicodeDecodeError) as error:
+        name = Path(getattr(error, "filename", None) or MANIFEST_FILE).name
+        raise ArtifactError(f"{folder}: {name} cannot be read; export the policy again") from None
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ArtifactError(
+            f"{folder / MANIFEST_FILE}: not JSON (line {error.lineno}); export the policy again"
+        ) from None
+    version = data.get("observation_version") if isinstance(data, dict) else None
+    if version is not None and version != OBSERVATION_VERSION:
+        raise ArtifactError(
+            f"{folder}: it reads observation version {version!r} and this is version "
+            f"{OBSERVATION_VERSION}; train or export it again"
+        )
+    try:
+        manifest = Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        raise ArtifactError(
+            f"{folder / MANIFEST_FILE}: {where}: {first['msg']}; export the policy again"
+        ) from None
+    if hashlib.sha256(model).hexdigest() != manifest.sha256:
+        raise ArtifactError(
+            f"{folder / MODEL_FILE}: it is truncated or altered (its SHA-256 is not the manifest's); "
+            "export the policy again"
+        )
+    return manifest, model

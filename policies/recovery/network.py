@@ -1,0 +1,104 @@
+"""NetworkPolicy: a trained network on ONNX Runtime, with masking, choice and the floor in our own code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from policies.recovery.artifact import ArtifactError, Manifest, read_artifact
+from policies.recovery.base import Decision, Observation
+from policies.recovery.features import index_choice
+
+FLOOR = "floor"
+
+
+def masked_softmax(logits: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """[N, 2 + C] probabilities over the legal actions."""
+    legal = mask > 0
+    shifted = np.where(legal, logits, -np.inf)
+    shifted = shifted - shifted.max(1, keepdims=True)
+    weight = np.exp(shifted)
+    out: np.ndarray = (weight / weight.sum(1, keepdims=True)).astype(np.float32)
+    return out
+
+
+class NetworkPolicy:
+    """A policy artifact that decides.
+
+    Args:
+        manifest: what it reads and when the floor decides.
+        model: the ONNX graph.
+        source: where it came from, for messages.
+
+    Raises:
+        ArtifactError: the graph is not ONNX, or does not read and answer what the manifest says.
+    """
+
+    def __init__(self, manifest: Manifest, model: bytes, source: str):
+        self.name = manifest.name
+        self.manifest = manifest
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001 (ONNX Runtime raises its own unrelated types)
+            text = str(error).splitlines()[0][:120]
+            raise ArtifactError(
+                f"{source}: its model is not a valid ONNX graph ({text}); export the policy again"
+            ) from None
+        reads = [entry.name for entry in self._session.get_inputs()]
+        answers = [entry.name for entry in self._session.get_outputs()]
+        if reads != list(manifest.inputs) or answers[:1] != ["logits"]:
+            raise ArtifactError(
+                f"{source}: its model reads {', '.join(reads)} and not what the manifest says; "
+                "export the policy again"
+            )
+
+    def logits(self, observation: Observation, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits [N, 2 + C] and success logit [N], before masking."""
+        feed = {}
+        for name in self.manifest.inputs:
+            if name == "index":
+                value = index_choice(observation, mask)
+            elif name not in observation:
+                raise KeyError(
+                    f"the observation has no field {name!r}; make the environment with belief=True"
+                )
+            else:
+                value = np.asarray(observation[name], np.float32)
+            feed[name] = value
+        logits, success = self._session.run(["logits", "success"], feed)
+        return logits, success
+
+    def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
+        """The likeliest legal action; the index rule's where the network is unsure or out of its depth."""
+        logits, _ = self.logits(observation, mask)
+        probabilities = masked_softmax(logits, mask)
+        action = probabilities.argmax(1).astype(np.int64)
+        source = np.full(len(mask), self.name, object)
+        best = probabilities[np.arange(len(mask)), action]
+        floor = (best < self.manifest.floor_below) | ~np.isfinite(best)
+        if mask.shape[1] - 2 > self.manifest.max_calls:
+            floor[:] = True
+        if floor.any():
+            choice = index_choice(observation, mask)
+            action[floor] = choice[floor].argmax(1)
+            probabilities[floor] = choice[floor]
+            source[floor] = FLOOR
+        return Decision(action, probabilities, source)
+
+
+def load(path: str | Path) -> NetworkPolicy:
+    """The policy in a folder.
+
+    Raises:
+        ArtifactError: one sentence says what is wrong with it.
+    """
+    manifest, model = read_artifact(path)
+    return NetworkPolicy(manifest, model, str(path))

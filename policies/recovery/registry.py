@@ -1,0 +1,89 @@
+"""Policies by name: the rules, the bounds, a file, or somebody's own `module:Class`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fqg_env.level import suggest
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be had; the message is one sentence: what, where, what to do."""
+
+
+def _hand_rule(name: str) -> Any:
+    from policies.recovery.rules import HandRule, Rule
+
+    return HandRule(Rule[name.upper()])
+
+
+def _random() -> Any:
+    from policies.recovery.rules import RandomPolicy
+
+    return RandomPolicy()
+
+
+def _index() -> Any:
+    from policies.recovery.index import Index
+
+    return Index()
+
+
+def _oracle() -> Any:
+    from policies.recovery.oracle import Oracle
+
+    return Oracle()
+
+
+BUILT_IN: dict[str, Callable[[], Any]] = {
+    "random": _random,
+    "retry": lambda: _hand_rule("retry"),
+    "retry_fallback": lambda: _hand_rule("retry_fallback"),
+    "cascade": lambda: _hand_rule("cascade"),
+    "code_aware": lambda: _hand_rule("code_aware"),
+    "index": _index,
+    "oracle": _oracle,
+}
+
+
+def _own_class(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PolicyError(f"the policy {name!r} cannot be imported ({error})") from None
+    try:
+        policy = found() if isinstance(found, type) else found
+    except Exception as error:  # noqa: BLE001 (somebody else's code)
+        raise PolicyError(f"the policy {name!r} cannot be made ({error})") from None
+    if not (hasattr(policy, "decide") or hasattr(policy, "plan")):
+        raise PolicyError(f"the policy {name!r} has no method `decide(observation, mask)`")
+    if not hasattr(policy, "name"):
+        policy.name = attribute
+    return policy
+
+
+def policy_named(name: str) -> Any:
+    """The policy of a name, a folder with an artifact, or `module:Class`.
+
+    Raises:
+        PolicyError: there is none, or it cannot be loaded; a near name is suggested.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]()
+    if Path(name).exists() or "/" in name or "\\" in name:
+        from policies.recovery.artifact import ArtifactError
+        from policies.recovery.network import load
+
+        try:
+            return load(name)
+        except ArtifactError as error:
+            raise PolicyError(str(error)) from None
+    if ":" in name:
+        return _own_class(name)
+    raise PolicyError(
+        f"there is no policy {name!r}." + suggest(name, BUILT_IN) + " A folder or module:Class will do too."
+    )

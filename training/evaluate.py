@@ -1,0 +1,287 @@
+"""The judge: every policy plays the same levels under the same luck, and pairs are compared level by level."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fqg_env.arrays import SIZES, Size
+from fqg_env.env import size_named
+from fqg_env.lanes import Lanes
+from fqg_env.level import LevelError
+from fqg_env.puzzle import Puzzle, read_puzzle
+from fqg_env.splits import level_key
+from policies.recovery.base import Decision
+from policies.recovery.registry import policy_named
+from training.stats import iqm, mean_ci95
+
+CHUNK = 512
+"""Episodes played side by side. It is fixed, so that workers change no figure."""
+TIMED_DECISIONS = 200
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Which levels are played."""
+
+    split: str = "test"
+    episodes: int = 1000
+    seed: int = 0
+    tiers: tuple[int, int] = (1, 20)
+    size: str = "small"
+    levels: tuple[str, ...] = ()
+    """Level files to play instead of a split, in turn."""
+
+
+@dataclass
+class Played:
+    """What one policy did: one entry per episode [episodes]."""
+
+    returns: np.ndarray
+    success: np.ndarray
+    wrong: np.ndarray
+    attempts: np.ndarray
+    cost: np.ndarray
+    unsafe: np.ndarray
+    tier: np.ndarray
+    floor_share: float
+    decision_ms: np.ndarray
+
+
+def observations(lanes: Lanes) -> dict[str, np.ndarray]:
+    """The observation fields of all lanes, by name."""
+    return {name: lanes.observations[name] for name in lanes.observations.dtype.names or ()}
+
+
+def ask(policy: Any, lanes: Lanes) -> Decision:
+    """Let a policy or a planner decide for all lanes."""
+    if hasattr(policy, "plan"):
+        return policy.plan(lanes)  # type: ignore[no-any-return]
+    return policy.decide(observations(lanes), lanes.masks)  # type: ignore[no-any-return]
+
+
+def time_decisions(policy: Any, lanes: Lanes) -> np.ndarray:
+    """Milliseconds of single decisions, on the first observations of the lanes."""
+    if hasattr(policy, "plan"):
+        return np.full(1, np.nan)
+    out = []
+    fields = observations(lanes)
+    for i in range(min(TIMED_DECISIONS, lanes.n)):
+        one = {name: value[i : i + 1] for name, value in fields.items()}
+        began = time.perf_counter()
+        policy.decide(one, lanes.masks[i : i + 1])
+        out.append((time.perf_counter() - began) * 1e3)
+    return np.asarray(out)
+
+
+def play(policy: Any, lanes: Lanes) -> Iterator[int]:
+    """Play every lane to its end, yielding after each round how many are still running."""
+    floor, decisions = 0, 0
+    while True:
+        running = lanes.boards["stopped"] == 0
+        if not running.any():
+            lanes.judge()
+            break
+        decision = ask(policy, lanes)
+        action = np.asarray(decision.action)
+        if action.shape != (lanes.n,):
+            raise ValueError(f"it answered actions of shape {action.shape}, not ({lanes.n},)")
+        floor += int((np.asarray(decision.source)[running] == "floor").sum())
+        decisions += int(running.sum())
+        lanes.step(action.astype(np.int64))
+        yield int(running.sum())
+    lanes.floor_share = floor / max(1, decisions)  # type: ignore[attr-defined]
+
+
+def size_of(setting: Setting, puzzles: Sequence[Puzzle]) -> Size:
+    """The padding that all levels of a setting fit."""
+    if not puzzles:
+        return size_named(setting.size)
+    return max((p.level.size for p in puzzles), key=lambda s: list(SIZES).index(s.name))
+
+
+def deal(setting: Setting, first: int, n: int) -> Lanes:
+    """Lanes at the start of episodes first to first + n - 1."""
+    puzzles = [read_puzzle(path) for path in setting.levels]
+    lanes = Lanes(n, size_of(setting, puzzles), True, setting.tiers)
+    for i in range(n):
+        split = "test" if setting.split == "levels" else setting.split
+        lanes.keys[i] = level_key(split, setting.seed + first + i)
+    if puzzles:
+        one = Lanes(1, lanes.size, False)
+        for i in range(n):
+            puzzles[(first + i) % len(puzzles)].load(one, int(lanes.keys[i]))
+            lanes.levels[i], lanes.faults[i] = one.levels[0], one.faults[0]
+    else:
+        lanes.draw_levels()
+    lanes.begin()
+    return lanes
+
+
+def play_chunk(name: str, setting: Setting, first: int, n: int) -> Played:
+    """One policy on one chunk of episodes."""
+    policy = policy_named(name)
+    lanes = deal(setting, first, n)
+    spent = time_decisions(policy, lanes) if first == 0 else np.zeros(0)
+    if name == "random":
+        policy = policy_named(name)  # its state must not depend on what was timed
+    for _ in play(policy, lanes):
+        pass
+    boards = lanes.boards
+    return Played(
+        returns=lanes.truths["episode_return"].copy(),
+        success=lanes.success.astype(float),
+        wrong=lanes.wrong.astype(float),
+        attempts=boards["attempts"].astype(float),
+        cost=boards["cost"] / lanes.levels["cost_budget"],
+        unsafe=(boards["unsafe_repeats"] > 0).astype(float),
+        tier=np.zeros(n),
+        floor_share=lanes.floor_share,  # type: ignore[attr-defined]
+        decision_ms=spent,
+    )
+
+
+def joined(parts: Sequence[Played]) -> Played:
+    """Chunks of one policy as one."""
+
+    def all_of(field: str) -> np.ndarray:
+        return np.concatenate([getattr(part, field) for part in parts])
+
+    arrays = {
+        f: all_of(f) for f in ("returns", "success", "wrong", "attempts", "cost", "unsafe", "tier")
+    }
+    weights = [len(part.returns) for part in parts]
+    floor = float(np.average([part.floor_share for part in parts], weights=weights))
+    return Played(**arrays, floor_share=floor, decision_ms=all_of("decision_ms"))
+
+
+def ratio(top: float, below: float) -> float | None:
+    """A ratio where the denominator is positive, else None."""
+    return top / below if below > 0 else None
+
+
+def summary(played: Played, oracle_mean: float | None) -> dict[str, Any]:
+    """The figures of one policy."""
+    timed = played.decision_ms[~np.isnan(played.decision_ms)]
+    mean = float(played.returns.mean())
+    return {
+        "success_rate": float(played.success.mean()),
+        "return_mean": mean,
+        "return_iqm": iqm(played.returns),
+        "return_ci95": list(mean_ci95(played.returns)),
+        "fraction_of_oracle": None if oracle_mean is None else ratio(mean, oracle_mean),
+        "attempts_per_success": ratio(played.attempts.sum(), played.success.sum()),
+        "cost_per_success": ratio(played.cost.sum(), played.success.sum()),
+        "wrong_delivered_rate": float(played.wrong.mean()),
+        "unsafe_repeat_rate": float(played.unsafe.mean()),
+        "floor_share": played.floor_share,
+        "decision_ms_p50": float(np.percentile(timed, 50)) if len(timed) else None,
+        "decision_ms_p99": float(np.percentile(timed, 99)) if len(timed) else None,
+    }
+
+
+def compare(played: dict[str, Played]) -> dict[str, dict[str, Any]]:
+    """Paired differences in return, every ordered pair."""
+    out = {}
+    for one, a in played.items():
+        for other, b in played.items():
+            if one != other:
+                difference = a.returns - b.returns
+                out[f"{one}/{other}"] = {
+                    "difference_mean": float(difference.mean()),
+                    "difference_ci95": list(mean_ci95(difference)),
+                }
+    return out
+
+
+def _job(job: tuple[str, str, Setting, int, int]) -> tuple[str, Played | str]:
+    label, name, setting, first, n = job
+    try:
+        return label, play_chunk(name, setting, first, n)
+    except LevelError:
+        raise
+    except Exception as error:  # noqa: BLE001 (a policy of somebody else's costs only itself)
+        return label, f"{type(error).__name__}: {error}"
+
+
+def evaluate(
+    policies: dict[str, str],
+    setting: Setting,
+    workers: int = 1,
+    progress: Callable[[str, int], None] = lambda label, n: None,
+) -> dict[str, Any]:
+    """Let policies play and judge them.
+
+    Args:
+        policies: label -> name, folder or `module:Class`.
+        setting: which levels.
+        workers: processes; they change no figure but times.
+        progress: called with a label and the number of episodes that have ended.
+
+    Returns:
+        The object that `fqg evaluate --json` prints. A policy that raises has only the key `error`.
+
+    Raises:
+        PolicyError: a policy cannot be had.
+        LevelError: a level or a split cannot be had.
+    """
+    for name in policies.values():
+        policy_named(name)
+    jobs = [
+        (label, name, setting, first, min(CHUNK, setting.episodes - first))
+        for label, name in policies.items()
+        for first in range(0, setting.episodes, CHUNK)
+    ]
+    parts: dict[str, list[Played | str]] = {label: [] for label in policies}
+    for job, (label, part) in zip(jobs, run_jobs(jobs, workers), strict=True):
+        parts[label].append(part)
+        progress(label, job[4])
+    failed = {
+        label: next(p for p in part if isinstance(p, str))
+        for label, part in parts.items()
+        if any(isinstance(p, str) for p in part)
+    }
+    played = {
+        label: joined([p for p in part if isinstance(p, Played)])
+        for label, part in parts.items()
+        if label not in failed
+    }
+    oracle = float(played["oracle"].returns.mean()) if "oracle" in played else None
+    results = {label: summary(p, oracle) for label, p in played.items()}
+    results.update({label: {"error": text} for label, text in failed.items()})
+    return {
+        "split": setting.split,
+        "episodes": setting.episodes,
+        "seed": setting.seed,
+        "tiers": list(setting.tiers),
+        "size": setting.size,
+        "policies": {label: results[label] for label in policies},
+        "paired": compare(played),
+    }
+
+
+def run_jobs(jobs: Sequence[Any], workers: int) -> Iterator[tuple[str, Played | str]]:
+    """Answers to the jobs in their order, from this process or from several."""
+    if workers <= 1:
+        yield from map(_job, jobs)
+        return
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
+        yield from pool.imap(_job, jobs)
+
+
+def level_files(folder: str | Path) -> tuple[str, ...]:
+    """The level files in a folder, sorted.
+
+    Raises:
+        LevelError: there are none.
+    """
+    found = tuple(str(path) for path in sorted(Path(folder).glob("*.yaml")))
+    if not found:
+        raise LevelError(f"{folder}: there are no level files (*.yaml) here; check the path")
+    return found

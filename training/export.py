@@ -1,0 +1,116 @@
+"""Export a trained set network as a policy artifact: ONNX with dynamic numbers of lanes, calls and artifacts."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+
+from fqg_env.observation import (
+    ARTIFACT_FIELDS,
+    BELIEF_FIELDS,
+    CALL_FIELDS,
+    DOUBT_FIELDS,
+    OBSERVATION_VERSION,
+    RUN_FIELDS,
+)
+from policies.recovery.artifact import Manifest, write_artifact
+from training.set_network import INPUTS, SetNetwork
+
+AXES = {
+    "calls": {0: "N", 1: "C"},
+    "artifacts": {0: "N", 1: "A"},
+    "needs": {0: "N", 1: "C", 2: "A"},
+    "makes": {0: "N", 1: "C", 2: "A"},
+    "probes": {0: "N", 1: "C", 2: "A"},
+    "same_function": {0: "N", 1: "C", 2: "C"},
+    "run": {0: "N"},
+    "belief": {0: "N", 1: "C"},
+    "doubt": {0: "N", 1: "A"},
+    "index": {0: "N", 1: "actions"},
+    "logits": {0: "N", 1: "actions"},
+    "success": {0: "N"},
+}
+
+
+def example(n: int, calls: int, artifacts: int) -> tuple[torch.Tensor, ...]:
+    """Random inputs of the network, in its order."""
+    shapes = {
+        "calls": (n, calls, CALL_FIELDS),
+        "artifacts": (n, artifacts, ARTIFACT_FIELDS),
+        "needs": (n, calls, artifacts),
+        "makes": (n, calls, artifacts),
+        "probes": (n, calls, artifacts),
+        "same_function": (n, calls, calls),
+        "run": (n, RUN_FIELDS),
+        "belief": (n, calls, BELIEF_FIELDS),
+        "doubt": (n, artifacts, DOUBT_FIELDS),
+        "index": (n, 2 + calls),
+    }
+    generator = torch.Generator().manual_seed(0)
+    return tuple(torch.rand(shapes[name], generator=generator) for name in INPUTS)
+
+
+def to_onnx(network: SetNetwork) -> bytes:
+    """The network as an ONNX graph with dynamic axes (see AXES)."""
+    network = network.cpu().eval()
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # the TorchScript exporter needs no further package; torch announces its successor at every call
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            example(2, 6, 5),
+            buffer,
+            input_names=list(INPUTS),
+            output_names=["logits", "success"],
+            dynamic_axes=AXES,
+            opset_version=17,
+            dynamo=False,
+        )
+    return buffer.getvalue()
+
+
+def largest_difference(network: SetNetwork, model: bytes, inputs: tuple[torch.Tensor, ...]) -> float:
+    """Largest absolute difference between the logits of torch and of ONNX Runtime."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        logits, _ = network.cpu().eval()(*inputs)
+    feed = {name: tensor.numpy() for name, tensor in zip(INPUTS, inputs, strict=True)}
+    answer = session.run(["logits"], feed)[0]
+    return float(np.abs(answer - logits.numpy()).max())
+
+
+def export(
+    network: SetNetwork,
+    folder: Path,
+    name: str,
+    recipe: dict[str, Any],
+    results: dict[str, Any] | None = None,
+) -> Manifest:
+    """Write the artifact.
+
+    Raises:
+        RuntimeError: the exported graph does not answer what the network answers.
+    """
+    model = to_onnx(network)
+    for calls, artifacts in ((16, 8), (32, 16), (9, 5)):
+        difference = largest_difference(network, model, example(3, calls, artifacts))
+        if difference > 1e-3:
+            raise RuntimeError(f"the exported graph differs from the network by {difference:.2g}")
+    return write_artifact(
+        folder,
+        model,
+        {
+            "name": name,
+            "observation_version": OBSERVATION_VERSION,
+            "inputs": INPUTS,
+            "recipe": recipe,
+            "results": results or {},
+        },
+    )
