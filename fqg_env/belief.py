@@ -17,9 +17,11 @@ from fqg_env import faults
 from fqg_env.arrays import CANCELLED, Kind, Size, Verdict
 from fqg_env.compiled import kernel
 from fqg_env.faults import HIT, KINDS, TAINT, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS
+from fqg_env.rules import current
 
 FLOOR = 1e-9
 """Least likelihood of anything: the live world may say what the model holds impossible."""
+ONE = np.uint64(1)
 
 
 @cache
@@ -37,6 +39,7 @@ def belief_dtype(size: Size) -> np.dtype:
             ("works_well", "f8", (c, WINDOWS)),  # ... and is not silently bad
             ("never", "f8", (c,)),  # chance that this call can never work
             ("hinted_by", "u8", (c,)),  # givers heard on this function, a bit each
+            ("judged", "u8", (c,)),  # artifacts whose held version this call has verified, a bit each
         ],
         align=True,
     )
@@ -50,6 +53,7 @@ def reset(level: Any, belief: Any) -> None:
             belief.provider[p, w] = WINDOW_PRIOR[w]
     for c in range(level.calls):
         belief.hinted_by[c] = 0
+        belief.judged[c] = 0
         if level.variant[c] > 0:
             continue
         f = level.function[c]
@@ -133,7 +137,19 @@ def silent_chance(level: Any, belief: Any, call: int) -> float:
     for w in range(WINDOWS):
         works += belief.provider[p, w] * belief.works[call, w]
         well += belief.provider[p, w] * belief.works_well[call, w]
-    return 1.0 - well / max(works, FLOOR)
+    return max(0.0, 1.0 - well / max(works, FLOOR))
+
+
+@kernel
+def was_silent(level: Any, belief: Any, call: int) -> float:
+    """Chance that what this call has made is bad by its own doing; that it answered is folded already."""
+    f, v, p = level.function[call], level.variant[call], level.provider[call]
+    chance = 0.0
+    for k in range(faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)):
+        if faults.silent(k, v):
+            for w in range(WINDOWS):
+                chance += belief.provider[p, w] * belief.function[f, w, k]
+    return min(1.0, chance)
 
 
 @kernel
@@ -141,7 +157,7 @@ def bad_input(level: Any, belief: Any, call: int) -> float:
     """Chance that at least one input of a call, as held now, is bad."""
     good = 1.0
     for a in range(level.artifacts):
-        if level.needs[call, a]:
+        if faults.taints(level, call, a):
             good *= 1.0 - belief.bad[a]
     return 1.0 - good
 
@@ -178,7 +194,7 @@ def doubt(level: Any, board: Any, belief: Any, artifact: int, if_bad: float, if_
         if evidence <= 0.0:
             continue
         belief.bad[a] = b * bad / evidence
-        own = silent_chance(level, belief, call)
+        own = was_silent(level, belief, call)
         clean = 1.0
         for i in range(n):
             if board.source_version[a, i] > 0 and board.source_version[a, i] == board.version[i]:
@@ -208,7 +224,7 @@ def doubt(level: Any, board: Any, belief: Any, artifact: int, if_bad: float, if_
 def hear(level: Any, belief: Any, giver: int, row: Any) -> None:
     """Fold the hints of an outcome; a giver that repeats itself says nothing new."""
     likelihood = np.empty((WINDOWS, KINDS))
-    bit = np.uint64(1) << np.uint64(giver)
+    bit = ONE << np.uint64(giver)
     for c in range(level.calls):
         if row.hint[c] <= 0.0 or (belief.hinted_by[c] & bit) != 0:
             continue
@@ -228,9 +244,12 @@ def hear(level: Any, belief: Any, giver: int, row: Any) -> None:
 
 
 @kernel
-def output_bad(level: Any, belief: Any, call: int, bad_in: float, row: Any) -> float:
+def output_bad(
+    level: Any, belief: Any, call: int, began_s: float, bad_in: float, row: Any
+) -> float:
     """Chance that what an attempt has just made is bad: own doing, input, and what its gate said."""
-    own = silent_chance(level, belief, call)
+    answered, well, _ = chances(level, belief, call, began_s, 0.0)
+    own = max(0.0, 1.0 - well / max(answered, FLOOR))
     untainted = 1.0 - bad_in
     passed_on = bad_in * (1.0 - TAINT)
     prior = 1.0 - (1.0 - own) * untainted / max(FLOOR, untainted + passed_on)
@@ -248,10 +267,10 @@ def update(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
     f, p = level.function[call], level.provider[call]
     bad_in = bad_input(level, belief, call)
     made = faults.made_something(level, row)
-    made_bad = output_bad(level, belief, call, bad_in, row) if made else 0.0
+    began_s = board.flight_since_s[slot]
+    made_bad = output_bad(level, belief, call, began_s, bad_in, row) if made else 0.0
     likelihood = np.empty((WINDOWS, KINDS))
     if_bad, if_good = 0.0, 0.0  # of the outcome, given that some input is bad, or none is
-    began_s = board.flight_since_s[slot]
     for k in range(faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)):
         for is_down in (False, True):
             good = faults.likelihood(level, call, k, belief.lightest[f], is_down, 0.0, row)
@@ -267,11 +286,22 @@ def update(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
     for a in range(level.artifacts):
         if row.made[a]:
             belief.bad[a] = made_bad
-        if row.verdict[a] == Verdict.BAD:
-            doubt(level, board, belief, a, 1.0 - VERIFY_WRONG, VERIFY_WRONG)
-        elif row.verdict[a] == Verdict.GOOD:
-            doubt(level, board, belief, a, VERIFY_WRONG, 1.0 - VERIFY_WRONG)
+            for c in range(level.calls):
+                belief.judged[c] &= ~(ONE << np.uint64(a))
+        elif row.verdict[a] != Verdict.NONE and current(board, slot, a):
+            judge(level, board, belief, call, a, row.verdict[a] == Verdict.BAD)
     hear(level, belief, call, row)
+
+
+@kernel
+def judge(level: Any, board: Any, belief: Any, call: int, artifact: int, bad: bool) -> None:
+    """Fold a verdict; a verify that looks at the same version again says nothing new."""
+    bit = ONE << np.uint64(artifact)
+    if (belief.judged[call] & bit) != 0:
+        return
+    belief.judged[call] |= bit
+    right, wrong = 1.0 - VERIFY_WRONG, VERIFY_WRONG
+    doubt(level, board, belief, artifact, right if bad else wrong, wrong if bad else right)
 
 
 @kernel
@@ -286,7 +316,7 @@ def tell_inputs(
             named = True
     clean = 1.0 - bad_input(level, belief, call)
     for a in range(level.artifacts):
-        held = level.needs[call, a] and board.flight_input_version[slot, a] == board.version[a]
+        held = faults.taints(level, call, a) and current(board, slot, a)
         if held and belief.bad[a] > 0.0 and (not named or row.blamed[a]):
             others = min(1.0, clean / max(FLOOR, 1.0 - belief.bad[a]))
             doubt(level, board, belief, a, if_bad, others * if_good + (1.0 - others) * if_bad)

@@ -61,8 +61,8 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         render_mode: None or "ansi".
 
     `reset(seed=s)` plays level s of the split; without a seed, the next one of this env's sequence.
-    `reset(options={"level": ...})` plays a `Level` or a `Puzzle`. `info["action_mask"]` [2 + C] comes with
-    every reset and step. An illegal action costs one attempt and never raises.
+    `reset(options={"level": ...})` plays a `Level` or a `Puzzle`: with the luck of its own key, or with that
+    of `seed` where one is given. `info["action_mask"]` [2 + C] comes with every reset and step. An illegal action costs one attempt and never raises.
     """
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's own form)
@@ -143,6 +143,20 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         return {"action_mask": self.lanes.masks[0].astype(np.int8)}
 
 
+def reset_mask(options: dict[str, Any] | None, n: int) -> np.ndarray:
+    """The lanes [N] that a reset begins anew: all, or those in `options["reset_mask"]`.
+
+    Raises:
+        ValueError: the mask does not have one value per lane.
+    """
+    if not options or options.get("reset_mask") is None:
+        return np.ones(n, np.uint8)
+    mask = np.asarray(options["reset_mask"])
+    if mask.shape != (n,):
+        raise ValueError(f"reset_mask has shape {mask.shape}; it needs one value for each of the {n} lanes")
+    return mask.astype(np.uint8)
+
+
 class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
     """N levels side by side in compiled loops.
 
@@ -188,19 +202,20 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Begin an episode in every lane, or where `options["reset_mask"]` [N] says."""
-        super().reset(seed=seed if isinstance(seed, int) else None)
-        which = np.ones(self.num_envs, np.uint8)
-        if options and "reset_mask" in options:
-            which = np.asarray(options["reset_mask"], np.uint8)
+        one = int(seed) if isinstance(seed, (int, np.integer)) else None
+        super().reset(seed=one)
+        which = reset_mask(options, self.num_envs)
         if seed is None and not self._seeded:
             self.lanes.keys[:] = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
-        seeds = range(seed, seed + self.num_envs) if isinstance(seed, int) else seed or []
+        seeds = seed if isinstance(seed, (list, tuple)) else []
+        if one is not None:
+            seeds = range(one, one + self.num_envs)
         for i, s in enumerate(seeds):
             if s is not None and which[i]:
                 self.lanes.keys[i] = level_key(self.split, s)
         self._seeded = True
         self._begin(which)
-        return self._observations(), {"action_mask": self.action_masks()}
+        return self._observations(), self._masked({})
 
     def step(
         self, actions: np.ndarray
@@ -221,14 +236,17 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
             if self.autoreset_mode == AutoresetMode.SAME_STEP:
                 self._begin(self._over)
                 self._over[:] = 0
-        info["action_mask"] = self.action_masks()
-        rewards = lanes.rewards.copy()
-        return self._observations(), rewards, terminated, np.zeros(self.num_envs, bool), info
+        rewards, truncated = lanes.rewards.copy(), np.zeros(self.num_envs, bool)
+        return self._observations(), rewards, terminated, truncated, self._masked(info)
 
     def action_masks(self) -> np.ndarray:
         """Masks [N, 2 + C] of int8."""
         masks = self.lanes.masks.view(np.int8)
         return masks.copy() if self.copy else masks
+
+    def _masked(self, info: dict[str, Any]) -> dict[str, Any]:
+        info["action_mask"], info["_action_mask"] = self.action_masks(), np.ones(self.num_envs, bool)
+        return info
 
     def _begin(self, which: np.ndarray) -> None:
         self.lanes.draw_levels(which)
@@ -244,7 +262,9 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
             "episode_return": np.where(terminated, lanes.truths["episode_return"], 0.0),
             "episode_length": np.where(terminated, lanes.truths["episode_length"], 0),
         }
+        info |= {f"_{name}": terminated for name in info}
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
+            info["final_info"], info["_final_info"] = dict(info), terminated
             names = tuple(self.single_observation_space.spaces)  # type: ignore[attr-defined]
             final = np.full(self.num_envs, None, object)
             for i in np.flatnonzero(terminated):

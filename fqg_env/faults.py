@@ -218,7 +218,8 @@ def silent(kind: int, variant: int) -> bool:
     """The kind answers with something bad at this variant."""
     if kind == FunctionKind.SILENT:
         return True
-    return kind >= FunctionKind.WRONG and (kind - FunctionKind.WRONG) % 2 == 1 and (kind - FunctionKind.WRONG) // 2 != variant
+    wrong = kind - FunctionKind.WRONG
+    return wrong >= 0 and wrong % 2 == 1 and wrong // 2 != variant
 
 
 @kernel
@@ -300,9 +301,28 @@ def lightest_variant(level: Any, function: int) -> int:
     """The variant with the least declared memory; the first of equals."""
     best, least = 0, math.inf
     for c in range(level.calls):
-        if level.function[c] == function and level.memory_bytes[c] < least:
-            best, least = level.variant[c], level.memory_bytes[c]
+        if level.function[c] != function:
+            continue
+        memory, variant = level.memory_bytes[c], level.variant[c]
+        if memory < least or (memory == least and variant < best):
+            best, least = variant, memory
     return best
+
+
+@kernel
+def taints(level: Any, call: int, artifact: int) -> bool:
+    """A bad version of this artifact spoils what the call makes. A repair is not spoiled by what it mends."""
+    mends = level.kind[call] == Kind.REPAIR and level.makes[call, artifact]
+    return level.needs[call, artifact] == 1 and not mends
+
+
+@kernel
+def false_blame(level: Any, call: int) -> float:
+    """Chance that a failure with another cause is blamed on an input; nothing can be where none is read."""
+    for a in range(level.artifacts):
+        if level.needs[call, a]:
+            return FALSE_BLAME * (1.0 - fidelity_of(level, call))
+    return 0.0
 
 
 # --- draw ---------------------------------------------------------------------------------------------
@@ -399,13 +419,13 @@ def draw_hint(level: Any, faults: Any, row: Any, giver: int, function: int, shar
 @kernel
 def draw_blame(level: Any, row: Any, truth: Any, call: int, nth: int, cause: int) -> None:
     """Perhaps name an input: a truly bad one if that was the cause, else sometimes the first one, wrongly."""
-    fidelity = fidelity_of(level, call)
-    u = uniform(level.key, Draw.BLAME, call, nth)
-    chance = fidelity if cause == Cause.BAD_INPUT else FALSE_BLAME * (1.0 - fidelity)
-    if u >= chance:
+    by_input = cause == Cause.BAD_INPUT
+    chance = fidelity_of(level, call) if by_input else false_blame(level, call)
+    if uniform(level.key, Draw.BLAME, call, nth) >= chance:
         return
     for a in range(level.artifacts):
-        if level.needs[call, a] and (cause != Cause.BAD_INPUT or truth.bad[a]):
+        guilty = taints(level, call, a) and truth.bad[a] == 1
+        if level.needs[call, a] and (guilty or not by_input):
             row.blamed[a] = 1
             row.blame = _UPSTREAM
             return
@@ -431,7 +451,7 @@ def failing_cause(level: Any, faults: Any, truth: Any, call: int, nth: int, at_s
         return cause_of(kind)
     if level.kind[call] < Kind.VERIFY:
         for a in range(level.artifacts):
-            if level.needs[call, a] and truth.bad[a]:
+            if taints(level, call, a) and truth.bad[a]:
                 if uniform(level.key, Draw.TAINT, call, nth) < TAINT:
                     return Cause.BAD_INPUT
                 break
@@ -440,9 +460,7 @@ def failing_cause(level: Any, faults: Any, truth: Any, call: int, nth: int, at_s
 
 @kernel
 def effect_of(category: int) -> int:
-    """Side effects of an attempt of a non-idempotent call: certain, possible, or none."""
-    if category == SUCCESS or category == _LOW_QUALITY:
-        return Effect.COMMITTED
+    """Side effects of a failed attempt of a non-idempotent call: possible or none."""
     ambiguous = category == _TIMEOUT or category == _CRASHED or category == _UNKNOWN
     return Effect.POSSIBLE if ambiguous else Effect.NONE
 
@@ -452,7 +470,7 @@ def draw_outputs(level: Any, faults: Any, truth: Any, call: int, nth: int, row: 
     """Make the outputs, judge them by their gates. Returns True if a gate rejected one; fills `bad` [A]."""
     is_bad = silent(faults.kind[level.function[call]], level.variant[call])
     for a in range(level.artifacts):
-        if level.needs[call, a] and truth.bad[a]:
+        if taints(level, call, a) and truth.bad[a]:
             is_bad = True
     rejected = False
     for a in range(level.artifacts):
@@ -506,7 +524,8 @@ def draw(
         row.category = _LOW_QUALITY if u < CLEAR[Cause.GATE, _LOW_QUALITY] else _INVALID_OUTPUT
     row.retryable = RETRYABLE[row.category]
     if level.idempotent[call] == 0:
-        row.effect = effect_of(row.category)
+        made = cause < 0 and level.kind[call] < Kind.VERIFY
+        row.effect = Effect.COMMITTED if made else effect_of(row.category)
     share = elapsed_share(row.category, uniform(level.key, Draw.ELAPSED, call, nth))
     row.elapsed_s = share * faults.latency_s[call]
     row.cost = min(2.0, share) * faults.cost[call]
@@ -566,7 +585,7 @@ def likelihood(
     for a in range(level.artifacts):
         if row.blamed[a]:
             blamed = True
-    falsely = FALSE_BLAME * (1.0 - fidelity)
+    falsely = false_blame(level, call)
     other = falsely if blamed else 1.0 - falsely
     truly = fidelity if blamed else 1.0 - fidelity
     outage = category_chance(Cause.OUTAGE, row.category, fidelity) * other

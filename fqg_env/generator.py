@@ -31,6 +31,7 @@ from fqg_env.level import (
     Scoring,
     Shield,
     Variant,
+    call_names,
 )
 
 TIERS = 20
@@ -333,8 +334,22 @@ def generate(level: Any, shapes_: Any, tier: int, key: np.uint64) -> None:
         add_probe(level, shape, cursor, Kind.INSPECT, 0)
     if chance(level, cursor) < shape[Knob.VERIFY]:
         add_probe(level, shape, cursor, Kind.VERIFY, level.artifacts - 1)
+    renumber_providers(level)
     set_budget(level, shape, cursor)
     plan(level)
+
+
+@kernel
+def renumber_providers(level: Any) -> None:
+    """Number providers by their first call and forget those without one, as `Level` does."""
+    number = np.full(MAX_PROVIDERS, -1, np.int64)
+    level.providers = 0
+    for c in range(level.calls):
+        p = level.provider[c]
+        if number[p] < 0:
+            number[p] = level.providers
+            level.providers += 1
+        level.provider[c] = number[p]
 
 
 @kernel
@@ -420,11 +435,14 @@ def _functions(level: Any) -> dict[str, Function]:
 
 def describe(level: Any, name: str) -> Level:
     """A generated record as a `Level` with names, to read, to print and to write to a file."""
-    built = Level(
+    functions = _functions(level)
+    names = call_names(functions)
+    return Level(
         name=name,
         story="A workshop has orders to fill. Some hands fail, and nobody says why.",
         artifacts=_artifacts(level),
-        functions=_functions(level),
+        functions=functions,
+        plan=tuple(names[c] for c in level["plan"] if c >= 0),
         budget=Budget(
             time_s=float(level["time_budget_s"]),
             cost=float(level["cost_budget"]),
@@ -446,7 +464,5 @@ def describe(level: Any, name: str) -> Level:
         wait_base=float(level["wait_base"]),
         key=int(level["key"]),
     )
-    plan_ = tuple(built.call_names[c] for c in level["plan"] if c >= 0)
-    return built.model_copy(update={"plan": plan_})
 
 

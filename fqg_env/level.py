@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -168,6 +168,22 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f" Known are {', '.join(sorted(options)[:12])}." if options else ""
 
 
+def calls_of(functions: Mapping[str, Function]) -> tuple[Call, ...]:
+    """All calls of these functions, in the order of their indices."""
+    found = []
+    for name, function in functions.items():
+        alone = len(function.variants) == 1
+        for variant in function.variants:
+            label = name if alone else f"{name}/{variant}"
+            found.append(Call(name=label, function=name, variant=variant))
+    return tuple(found)
+
+
+def call_names(functions: Mapping[str, Function]) -> tuple[str, ...]:
+    """Names of all calls: `function` where it has one variant, else `function/variant`."""
+    return tuple(call.name for call in calls_of(functions))
+
+
 class Level(Part):
     """Everything public before the first move.
 
@@ -197,21 +213,12 @@ class Level(Part):
     @cached_property
     def calls(self) -> tuple[Call, ...]:
         """All calls, in the order of their indices."""
-        found = []
-        for name, function in self.functions.items():
-            for variant in function.variants:
-                alone = len(function.variants) == 1
-                found.append(
-                    Call(
-                        name=name if alone else f"{name}/{variant}", function=name, variant=variant
-                    )
-                )
-        return tuple(found)
+        return calls_of(self.functions)
 
     @cached_property
     def call_names(self) -> tuple[str, ...]:
         """Names of all calls: `function` where it has one variant, else `function/variant`."""
-        return tuple(call.name for call in self.calls)
+        return call_names(self.functions)
 
     @cached_property
     def artifact_names(self) -> tuple[str, ...]:
@@ -256,10 +263,13 @@ class Level(Part):
             for i, call in enumerate(self.calls):
                 if artifact not in self.functions[call.function].outputs or artifact in below:
                     continue
+                length, held = len(order), set(have)
                 if all(add(need, below | {artifact}) for need in self.inputs_of(call)):
                     order.append(i)
                     have.update(self.functions[call.function].outputs)
                     return True
+                del order[length:]
+                have.intersection_update(held)
             return False
 
         for goal in self.goals:
@@ -281,9 +291,15 @@ class Level(Part):
             f"{len(self.providers)} providers; at most 64, 32 and 16 fit: split it"
         )
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Level:
+        """A changed copy, checked anew: a plain one would keep what was worked out for the old one."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate({**fields, **(update or {})})
+
     @model_validator(mode="after")
     def _check(self) -> Level:
         check_names(self)
+        check_plan(self)
         check_goals(self)
         check_budget(self)
         return self
@@ -328,6 +344,7 @@ def check_names(level: Level) -> None:
                         f"{where}.variants.{variant}.inputs: {artifact!r} is no artifact of this level."
                         + suggest(artifact, level.artifacts)
                     )
+        check_reads(level, name, function)
         probing = function.kind in (CallKind.VERIFY, CallKind.INSPECT)
         if probing and (function.outputs or not function.probes):
             raise ValueError(
@@ -335,12 +352,34 @@ def check_names(level: Level) -> None:
             )
         if not probing and not function.outputs:
             raise ValueError(f"{where}.outputs: a {function.kind.value} has to make something")
+    _ = level.size  # it fits one
+
+
+def check_reads(level: Level, name: str, function: Function) -> None:
+    """What a function consumes it also reads, and only a probe probes."""
+    where = f"functions.{name}"
+    if function.probes and function.kind not in (CallKind.VERIFY, CallKind.INSPECT):
+        raise ValueError(f"{where}.probes: only a verify or an inspect probes; list it as an input")
+    read = {need for call in level.calls if call.function == name for need in level.inputs_of(call)}
+    for artifact in function.consumes:
+        if artifact not in read:
+            raise ValueError(
+                f"{where}.consumes: {artifact!r} is no input of it; add it to `inputs` or drop it here"
+            )
+
+
+def check_plan(level: Level) -> None:
+    """What `plan` and `recent` name are calls, and the plan has each once."""
     for field, names in (("plan", level.plan), ("recent", tuple(level.recent))):
         for name in names:
             if not level.calls_named(name):
                 raise ValueError(
                     f"{field}: {name!r} is no call of this level." + suggest(name, level.call_names)
                 )
+    plan = level.default_plan
+    for place, call in enumerate(plan):
+        if call in plan[:place]:
+            raise ValueError(f"plan: {level.call_names[call]!r} stands in it twice; once is enough")
 
 
 def check_goals(level: Level) -> None:
@@ -460,7 +499,7 @@ def write_calls(level: Level, out: Any) -> None:
             out["needs"][c, artifact[need]] = 1
         for field, names in (
             ("makes", function.outputs),
-            ("consumes", function.consumes),
+            ("consumes", set(function.consumes) & set(level.inputs_of(call))),
             ("probes", function.probes),
         ):
             for name in names:
@@ -496,6 +535,24 @@ def explain(error: ValidationError, source: str) -> str:
     return f"{source}: {where}: {what}" if where else f"{source}: {what}"
 
 
+class OnceLoader(yaml.SafeLoader):
+    """YAML in which a key may stand once: of two with one name the first would silently be lost."""
+
+
+def _mapping(loader: OnceLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+    for i, key in enumerate(keys):
+        if key != "<<" and key in keys[:i]:
+            raise yaml.constructor.ConstructorError(
+                problem=f"the key {key!r} stands there twice", problem_mark=node.value[i][0].start_mark
+            )
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+OnceLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
@@ -503,7 +560,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         LevelError: it cannot be read, is not YAML, or is not a mapping.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), OnceLoader)  # noqa: S506 (a SafeLoader)
     except FileNotFoundError:
         raise LevelError(f"{path}: there is no such file; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -511,7 +568,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
-        raise LevelError(f"{path}: it is not valid YAML{line}; mend it there") from None
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise LevelError(f"{path}: it is not valid YAML{line}: {problem}; mend it there") from None
     if not isinstance(data, dict):
         raise LevelError(f"{path}: it holds no mapping; a level starts with `level: {SCHEMA}`")
     return data

@@ -118,6 +118,23 @@ ARTIFACT_FIELDS = Artifact.VERSION + 1  # Y
 _ARTIFACT_DYNAMIC = int(Artifact.PRESENT)
 
 
+class History(IntEnum):
+    """Fields of `history` [H, fields]: the last attempts, the newest first; all 0 where there was none."""
+
+    CALL = 0  # (index of the call + 1) / 65
+    CATEGORY = 1  # number of the category / 19
+    SUCCESS = 2
+    AT = 3  # when it finished / time budget
+    ELAPSED = 4  # seconds it took / time budget
+    COST = 5  # / cost budget
+    RETRYABLE = 6  # 0 no, 0.5 not known, 1 yes
+    GATE = 7  # 0 none, 0.5 passed, 1 rejected
+    BLAMED = 8  # an input was blamed
+    HINT = 9  # the most confident hint it gave
+    EFFECT = 10  # 0 none, 0.5 possible, 1 committed
+    OWN_RECOVERY = 11  # attempts of its own recovery / 8
+
+
 class Run(IntEnum):
     """Fields of `run` [R]."""
 

@@ -13,17 +13,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fqg_env import faults as model
 from fqg_env.faults import WINDOWS, FunctionKind
-from fqg_env.level import Level, LevelError, explain, parse_level, read_yaml, suggest
+from fqg_env.level import (
+    SCHEMA,
+    Level,
+    LevelError,
+    NotNegative,
+    Positive,
+    explain,
+    parse_level,
+    read_yaml,
+    suggest,
+)
 
 if TYPE_CHECKING:
     from fqg_env.lanes import Lanes
 
 PLAIN_KINDS = {kind.name.lower(): int(kind) for kind in FunctionKind if kind < FunctionKind.WRONG}
 KEYS = ("faults", "says")
+TAKES = ("latency_s", "cost")
 
 
 class Faults(BaseModel):
@@ -33,7 +45,11 @@ class Faults(BaseModel):
     functions: dict[str, str] = {}
     """`ok`, `flaky`, `very_flaky`, `broken`, `over_limit`, `silent`, `wrong:VARIANT` or `silent:VARIANT`."""
     providers: dict[str, int] = {}
+    latency_s: dict[str, Positive] = {}
+    """What a call really takes, typically, where that differs from what it declares."""
+    cost: dict[str, NotNegative] = {}
     fixed: bool = True
+    """What is not named is sound; False: it is drawn from the prior."""
 
 
 class Puzzle(BaseModel):
@@ -65,10 +81,22 @@ class Puzzle(BaseModel):
             f = position(name, self.level.functions, "faults.functions")
             record["kind"][f] = kind_number(self.level, name, kind)
         for name, window in self.faults.providers.items():
-            p = position(name, self.level.providers, "faults.providers")
-            if not 0 <= window < WINDOWS:
-                raise LevelError(f"faults.providers.{name}: windows are 0 to {WINDOWS - 1}")
-            record["window"][p] = window
+            record["window"][provider_position(self.level, name, window)] = window
+        for field in TAKES:
+            for name, value in getattr(self.faults, field).items():
+                record[field][position(name, self.level.call_names, f"faults.{field}")] = value
+
+
+def provider_position(level: Level, name: str, window: int) -> int:
+    """The index of a provider whose outage window is named.
+
+    Raises:
+        LevelError: there is no such provider or window.
+    """
+    p = position(name, level.providers, "faults.providers")
+    if not 0 <= window < WINDOWS:
+        raise LevelError(f"faults.providers.{name}: there is no window {window}; they are 0 to {WINDOWS - 1}")
+    return p
 
 
 def position(name: str, names: Any, where: str) -> int:
@@ -119,7 +147,62 @@ def read_puzzle(path: str | Path) -> Puzzle:
             raise LevelError(
                 f"{path}: says.{name}: no such call." + suggest(name, level.call_names)
             )
-    for name, kind in (puzzle.faults.functions if puzzle.faults else {}).items():
-        position(name, level.functions, f"{path}: faults.functions")
-        kind_number(level, name, kind)
+    try:
+        check_faults(level, puzzle.faults or Faults())
+    except LevelError as error:
+        raise LevelError(f"{path}: {error}") from None
     return puzzle
+
+
+def check_faults(level: Level, faults: Faults) -> None:
+    """Every name in the hidden side is one of the level.
+
+    Raises:
+        LevelError: one is not.
+    """
+    for name, kind in faults.functions.items():
+        position(name, level.functions, "faults.functions")
+        kind_number(level, name, kind)
+    for name, window in faults.providers.items():
+        provider_position(level, name, window)
+    for field in TAKES:
+        for name in getattr(faults, field):
+            position(name, level.call_names, f"faults.{field}")
+
+
+def kind_text(level: Level, function: str, kind: int) -> str:
+    """A kind as it is written in a file: the inverse of `kind_number`."""
+    if kind < FunctionKind.WRONG:
+        return FunctionKind(kind).name.lower()
+    v, silent = divmod(kind - FunctionKind.WRONG, 2)
+    return f"{'silent' if silent else 'wrong'}:{list(level.functions[function].variants)[v]}"
+
+
+def describe_faults(level: Level, record: Any) -> Faults:
+    """A hidden record (arrays.faults_dtype) by name, so that a file can hold it: what is sound is left out."""
+    declared = level.record()[0]
+    kinds = {name: int(record["kind"][f]) for f, name in enumerate(level.functions)}
+    windows = {name: int(record["window"][p]) for p, name in enumerate(level.providers)}
+    takes = {
+        field: {
+            name: float(record[field][c])
+            for c, name in enumerate(level.call_names)
+            if record[field][c] != declared[field][c]
+        }
+        for field in TAKES
+    }
+    return Faults(
+        functions={name: kind_text(level, name, kind) for name, kind in kinds.items() if kind},
+        providers={name: window for name, window in windows.items() if window},
+        **takes,
+    )
+
+
+def write_puzzle(puzzle: Puzzle, path: str | Path) -> None:
+    """Write a level with its hidden side so that `read_puzzle` gives it back."""
+    data = {"level": SCHEMA, **puzzle.level.model_dump(mode="json", exclude_defaults=True)}
+    if puzzle.faults is not None:
+        data["faults"] = puzzle.faults.model_dump(mode="json", exclude_defaults=True)
+    if puzzle.says:
+        data["says"] = dict(puzzle.says)
+    Path(path).write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "utf-8")

@@ -82,6 +82,8 @@ def reset(level: Any, board: Any) -> None:
         board.claimed_before[a] = math.nan
         board.checks_passed[a] = 0
         board.times_rejected[a] = 0
+        for b in range(level.artifacts):
+            board.source_version[a, b] = 0
     for h in range(HISTORY):
         for i in range(board.history.shape[1]):
             board.history[h, i] = 0.0
@@ -149,7 +151,7 @@ def legal(level: Any, board: Any, out: Any) -> None:
     if board.stopped:
         return
     community = level.mode == Mode.COMMUNITY
-    out[WAIT] = 1 if (not community or board.in_flight > 0) else 0
+    out[WAIT] = 1 if not community or (board.in_flight > 0 and board.failed == 0) else 0
     if board.attempts >= level.attempt_budget or board.in_flight >= level.max_in_flight:
         return
     planned = next_planned(level, board) if community else -1
@@ -201,6 +203,13 @@ def slot_of(board: Any, attempt: int) -> int:
 
 
 @kernel
+def current(board: Any, slot: int, artifact: int) -> bool:
+    """What a flight says of an artifact is about the version held now (or about one it did not read)."""
+    seen = board.flight_input_version[slot, artifact]
+    return seen == 0 or seen == board.version[artifact]
+
+
+@kernel
 def place(
     level: Any, board: Any, slot: int, call: int, artifact: int, quality: float, gate: int
 ) -> None:
@@ -226,7 +235,7 @@ def place(
 
 @kernel
 def remember(level: Any, board: Any, call: int, row: Any, gate: int) -> None:
-    """Add the attempt to the ring of the last H, every field in [0, 1] (observation.HISTORY_FIELDS)."""
+    """Add the attempt to the ring of the last H, every field in [0, 1] (observation.History)."""
     entry = board.history[board.history_next]
     hinted = 0.0
     for c in range(level.calls):
@@ -241,7 +250,7 @@ def remember(level: Any, board: Any, call: int, row: Any, gate: int) -> None:
     entry[3] = min(1.0, board.at_s / level.time_budget_s)
     entry[4] = min(1.0, row.elapsed_s / level.time_budget_s)
     entry[5] = min(1.0, row.cost / level.cost_budget)
-    entry[6] = row.retryable / 2.0
+    entry[6] = 0.5 if row.retryable == 2 else float(row.retryable)
     entry[7] = gate / 2.0
     entry[8] = blamed
     entry[9] = hinted
@@ -277,15 +286,16 @@ def finish(level: Any, board: Any, attempt: int, row: Any, at_s: float) -> int:
             board.failed += 1
     gate = 0
     for a in range(level.artifacts):
+        if current(board, slot, a):
+            if row.verdict[a] == Verdict.GOOD:
+                board.checks_passed[a] += 1
+            elif row.verdict[a] == Verdict.BAD:
+                board.times_rejected[a] += 1
+            if row.blamed[a] and board.maker[a] >= 0:
+                board.blamed[board.maker[a]] += 1
         if row.made[a]:
             gate = max(gate, row.gate[a])
             place(level, board, slot, call, a, row.quality[a], row.gate[a])
-        if row.verdict[a] == Verdict.GOOD:
-            board.checks_passed[a] += 1
-        elif row.verdict[a] == Verdict.BAD:
-            board.times_rejected[a] += 1
-        if row.blamed[a] and board.maker[a] >= 0:
-            board.blamed[board.maker[a]] += 1
     for c in range(level.calls):
         if row.hint[c] > 0.0:
             board.hint[c] = row.hint[c]
