@@ -341,8 +341,8 @@ def lose(level: Any, board: Any, attempt: int, at_s: float) -> None:
     board.lost[call] += 1
     board.last_at_s[call] = at_s
     board.failed += 1
-    if level.idempotent[call] == 0:
-        board.effect[call] = max(board.effect[call], Effect.POSSIBLE)
+    if level.idempotent[call] == 0 and board.effect[call] < Effect.POSSIBLE:
+        board.effect[call] = Effect.POSSIBLE
     board.flight_attempt[slot] = -1
     board.in_flight -= 1
 
