@@ -1,0 +1,330 @@
+"""The loop: choose, attempt, outcome, record, observe. The same recipe as fqg_env/world.py, with a process
+where that has a draw, and a journal in between: the intent is durable before anybody is asked, the outcome
+before the policy sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from conductor_agent.clock import Clock
+from conductor_agent.events import (
+    Decided,
+    Ended,
+    Event,
+    Finished,
+    Signal,
+    Started,
+    Waited,
+)
+from conductor_agent.fold import Fold
+from conductor_agent.hosting.classify import from_cancel
+from conductor_agent.journal import Content, content
+from conductor_agent.live_world import Answer, Attempt, Held, World
+from conductor_agent.strategies import strategy_of
+from fqg_env.arrays import Stopped
+from fqg_env.faults import UNKNOWN_SHARE
+from fqg_env.level import CallKind
+from fqg_env.outcome import SideEffects, Success
+from fqg_env.row import function_of, preset_of
+from fqg_env.rules import FIRST_CALL, STOP, WAIT
+from policies.recovery.base import Policy
+from policies.recovery.index import Index
+
+
+class Recorder(Protocol):
+    """Where events go. What `write` was given is durable when it returns."""
+
+    async def write(self, events: list[Event], contents: Iterable[Content]) -> None:
+        """Append events and the values they name."""
+        ...
+
+
+@dataclass
+class Flight:
+    """An attempt that is being made."""
+
+    call: int
+    began_s: float
+    task: asyncio.Task[tuple[Answer, float]]
+
+
+@dataclass
+class Choice:
+    """What was decided, before it is written down."""
+
+    action: int
+    probabilities: dict[str, float]
+    source: str
+    why: str
+    took_ms: float
+
+
+@dataclass
+class Conductor:
+    """Plays one run of a real workflow."""
+
+    run_id: str
+    fold: Fold
+    world: World
+    policy: Policy
+    recorder: Recorder
+    clock: Clock
+    held: dict[str, Held]
+    """Artifact -> its current version."""
+    watch: Callable[[Event], None] = lambda _: None
+    """Told of every event once it is recorded."""
+    flights: dict[int, Flight] = field(default_factory=dict)
+    _floor: Policy = field(default_factory=Index)
+    _news: list[Signal] = field(default_factory=list)
+    _heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> Stopped:
+        """Play until the run is over; why it is."""
+        try:
+            while self.fold.stopped() is Stopped.NO:
+                await self.step()
+        finally:
+            await self.drop_flights()
+        return self.fold.stopped()
+
+    async def step(self) -> None:
+        """One decision and what comes of it."""
+        await self.complete(self.landed())
+        self.fold.look()
+        choice = self.choose()
+        decided = self.decided(choice)
+        if choice.action == STOP:
+            await self.end(Stopped.POLICY, decided)
+        elif choice.action == WAIT:
+            await self.wait(decided)
+        else:
+            await self.attempt(choice.action - FIRST_CALL, decided)
+        reason = self.fold.exhausted()
+        if self.fold.stopped() is Stopped.NO and reason is not Stopped.NO:
+            await self.end(reason)
+
+    # Choose
+
+    def choose(self) -> Choice:
+        """Ask the policy; where it fails or answers something illegal, the floor decides."""
+        began = time.perf_counter()
+        try:
+            action, probabilities, source = self._ask(self.policy)
+            why = "" if self.legal(action) else f"the policy chose {action}, which is not legal"
+        except Exception as problem:  # noqa: BLE001  (a policy may be anybody's)
+            why = f"the policy failed with {type(problem).__name__}: {problem}"
+        if why:
+            action, probabilities, _ = self._ask(self._floor)
+            source = "floor"
+        return Choice(action, probabilities, source, why, (time.perf_counter() - began) * 1e3)
+
+    def _ask(self, policy: Policy) -> tuple[int, dict[str, float], str]:
+        decision = policy.decide(self.fold.observation, self.fold.mask)
+        action = int(decision.action[0])
+        shares = decision.probabilities[0]
+        named = {
+            self.fold.action_name(i): float(share)
+            for i, share in enumerate(shares[: FIRST_CALL + len(self.fold.plan.calls)])
+            if share > 0.0
+        }
+        return action, named, str(decision.source[0])
+
+    def legal(self, action: int) -> bool:
+        """The mask allows the action."""
+        return 0 <= action < self.fold.mask.shape[1] and bool(self.fold.mask[0, action])
+
+    def decided(self, choice: Choice) -> Decided:
+        """The decision as it is written down, with what was seen."""
+        return Decided(
+            at_s=self.fold.number("at_s"),
+            action=self.fold.action_name(choice.action),
+            probabilities=choice.probabilities,
+            policy=self.policy.name,
+            source=choice.source,
+            strategy=strategy_of(self.fold, choice.action).value,
+            observation=self.fold.digest(),
+            took_ms=choice.took_ms,
+            why=choice.why,
+        )
+
+    # Attempt
+
+    async def attempt(self, call: int, decided: Decided) -> None:
+        """Begin an attempt; when every slot is taken, time runs to a completion."""
+        number = self.fold.number("begun")
+        name = self.fold.plan.call_names[call]
+        key = f"{self.run_id}/{name}/{number}"
+        inputs = self.inputs_of(call)
+        shas = {artifact: held.sha256 for artifact, held in inputs.items()}
+        now_s = self.now_s()
+        await self.record(
+            decided, Started(at_s=now_s, attempt=number, call=name, key=key, inputs=shas)
+        )
+        left_s = self.fold.plan.budget.time_s - now_s
+        attempt = Attempt(self.run_id, call, number, key, inputs, left_s)
+        task = asyncio.create_task(self._timed(attempt))
+        self.flights[number] = Flight(call, now_s, task)
+        if len(self.flights) >= self.fold.plan.max_in_flight:
+            await self.until_landed(self.fold.plan.budget.time_s)
+            if not self.landed():
+                await self.end(Stopped.TIME)
+            await self.complete(self.landed())
+
+    async def _timed(self, attempt: Attempt) -> tuple[Answer, float]:
+        began_s = self.clock.now_s()
+        answer = await self.world.attempt(attempt)
+        return answer, self.clock.now_s() - began_s
+
+    def inputs_of(self, call: int) -> dict[str, Held]:
+        """What a call reads or looks at, as far as it is held."""
+        plan = self.fold.plan
+        function = function_of(plan, call)
+        names = (*plan.inputs_of(plan.calls[call]), *function.probes)
+        lenient = function.kind is not CallKind.WORK
+        return {
+            name: self.held[name]
+            for name in names
+            if name in self.held and (lenient or self.fold.usable(name))
+        }
+
+    # Outcome
+
+    async def complete(self, numbers: list[int]) -> None:
+        """Fold attempts that have ended, then cancel what they made redundant."""
+        for number in numbers:
+            flight = self.flights.pop(number)
+            answer, elapsed_s = flight.task.result()
+            finished, contents = self.finished(number, flight, answer, elapsed_s)
+            await self.record(finished, contents=contents)
+            self.hold(finished, answer)
+            redundant = set(self.fold.redundant(answer.made)) - set(self.landed())
+            await self.cancel(sorted(redundant))
+
+    def finished(
+        self, number: int, flight: Flight, answer: Answer, elapsed_s: float
+    ) -> tuple[Finished, list[Content]]:
+        """The end of an attempt as it is written down, and the values it made."""
+        outcome = answer.outcome
+        if isinstance(outcome, Success):
+            outcome = replace(outcome, outputs={})
+        contents = {name: content(value) for name, value in answer.values.items()}
+        event = Finished(
+            at_s=self.now_s(),
+            attempt=number,
+            call=self.fold.plan.call_names[flight.call],
+            outcome=outcome,
+            elapsed_s=elapsed_s,
+            made=answer.made,
+            values={name: sha for name, (sha, _) in contents.items()},
+            usage=answer.usage,
+        )
+        return event, list(contents.values())
+
+    def hold(self, finished: Finished, answer: Answer) -> None:
+        """Keep what was made: a new version replaces the old one."""
+        for name, value in answer.values.items():
+            rejected = answer.made[name].passed is False
+            self.held[name] = Held(finished.values[name], value, rejected)
+
+    async def cancel(self, numbers: list[int]) -> None:
+        """End attempts now; what each has used so far is charged pro rata."""
+        flights = {number: self.flights.pop(number) for number in numbers}
+        await _ended(flight.task for flight in flights.values())
+        events = []
+        for number, flight in flights.items():
+            ran_s = self.now_s() - flight.began_s
+            answer = Answer(cancelled(self.fold, flight.call, ran_s))
+            events.append(self.finished(number, flight, answer, ran_s)[0])
+        if events:
+            await self.record(*events)
+
+    # Wait and stop
+
+    async def wait(self, decided: Decided) -> None:
+        """WAIT: time runs to the first completion, to news, or to the end that the rules give it."""
+        await self.record(decided)
+        await self.until_landed(self.fold.wait_until(), news=True)
+        await self.record(Waited(at_s=self.now_s()), *self.news())
+        await self.complete(self.landed())
+
+    async def end(self, reason: Stopped, *before: Event) -> None:
+        """Cancel what is in flight and deliver what is there. What has landed meanwhile still counts."""
+        if before:
+            await self.record(*before)
+        await self.complete(self.landed())
+        await self.cancel(list(self.flights))
+        await self.record(Ended(at_s=self.now_s(), reason=reason.name.lower()))
+
+    def tell(self, provider: str, *, up: bool, until_s: float = 0.0) -> None:
+        """News from outside about a provider; ends a WAIT."""
+        self._news.append(Signal(at_s=0.0, provider=provider, up=up, until_s=until_s))
+        self._heard.set()
+
+    def news(self) -> list[Event]:
+        """What was told since the last time, as events of now."""
+        told, self._news = self._news, []
+        self._heard.clear()
+        return [replace(signal, at_s=self.now_s()) for signal in told]
+
+    # Time and record
+
+    def now_s(self) -> float:
+        """Time never runs backwards in a run."""
+        return max(self.fold.number("at_s"), self.clock.now_s())
+
+    async def until_landed(self, until_s: float, *, news: bool = False) -> None:
+        """Let time run until an attempt ends, or there is news, or to `until_s`."""
+        tasks: list[asyncio.Task[Any]] = [flight.task for flight in self.flights.values()]
+        heard = asyncio.ensure_future(self._heard.wait()) if news else None
+        try:
+            await self.clock.first_of([*tasks, heard] if heard else tasks, until_s)
+        finally:
+            if heard:
+                heard.cancel()
+
+    def landed(self) -> list[int]:
+        """Attempts that have ended and are not folded yet."""
+        return [number for number, flight in self.flights.items() if flight.task.done()]
+
+    async def record(self, *events: Event, contents: Iterable[Content] = ()) -> None:
+        """Write events down, then let them count."""
+        await self.recorder.write(list(events), contents)
+        for event in events:
+            self.fold.apply(event)
+            self.watch(event)
+
+    async def drop_flights(self) -> None:
+        """However the loop ends, nothing of it runs on. What was in flight is not recorded: it is lost."""
+        flights, self.flights = self.flights, {}
+        await _ended(flight.task for flight in flights.values())
+
+
+async def _ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they are over."""
+    for task in (waiting := list(tasks)):
+        task.cancel()
+    for task in waiting:
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+def cancelled(fold: Fold, call: int, ran_s: float) -> Any:
+    """The outcome of an attempt that was cancelled after so long."""
+    plan = fold.plan
+    preset = preset_of(plan, call)
+    planned_s = preset.latency_s or UNKNOWN_SHARE * plan.budget.time_s
+    cost = UNKNOWN_SHARE * plan.budget.cost if preset.cost is None else preset.cost
+    effects = SideEffects.NONE if function_of(plan, call).idempotent else SideEffects.POSSIBLE
+    return replace(
+        from_cancel("Nobody needs its answer any more."),
+        cost=cost * min(1.0, ran_s / planned_s),
+        side_effects=effects,
+    )

@@ -1,0 +1,125 @@
+"""Everything that can happen in a run, as a closed set of events: the journal's lines and the fold's input.
+
+    decided    what was chosen, with what was seen; changes nothing but the count of decisions
+    started · finished · refused · waited · signal · lost · stopped      the events of fqg_env/rules.py
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fqg_env.outcome import Outcome
+from fqg_env.row import Made
+
+
+class Base(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"
+):
+    """What all events have."""
+
+    at_s: float
+    """Seconds since the start of the run, counted only while it ran."""
+
+
+class Decided(Base, tag="decided"):
+    """A policy chose an action as of the last event."""
+
+    action: str
+    """`WAIT`, `STOP` or the name of a call."""
+    probabilities: dict[str, float]
+    """Action -> how likely it was to be chosen, where that is not 0."""
+    policy: str
+    """Id of the policy that was asked."""
+    source: str
+    """Who decided: the policy's own word, or `floor`."""
+    strategy: str
+    """What the choice amounts to, see row.Strategy."""
+    observation: str
+    """SHA-256 of the observation's bytes."""
+    took_ms: float
+    why: str = ""
+    """Why the floor decided; empty where it did not."""
+
+
+class Started(Base, tag="started"):
+    """An attempt is about to be made; this is durable before anybody is asked."""
+
+    attempt: int
+    call: str
+    key: str
+    """The idempotency key handed to the extension."""
+    inputs: dict[str, str] = {}
+    """Artifact -> SHA-256 of the value handed over."""
+
+
+class Finished(Base, tag="finished"):
+    """An attempt has ended, cancelled ones included; durable before the policy sees it."""
+
+    attempt: int
+    call: str
+    outcome: Outcome
+    """Without the values of its outputs: those are stored by their hash."""
+    elapsed_s: float
+    made: dict[str, Made] = {}
+    values: dict[str, str] = {}
+    """Artifact -> SHA-256 of the value made."""
+    usage: dict[str, Any] = {}
+    """What it used, as seen from outside the extension."""
+
+
+class Refused(Base, tag="refused"):
+    """An illegal action: costs one attempt and changes nothing else."""
+
+    action: int
+
+
+class Waited(Base, tag="waited"):
+    """A WAIT is over; comes before what ended it."""
+
+
+class Signal(Base, tag="signal"):
+    """News from outside about a provider."""
+
+    provider: str
+    up: bool
+    until_s: float = 0.0
+
+
+class Lost(Base, tag="lost"):
+    """The answer of an attempt was swallowed by a crash; what it did outside is not known."""
+
+    attempt: int
+
+
+class Ended(Base, tag="stopped"):
+    """The run is over: what has been made is delivered."""
+
+    reason: str
+    """Name of an `arrays.Stopped`, in lower case."""
+
+
+Event = Decided | Started | Finished | Refused | Waited | Signal | Lost | Ended
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Event)
+
+
+def kind_of(event: Event) -> str:
+    """The event's word in the journal."""
+    return str(type(event).__struct_config__.tag)
+
+
+def to_json(event: Event) -> str:
+    """The event as it is stored."""
+    return _ENCODER.encode(event).decode()
+
+
+def from_json(text: str) -> Event:
+    """Read an event back.
+
+    Raises:
+        msgspec.MsgspecError: not an event as this version knows them.
+    """
+    return _DECODER.decode(text)

@@ -1,0 +1,170 @@
+"""The fold of a run's events: level, board, belief and what a policy sees, moved on one event at a time.
+
+The loop, resume, explanations and replay all use this class, so they cannot differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, assert_never
+
+import numpy as np
+
+from conductor_agent.events import (
+    Decided,
+    Ended,
+    Event,
+    Finished,
+    Lost,
+    Refused,
+    Signal,
+    Started,
+    Waited,
+)
+from fqg_env import arrays, observation, rules
+from fqg_env import belief as posterior
+from fqg_env.arrays import FLIGHTS, Stopped
+from fqg_env.level import Level
+from fqg_env.observation import observation_dtype
+from fqg_env.row import row
+from fqg_env.rules import FIRST_CALL, STOP, WAIT
+
+REASONS = {reason.name.lower(): reason for reason in Stopped}
+
+
+class Fold:
+    """One run as arrays of a batch of one. Never reads a clock."""
+
+    def __init__(self, level: Level) -> None:
+        self.plan = level
+        size = level.size
+        self.level = level.record(size)[0]
+        self.board = arrays.new(arrays.board_dtype(size), 1)[0]
+        self.belief = arrays.new(posterior.belief_dtype(size), 1)[0]
+        self.seen = arrays.new(observation_dtype(size, belief=True), 1)  # [1]
+        self.mask = np.zeros((1, FIRST_CALL + size.calls), np.uint8)  # [1, 2 + C]
+        rules.reset(self.level, self.board)
+        posterior.reset(self.level, self.belief)
+        observation.observe_static(self.level, self.seen[0])
+        observation.clear_belief(self.seen[0])
+
+    @cached_property
+    def observation(self) -> dict[str, np.ndarray]:
+        """The fields of what a policy sees, each [1, ...]; `look` refreshes them in place."""
+        return {name: self.seen[name] for name in self.seen.dtype.names or ()}
+
+    def look(self) -> None:
+        """Write observation and mask as of the last event."""
+        rules.legal(self.level, self.board, self.mask[0])
+        observation.observe(self.level, self.board, self.seen[0])
+        observation.observe_belief(self.level, self.board, self.belief, self.seen[0])
+
+    def digest(self) -> str:
+        """SHA-256 of the observation's bytes."""
+        return hashlib.sha256(self.seen.tobytes()).hexdigest()
+
+    def apply(self, event: Event) -> None:
+        """Fold one event."""
+        level, board, at_s = self.level, self.board, event.at_s
+        match event:
+            case Decided():
+                board["steps"] += 1
+            case Started():
+                rules.begin(level, board, self.call(event.call), at_s)
+            case Finished():
+                self._finish(event)
+            case Refused():
+                rules.refuse(level, board, at_s)
+            case Waited():
+                rules.waited(level, board, at_s)
+            case Signal():
+                provider = self.plan.providers.index(event.provider)
+                posterior.hear_signal(level, self.belief, provider, int(event.up), at_s)
+                rules.signal(level, board, provider, int(event.up), event.until_s, at_s)
+            case Lost():
+                rules.lose(level, board, event.attempt, at_s)
+            case Ended():
+                rules.stop(level, board, int(REASONS[event.reason]), at_s)
+            case _:
+                assert_never(event)
+
+    def _finish(self, event: Finished) -> None:
+        slot = rules.slot_of(self.board, event.attempt)
+        if slot < 0:
+            return
+        call = self.call(event.call)
+        r = row(self.plan, call, event.outcome, event.elapsed_s, event.made)[0]
+        posterior.update(self.level, self.board, self.belief, slot, r)
+        rules.finish(self.level, self.board, event.attempt, r, event.at_s)
+
+    def redundant(self, made: Iterable[str]) -> list[int]:
+        """Attempts in flight that could only make what was just made, and are safe to cancel."""
+        flags = np.zeros(len(self.level["makes"][0]), np.uint8)
+        for name in made:
+            flags[self.plan.artifact_names.index(name)] = 1
+        return [
+            int(self.board["flight_attempt"][m])
+            for m in range(FLIGHTS)
+            if rules.redundant(self.level, self.board, m, flags)
+        ]
+
+    def call(self, name: str) -> int:
+        """Index of a call by its name."""
+        return self.plan.call_names.index(name)
+
+    def action_name(self, action: int) -> str:
+        """`WAIT`, `STOP` or the name of a call."""
+        names = {WAIT: "WAIT", STOP: "STOP"}
+        return names.get(action) or self.plan.call_names[action - FIRST_CALL]
+
+    def action(self, name: str) -> int:
+        """The number of an action by its name."""
+        numbers = {"WAIT": WAIT, "STOP": STOP}
+        return numbers[name] if name in numbers else FIRST_CALL + self.call(name)
+
+    def flights(self) -> dict[int, int]:
+        """Attempt -> call of what is in flight."""
+        slots = zip(self.board["flight_attempt"], self.board["flight_call"], strict=True)
+        return {int(attempt): int(call) for attempt, call in slots if attempt >= 0}
+
+    def usable(self, artifact: str) -> bool:
+        """There, not rejected by its gate, not past its time to live."""
+        a = self.plan.artifact_names.index(artifact)
+        return bool(rules.usable(self.level, self.board, a))
+
+    def stopped(self) -> Stopped:
+        """Why the run is over, or NO."""
+        return Stopped(int(self.board["stopped"]))
+
+    def exhausted(self) -> Stopped:
+        """Why the run is over although nobody stopped it, or NO."""
+        return Stopped(int(rules.exhausted(self.level, self.board)))
+
+    def wait_until(self) -> float:
+        """When a WAIT ends if nothing finishes before."""
+        return float(rules.wait_until(self.level, self.board))
+
+    def number(self, field: str) -> Any:
+        """A single number of the board as a plain one."""
+        return self.board[field].item()
+
+
+def fold(level: Level, events: Iterable[Event]) -> Fold:
+    """The run that these events tell of."""
+    run = Fold(level)
+    for event in events:
+        run.apply(event)
+    return run
+
+
+def replay(level: Level, events: Iterable[Event]) -> list[str]:
+    """Digests of the observations at each decision, seen again."""
+    run, digests = Fold(level), []
+    for event in events:
+        if isinstance(event, Decided):
+            run.look()
+            digests.append(run.digest())
+        run.apply(event)
+    return digests

@@ -1,0 +1,312 @@
+"""The journal: runs and their events in one SQLite file, append-only, durable before anything depends on it.
+
+    runs      one row per run: workflow, level, settings
+    events    one row per event, numbered per run; nothing can be changed or removed
+    contents  values of artifacts by their SHA-256
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from conductor_agent.events import Event, from_json, kind_of, to_json
+
+APPLICATION_ID = 0x46514743  # "FQGC"
+VERSION = 1
+SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, created TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE TABLE events (
+    run_id TEXT NOT NULL REFERENCES runs, seq INTEGER NOT NULL, at_s REAL NOT NULL, kind TEXT NOT NULL,
+    body TEXT NOT NULL, PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE contents (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+""" + "".join(
+    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;\n"
+    for table in ("runs", "events", "contents")
+    for verb in ("UPDATE", "DELETE")
+)
+Content = tuple[str, bytes]
+"""SHA-256 and the bytes it is of."""
+
+
+class JournalError(ValueError):
+    """A journal that cannot be used, or a run that is not in it. The text is one sentence."""
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """What is fixed when a run begins."""
+
+    run_id: str
+    created: str
+    """RFC 3339."""
+    path: str
+    """Of the workflow file; sources in it are relative to its folder."""
+    workflow: str
+    """Its text."""
+    level: str
+    """The level that is played, as JSON."""
+    inputs: dict[str, str]
+    """Given artifact -> SHA-256 of its value."""
+    limits: dict[str, dict[str, Any]]
+    """Function -> what it may use."""
+    ceiling: dict[str, dict[str, Any]]
+    """The operator's limits, by class."""
+    policy: str
+    versions: dict[str, str]
+
+
+def content(value: Any) -> Content:
+    """A value of plain data as it is stored."""
+    body = msgspec.msgpack.encode(value)
+    return hashlib.sha256(body).hexdigest(), body
+
+
+class Journal:
+    """One journal file. Every `write` is durable when it returns; use it from one thread at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.commits_ms: list[float] = []
+        """How long each commit took, its fsync included."""
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: str | Path) -> Journal:
+        """Open a journal for writing; it is made where there is none.
+
+        Raises:
+            JournalError: the file is something else, damaged, of a newer version, or cannot be written.
+        """
+        path = Path(path)
+        try:
+            connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            try:
+                connection.execute("PRAGMA busy_timeout = 10000")
+                if _tables(connection):  # before anything is written into what may not be ours
+                    _check(path, connection)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                if not _tables(connection):
+                    for statement in _statements(SCHEMA):
+                        connection.execute(statement)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as problem:
+            raise _unusable(path, problem) from None
+        return cls(path, connection)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Journal:
+        """Open a journal to look into it.
+
+        Raises:
+            JournalError: there is none, or it cannot be used.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise JournalError(f"{path}: there is no journal; `conductor run FILE` makes one here")
+        try:
+            uri = f"{path.resolve().as_uri()}?mode=ro"
+            connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            try:
+                _check(path, connection)
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as problem:
+            raise _unusable(path, problem) from None
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Journal:
+        """Use it in a `with` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    # Writing
+
+    def begin(self, run: RunRecord, contents: Iterable[Content] = ()) -> None:
+        """Enter a new run and the values it is given.
+
+        Raises:
+            JournalError: there is such a run, or the file cannot be written.
+        """
+        body = msgspec.json.encode(run).decode()
+        self._transact(
+            contents,
+            [("INSERT INTO runs VALUES (?, ?, ?)", (run.run_id, run.created, body))],
+            f"the run {run.run_id} is there already",
+        )
+
+    def write(
+        self, run_id: str, seq: int, events: Sequence[Event], contents: Iterable[Content] = ()
+    ) -> None:
+        """Append events, numbered from `seq`, with the values they name, all or nothing.
+
+        Raises:
+            JournalError: somebody else goes on with this run, or the file cannot be written.
+        """
+        rows = [
+            (
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+                (run_id, seq + i, event.at_s, kind_of(event), to_json(event)),
+            )
+            for i, event in enumerate(events)
+        ]
+        self._transact(contents, rows, f"another conductor goes on with the run {run_id}")
+
+    def _transact(
+        self, contents: Iterable[Content], rows: Sequence[tuple[str, tuple[Any, ...]]], taken: str
+    ) -> None:
+        run = self._connection
+        began = time.perf_counter()
+        try:
+            run.execute("BEGIN IMMEDIATE")
+            try:
+                run.executemany("INSERT OR IGNORE INTO contents VALUES (?, ?)", contents)
+                for statement, values in rows:
+                    run.execute(statement, values)
+                run.execute("COMMIT")
+            except BaseException:
+                if run.in_transaction:
+                    run.execute("ROLLBACK")
+                raise
+        except sqlite3.IntegrityError:
+            raise JournalError(f"{self.path}: {taken}") from None
+        except sqlite3.Error as problem:
+            raise _unusable(self.path, problem) from None
+        self.commits_ms.append((time.perf_counter() - began) * 1e3)
+
+    # Reading
+
+    def run_ids(self) -> list[str]:
+        """All runs, the newest first."""
+        return [row[0] for row in self._rows("SELECT run_id FROM runs ORDER BY created DESC, rowid DESC")]
+
+    def find(self, name: str) -> str:
+        """The run that an id, the beginning of one, or `last` names.
+
+        Raises:
+            JournalError: none, or more than one.
+        """
+        known = self.run_ids()
+        if not known:
+            raise JournalError(f"{self.path}: there are no runs in it yet")
+        if name in known:
+            return name
+        if name == "last":
+            return known[0]
+        found = [run_id for run_id in known if run_id.startswith(name)] if name else []
+        if len(found) == 1:
+            return found[0]
+        what = f"{len(found)} runs begin with" if found else "there is no run"
+        some = ", ".join((found or known)[:5])
+        raise JournalError(f"{self.path}: {what} {name!r}; there are {some}")
+
+    def run(self, run_id: str) -> RunRecord:
+        """What was fixed when a run began.
+
+        Raises:
+            JournalError: there is no such run, or it cannot be read.
+        """
+        rows = self._rows("SELECT body FROM runs WHERE run_id = ?", run_id)
+        if not rows:
+            raise JournalError(f"{self.path}: there is no run {run_id!r}")
+        try:
+            return msgspec.json.decode(rows[0][0], type=RunRecord)
+        except msgspec.MsgspecError as problem:
+            raise JournalError(f"{self.path}: the run {run_id} cannot be read ({problem})") from None
+
+    def events(self, run_id: str) -> list[Event]:
+        """The events of a run, in order.
+
+        Raises:
+            JournalError: one cannot be read, or some are missing.
+        """
+        rows = self._rows("SELECT seq, body FROM events WHERE run_id = ? ORDER BY seq", run_id)
+        if [row[0] for row in rows] != list(range(len(rows))):
+            raise JournalError(f"{self.path}: events of the run {run_id} are missing")
+        try:
+            return [from_json(body) for _, body in rows]
+        except msgspec.MsgspecError as problem:
+            raise JournalError(
+                f"{self.path}: an event of the run {run_id} cannot be read ({problem})"
+            ) from None
+
+    def value(self, sha256: str) -> Any:
+        """A stored value.
+
+        Raises:
+            JournalError: it is not there, or damaged.
+        """
+        rows = self._rows("SELECT body FROM contents WHERE sha256 = ?", sha256)
+        if not rows or hashlib.sha256(rows[0][0]).hexdigest() != sha256:
+            raise JournalError(f"{self.path}: the value {sha256[:12]} is missing or damaged")
+        return msgspec.msgpack.decode(rows[0][0])
+
+    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        try:
+            with closing(self._connection.execute(statement, values)) as cursor:
+                return cursor.fetchall()
+        except sqlite3.Error as problem:
+            raise _unusable(self.path, problem) from None
+
+
+def _statements(script: str) -> Iterable[str]:
+    """The statements of a script one by one: `executescript` would end our transaction."""
+    part = ""
+    for line in script.splitlines(keepends=True):
+        part += line
+        if sqlite3.complete_statement(part):
+            yield part
+            part = ""
+
+
+def _tables(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    """The file is a journal of ours.
+
+    Raises:
+        JournalError: it is not, or of a newer version.
+    """
+    found = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found != APPLICATION_ID:
+        raise JournalError(f"{path}: this is no journal of a conductor; name another file")
+    if version != VERSION:
+        raise JournalError(
+            f"{path}: the journal is of version {version}, this program reads {VERSION}; "
+            "use the program that wrote it, or another file"
+        )
+
+
+def _unusable(path: Path, problem: Exception) -> JournalError:
+    text = str(problem)
+    if "not a database" in text or "malformed" in text:
+        return JournalError(f"{path}: the file is damaged or no journal ({text})")
+    return JournalError(f"{path}: the journal cannot be used ({text})")

@@ -1,0 +1,197 @@
+"""LiveWorld: attempt -> outcome, for real. An extension does the work; what it answers is not taken on trust.
+
+    refuse     an input is missing or rejected                        DEPENDENCY_FAILED, nothing is started
+    call       the extension, in its limited process                  its own failures pass through as they are
+    examine    output missing, of the wrong type, against its schema  INVALID_OUTPUT, nothing is made
+    measure    the quality, by our own function                       LOW_QUALITY, made but rejected
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from conductor_agent.checks import measured
+from conductor_agent.hosting.contract import CallRequest, Host
+from conductor_agent.workflow import Workflow
+from fqg_env.level import CallKind, Responsibility
+from fqg_env.outcome import (
+    Blame,
+    BlamedInput,
+    Category,
+    Outcome,
+    Phase,
+    SideEffects,
+    StandardError,
+    Success,
+    error,
+)
+from fqg_env.row import Made, claimed
+
+
+@dataclass(frozen=True)
+class Held:
+    """A version of an artifact as the conductor holds it."""
+
+    sha256: str
+    value: Any
+    rejected: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to be made."""
+
+    run_id: str
+    call: int
+    number: int
+    key: str
+    """The idempotency key."""
+    inputs: Mapping[str, Held]
+    """What it reads, as far as it is held."""
+    left_s: float
+    """Time left of the run."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an attempt came to."""
+
+    outcome: Outcome
+    made: dict[str, Made] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    """Artifact -> value, of what was made."""
+    usage: dict[str, Any] = field(default_factory=dict)
+
+
+class World(Protocol):
+    """Where attempts are made: for real, or as a test tells."""
+
+    async def attempt(self, attempt: Attempt) -> Answer:
+        """Make one attempt. Failures are in the answer; cancelled, nothing of it runs on."""
+        ...
+
+
+class LiveWorld:
+    """Makes attempts by the extensions of a workflow."""
+
+    def __init__(self, workflow: Workflow, host: Host) -> None:
+        self.workflow = workflow
+        self.level = workflow.level
+        self._host = host
+        self._recover = workflow.level.responsibility is not Responsibility.CONDUCTOR
+
+    async def attempt(self, attempt: Attempt) -> Answer:
+        """Refuse, call, examine, measure."""
+        refusal = self.refuse(attempt)
+        if refusal is not None:
+            return Answer(refusal)
+        call = self.level.calls[attempt.call]
+        function = self.level.functions[call.function]
+        bound = self.workflow.extensions[call.function]
+        request = CallRequest(
+            inputs={name: held.value for name, held in attempt.inputs.items()},
+            parameters=function.variants[call.variant].parameters,
+            run_id=attempt.run_id,
+            call=call.name,
+            attempt=attempt.number,
+            idempotency_key=attempt.key,
+            effects=SideEffects.NONE if function.idempotent else SideEffects.POSSIBLE,
+            recover=self._recover,
+            deadline_s=attempt.left_s,
+        )
+        reply = await self._host.call(bound.source, request, bound.limits)
+        usage = {
+            "wall_s": reply.usage.wall_s,
+            "start_s": reply.usage.start_s,
+            "cpu_s": reply.usage.cpu_s,
+            "peak_memory_bytes": reply.usage.peak_memory_bytes,
+        }
+        if isinstance(reply.outcome, StandardError):
+            return Answer(reply.outcome, usage=usage)
+        return replace_usage(await self.judge(attempt.call, reply.outcome), usage)
+
+    def refuse(self, attempt: Attempt) -> StandardError | None:
+        """Why the attempt cannot even begin: an input is missing, or its gate has rejected it."""
+        call = self.level.calls[attempt.call]
+        function = self.level.functions[call.function]
+        lenient = function.kind is not CallKind.WORK
+        for name in dict.fromkeys((*self.level.inputs_of(call), *function.probes)):
+            held = attempt.inputs.get(name)
+            if held is None or (held.rejected and not lenient):
+                state = "is missing" if held is None else "was rejected by its gate"
+                return error(
+                    Category.DEPENDENCY_FAILED,
+                    f"The input {name} {state}.",
+                    blame=Blame.UPSTREAM,
+                    blamed_inputs=(BlamedInput(name, state),),
+                    phase=Phase.INPUT,
+                    cost=0.0,
+                )
+        return None
+
+    async def judge(self, call: int, success: Success) -> Answer:
+        """What a success comes to when it is looked at."""
+        function = self.level.functions[self.level.calls[call].function]
+        if not function.idempotent:
+            success = replace(success, side_effects=SideEffects.COMMITTED)
+        for name in function.outputs:
+            wrong = self.examine(name, success.outputs)
+            if wrong is not None:
+                text = f"The output {name} is not usable: {wrong}."
+                return Answer(failed(success, Category.INVALID_OUTPUT, text, Phase.OUTPUT))
+        made, complaint = await self.measure(claimed(self.level, call, success), success.outputs)
+        values = {name: success.outputs[name] for name in made}
+        if complaint is None:
+            return Answer(success, made, values)
+        return Answer(failed(success, Category.LOW_QUALITY, complaint, Phase.QUALITY), made, values)
+
+    def examine(self, name: str, outputs: Mapping[str, Any]) -> str | None:
+        """Why an output is no such artifact, or None."""
+        if outputs.get(name) is None:
+            return "it is missing"
+        check = self.workflow.checks.get(name)
+        return None if check is None else check.fault(outputs[name])
+
+    async def measure(
+        self, made: dict[str, Made], outputs: Mapping[str, Any]
+    ) -> tuple[dict[str, Made], str | None]:
+        """The versions with what their gates say, and the first complaint. Claims count for nothing here."""
+        complaint = None
+        for name in made:
+            measure = self.workflow.measures.get(name)
+            if measure is None:
+                continue
+            quality, why = await asyncio.to_thread(measured, measure, outputs[name])
+            least = self.workflow.checks[name].minimum
+            passed = quality >= least and not why
+            made = {**made, name: Made(made[name].quality, passed)}
+            if not passed and complaint is None:
+                found = why or f"its quality is {quality:.3g}, {least:g} is needed"
+                complaint = f"The gate of {name} rejects it: {found}."
+        return made, complaint
+
+
+def failed(success: Success, category: Category, message: str, phase: Phase) -> StandardError:
+    """A success that is none: what it reported of itself is kept."""
+    return error(
+        category,
+        message,
+        detail=success.message,
+        blame=Blame.EXTENSION,
+        phase=phase,
+        side_effects=success.side_effects,
+        own_recovery=success.own_recovery,
+        cost=success.cost,
+        hints=success.hints,
+        not_examined=success.not_examined,
+    )
+
+
+def replace_usage(answer: Answer, usage: dict[str, Any]) -> Answer:
+    """The answer with what it used."""
+    return Answer(answer.outcome, answer.made, answer.values, usage)

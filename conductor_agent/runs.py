@@ -1,0 +1,290 @@
+"""A run from beginning to end: workflow, policy, journal and processes put together.
+
+    result = await begin(workflow, policy, Path("conductor.sqlite"))
+    result = await resume("last", Path("conductor.sqlite"))
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import secrets
+import statistics
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+from conductor_agent.clock import Clock, RunClock
+from conductor_agent.conductor import Conductor
+from conductor_agent.events import Decided, Event, Finished, Lost
+from conductor_agent.fold import Fold, fold
+from conductor_agent.hosting.contract import Host
+from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.journal import Content, Journal, JournalError, RunRecord, content
+from conductor_agent.live_world import Held, LiveWorld
+from conductor_agent.workflow import Workflow, restore_workflow
+from fqg_env.arrays import Stopped
+from fqg_env.level import GoalKind, Level
+from fqg_env.observation import OBSERVATION_VERSION
+from policies.recovery.base import Policy
+from policies.resource.limits import Settings
+
+Watch = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What became of a goal."""
+
+    delivered: bool
+    quality: float | None
+    """As its maker claims."""
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to."""
+
+    run_id: str
+    status: str
+    """`succeeded`: every essential goal is delivered; `partial`: some goal is; `failed`: none is."""
+    goals: dict[str, Goal]
+    stopped: str
+    attempts: int
+    elapsed_s: float
+    cost: float
+    decisions: int
+    decision_ms_p50: float | None
+    fsync_ms_p50: float | None = None
+    """One durable write of the journal."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """Goal -> what is delivered."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The keys of `conductor run --json`."""
+        goals = {
+            name: {"delivered": g.delivered, "quality": g.quality, "value_sha256": g.sha256}
+            for name, g in self.goals.items()
+        }
+        rest = {k: v for k, v in vars(self).items() if k not in ("goals", "values")}
+        return {**rest, "goals": goals}
+
+
+class JournalRecorder:
+    """Writes the events of one run from a thread of its own, in order, so that a slow disk delays
+    nobody but the one who waits for it."""
+
+    def __init__(self, journal: Journal, run_id: str, seq: int = 0) -> None:
+        self.journal = journal
+        self._run_id = run_id
+        self._seq = seq
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fqg-journal")
+
+    async def write(self, events: list[Event], contents: Iterable[Content] = ()) -> None:
+        """Durable when it returns."""
+        seq, self._seq = self._seq, self._seq + len(events)
+        loop = asyncio.get_running_loop()
+        written = loop.run_in_executor(
+            self._thread, self.journal.write, self._run_id, seq, events, list(contents)
+        )
+        await asyncio.shield(written)
+
+    def close(self) -> None:
+        """Finish what is being written."""
+        self._thread.shutdown()
+
+
+@asynccontextmanager
+async def _hosted(host: Host | None) -> AsyncIterator[Host]:
+    """The host that was handed in, or our own, closed afterwards."""
+    if host is not None:
+        yield host
+        return
+    async with Supervisor() as supervisor:
+        yield supervisor
+
+
+async def begin(
+    workflow: Workflow,
+    policy: Policy,
+    journal_path: str | Path,
+    *,
+    ceiling: Settings | None = None,
+    host: Host | None = None,
+    clock: Clock | None = None,
+    watch: Watch = lambda _: None,
+    run_id: str | None = None,
+) -> Result:
+    """Run a workflow.
+
+    Raises:
+        JournalError: the journal cannot be written.
+    """
+    started = datetime.now(UTC)
+    run_id = run_id or f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    given = {name: content(value) for name, value in workflow.inputs.items()}
+    record = RunRecord(
+        run_id=run_id,
+        created=started.isoformat(),
+        path=str(workflow.path.resolve()),
+        workflow=workflow.text,
+        level=workflow.level.model_dump_json(),
+        inputs={name: sha for name, (sha, _) in given.items()},
+        limits={name: bound.limits.model_dump() for name, bound in workflow.extensions.items()},
+        ceiling={name: dict(fields) for name, fields in (ceiling or {}).items()},
+        policy=policy.name,
+        versions=versions(),
+    )
+    held = {name: Held(sha, workflow.inputs[name]) for name, (sha, _) in given.items()}
+    with Journal.create(journal_path) as journal:
+        journal.begin(record, given.values())
+        recorder = JournalRecorder(journal, run_id)
+        return await _play(
+            workflow, policy, recorder, Fold(workflow.level), held, host, clock or RunClock(), watch, run_id
+        )
+
+
+async def resume(
+    run: str,
+    journal_path: str | Path,
+    policy: Callable[[str], Policy],
+    *,
+    host: Host | None = None,
+    clock: Clock | None = None,
+    watch: Watch = lambda _: None,
+) -> Result:
+    """Go on with a run that was interrupted; what was in flight is lost, only the policy repeats anything.
+
+    Args:
+        run: its id, the beginning of one, or `last`.
+        journal_path: where it is written down.
+        policy: gives the policy that the id in the journal names.
+
+    Raises:
+        JournalError: there is no such run, it is over, or somebody else goes on with it.
+        WorkflowError: what the workflow names is not there any more.
+    """
+    Journal.read(journal_path).close()
+    with Journal.create(journal_path) as journal:
+        run_id = journal.find(run)
+        record, events = journal.run(run_id), journal.events(run_id)
+        level = Level.model_validate_json(record.level)
+        state = fold(level, events)
+        if state.stopped() is not Stopped.NO:
+            raise JournalError(f"{journal_path}: the run {run_id} is over; there is nothing to go on with")
+        held = holdings(journal, record, events)
+        inputs = {name: held[name].value for name in record.inputs}
+        workflow = restore_workflow(
+            record.workflow, Path(record.path), level, inputs, record.ceiling
+        )
+        chosen = policy(record.policy)
+        at_s = state.number("at_s")
+        recorder = JournalRecorder(journal, run_id, len(events))
+        lost: list[Event] = [Lost(at_s=at_s, attempt=number) for number in state.flights()]
+        if lost:
+            await recorder.write(lost)
+        for event in lost:
+            state.apply(event)
+            watch(event)
+        return await _play(
+            workflow, chosen, recorder, state, held, host, clock or RunClock(at_s), watch, run_id
+        )
+
+
+async def _play(
+    workflow: Workflow,
+    policy: Policy,
+    recorder: JournalRecorder,
+    state: Fold,
+    held: dict[str, Held],
+    host: Host | None,
+    clock: Clock,
+    watch: Watch,
+    run_id: str,
+) -> Result:
+    try:
+        async with _hosted(host) as runner:
+            conductor = Conductor(
+                run_id, state, LiveWorld(workflow, runner), policy, recorder, clock, held, watch
+            )
+            await conductor.run()
+    finally:
+        recorder.close()
+    result = result_of(run_id, state, recorder.journal.events(run_id), conductor.held)
+    commits = recorder.journal.commits_ms
+    return Result(**{**vars(result), "fsync_ms_p50": statistics.median(commits) if commits else None})
+
+
+def holdings(journal: Journal, record: RunRecord, events: Iterable[Event]) -> dict[str, Held]:
+    """The current version of every artifact, as the journal has it."""
+    held = {name: Held(sha, journal.value(sha)) for name, sha in record.inputs.items()}
+    for event in events:
+        if isinstance(event, Finished):
+            for name, sha in event.values.items():
+                held[name] = Held(sha, journal.value(sha), event.made[name].passed is False)
+    return held
+
+
+def result_of(run_id: str, state: Fold, events: Iterable[Event], held: dict[str, Held]) -> Result:
+    """What a run has come to, as far as it went."""
+    goals, values = {}, {}
+    for name in state.plan.goals:
+        delivered = state.usable(name)
+        claimed = float(state.board["claimed"][state.plan.artifact_names.index(name)])
+        quality = claimed if delivered and not np.isnan(claimed) else None
+        sha = held[name].sha256 if delivered and name in held else None
+        goals[name] = Goal(delivered, quality, sha)
+        if delivered and name in held:
+            values[name] = held[name].value
+    took = [event.took_ms for event in events if isinstance(event, Decided)]
+    return Result(
+        run_id=run_id,
+        status=status_of(state, goals),
+        goals=goals,
+        stopped=state.stopped().name.lower(),
+        attempts=state.number("attempts"),
+        elapsed_s=state.number("at_s"),
+        cost=state.number("cost"),
+        decisions=len(took),
+        decision_ms_p50=statistics.median(took) if took else None,
+        values=values,
+    )
+
+
+def status_of(state: Fold, goals: dict[str, Goal]) -> str:
+    """`succeeded`, `partial` or `failed`; `unfinished` while it may go on."""
+    if state.stopped() is Stopped.NO:
+        return "unfinished"
+    delivered = {name for name, goal in goals.items() if goal.delivered}
+    essential = {
+        name for name, goal in state.plan.goals.items() if goal.kind is GoalKind.ESSENTIAL
+    }
+    if not delivered:
+        return "failed"
+    return "succeeded" if essential <= delivered else "partial"
+
+
+def versions() -> dict[str, str]:
+    """What the figures of a run depend on."""
+    try:
+        ours = version("fqg-conductor")
+    except PackageNotFoundError:
+        ours = "source"
+    return {
+        "fqg-conductor": ours,
+        "observation": str(OBSERVATION_VERSION),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "machine": f"{platform.machine()} {os.cpu_count()} CPU",
+    }
