@@ -161,7 +161,8 @@ class Conductor:
         """Begin an attempt; when every slot is taken, time runs to a completion."""
         number = self.fold.number("begun")
         name = self.fold.plan.call_names[call]
-        key = f"{self.run_id}/{name}/{number}"
+        nth = int(self.fold.board["tries"][call]) + 1
+        key = f"{self.run_id}/{name}/{nth}"
         inputs = self.inputs_of(call)
         shas = {artifact: held.sha256 for artifact, held in inputs.items()}
         now_s = self.now_s()
@@ -169,7 +170,7 @@ class Conductor:
             decided, Started(at_s=now_s, attempt=number, call=name, key=key, inputs=shas)
         )
         left_s = self.fold.plan.budget.time_s - now_s
-        attempt = Attempt(self.run_id, call, number, key, inputs, left_s)
+        attempt = Attempt(self.run_id, call, nth, key, inputs, left_s)
         task = asyncio.create_task(self._timed(attempt))
         self.flights[number] = Flight(call, now_s, task)
         if len(self.flights) >= self.fold.plan.max_in_flight:

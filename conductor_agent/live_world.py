@@ -48,9 +48,10 @@ class Attempt:
 
     run_id: str
     call: int
-    number: int
+    nth: int
+    """Of this call in this run, from 1."""
     key: str
-    """The idempotency key."""
+    """The idempotency key: run, call and nth attempt of it."""
     inputs: Mapping[str, Held]
     """What it reads, as far as it is held."""
     left_s: float
@@ -98,7 +99,7 @@ class LiveWorld:
             parameters=function.variants[call.variant].parameters,
             run_id=attempt.run_id,
             call=call.name,
-            attempt=attempt.number,
+            attempt=attempt.nth,
             idempotency_key=attempt.key,
             effects=SideEffects.NONE if function.idempotent else SideEffects.POSSIBLE,
             recover=self._recover,

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import platform
 import secrets
@@ -25,7 +26,7 @@ import numpy as np
 
 from conductor_agent.clock import Clock, RunClock
 from conductor_agent.conductor import Conductor
-from conductor_agent.events import Decided, Event, Finished, Lost
+from conductor_agent.events import Decided, Ended, Event, Finished, Lost, Started, Waited
 from conductor_agent.fold import Fold, fold
 from conductor_agent.hosting.contract import Host
 from conductor_agent.hosting.supervisor import Supervisor
@@ -35,6 +36,7 @@ from conductor_agent.workflow import Workflow, restore_workflow
 from fqg_env.arrays import Stopped
 from fqg_env.level import GoalKind, Level
 from fqg_env.observation import OBSERVATION_VERSION
+from fqg_env.outcome import Success
 from policies.recovery.base import Policy
 from policies.resource.limits import Settings
 
@@ -104,6 +106,11 @@ class JournalRecorder:
         self._thread.shutdown()
 
 
+def new_run_id() -> str:
+    """When it began, and something to tell it from others."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
 @asynccontextmanager
 async def _hosted(host: Host | None) -> AsyncIterator[Host]:
     """The host that was handed in, or our own, closed afterwards."""
@@ -124,25 +131,36 @@ async def begin(
     clock: Clock | None = None,
     watch: Watch = lambda _: None,
     run_id: str | None = None,
+    policy_name: str = "",
 ) -> Result:
     """Run a workflow.
+
+    Args:
+        workflow: what to run.
+        policy: who decides.
+        journal_path: where it is written down; made where there is none.
+        ceiling: the operator's limits that the workflow was read under.
+        host: runs the extensions; None: processes of our own.
+        clock: time of the run; None: the real one.
+        watch: told of every event.
+        run_id: None: a new one.
+        policy_name: by which `resume` finds the policy again; its own name where it is not given.
 
     Raises:
         JournalError: the journal cannot be written.
     """
-    started = datetime.now(UTC)
-    run_id = run_id or f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    run_id = run_id or new_run_id()
     given = {name: content(value) for name, value in workflow.inputs.items()}
     record = RunRecord(
         run_id=run_id,
-        created=started.isoformat(),
+        created=datetime.now(UTC).isoformat(),
         path=str(workflow.path.resolve()),
         workflow=workflow.text,
         level=workflow.level.model_dump_json(),
         inputs={name: sha for name, (sha, _) in given.items()},
         limits={name: bound.limits.model_dump() for name, bound in workflow.extensions.items()},
         ceiling={name: dict(fields) for name, fields in (ceiling or {}).items()},
-        policy=policy.name,
+        policy=policy_name or policy.name,
         versions=versions(),
     )
     held = {name: Held(sha, workflow.inputs[name]) for name, (sha, _) in given.items()}
@@ -150,7 +168,7 @@ async def begin(
         journal.begin(record, given.values())
         recorder = JournalRecorder(journal, run_id)
         return await _play(
-            workflow, policy, recorder, Fold(workflow.level), held, host, clock or RunClock(), watch, run_id
+            workflow, policy, recorder, Fold(workflow.level), held, host, clock, watch, run_id
         )
 
 
@@ -197,7 +215,7 @@ async def resume(
             state.apply(event)
             watch(event)
         return await _play(
-            workflow, chosen, recorder, state, held, host, clock or RunClock(at_s), watch, run_id
+            workflow, chosen, recorder, state, held, host, clock, watch, run_id
         )
 
 
@@ -208,21 +226,38 @@ async def _play(
     state: Fold,
     held: dict[str, Held],
     host: Host | None,
-    clock: Clock,
+    clock: Clock | None,
     watch: Watch,
     run_id: str,
 ) -> Result:
     try:
         async with _hosted(host) as runner:
-            conductor = Conductor(
-                run_id, state, LiveWorld(workflow, runner), policy, recorder, clock, held, watch
-            )
+            world = LiveWorld(workflow, runner)
+            warm_up(workflow.level, policy)
+            clock = clock or RunClock(state.number("at_s"))
+            conductor = Conductor(run_id, state, world, policy, recorder, clock, held, watch)
             await conductor.run()
     finally:
         recorder.close()
     result = result_of(run_id, state, recorder.journal.events(run_id), conductor.held)
     commits = recorder.journal.commits_ms
     return Result(**{**vars(result), "fsync_ms_p50": statistics.median(commits) if commits else None})
+
+
+def warm_up(level: Level, policy: Policy) -> None:
+    """Load every compiled kernel and the policy before the run's time begins."""
+    state, name = Fold(level), level.call_names[0]
+    state.look()
+    state.digest()
+    with contextlib.suppress(Exception):  # the loop says so, if it fails there too
+        policy.decide(state.observation, state.mask)
+    answer = Finished(at_s=0.0, attempt=0, call=name, outcome=Success(), elapsed_s=0.0)
+    state.wait_until()
+    state.exhausted()
+    for event in (Started(at_s=0.0, attempt=0, call=name, key=""), answer, Waited(at_s=0.0)):
+        state.apply(event)
+    state.redundant(())
+    state.apply(Ended(at_s=0.0, reason="policy"))
 
 
 def holdings(journal: Journal, record: RunRecord, events: Iterable[Event]) -> dict[str, Held]:
@@ -288,3 +323,28 @@ def versions() -> dict[str, str]:
         "numba": numba.__version__,
         "machine": f"{platform.machine()} {os.cpu_count()} CPU",
     }
+
+
+def summary(journal: Journal, run_id: str) -> dict[str, Any]:
+    """One run in a line: what it is and how far it went."""
+    record = journal.run(run_id)
+    level = Level.model_validate_json(record.level)
+    events = journal.events(run_id)
+    result = result_of(run_id, fold(level, events), events, {})
+    return {
+        "run_id": run_id,
+        "name": level.name,
+        "path": record.path,
+        "created": record.created,
+        "policy": record.policy,
+        "status": result.status,
+        "stopped": result.stopped,
+        "attempts": result.attempts,
+        "elapsed_s": result.elapsed_s,
+        "cost": result.cost,
+    }
+
+
+def summaries(journal: Journal) -> list[dict[str, Any]]:
+    """Every run in a line, the newest first."""
+    return [summary(journal, run_id) for run_id in journal.run_ids()]

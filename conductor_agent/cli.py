@@ -1,0 +1,350 @@
+"""The command `conductor`: run real workflows, go on with them, look into them.
+
+Exit codes: 0 succeeded, 1 a fault of ours, 2 bad input, 3 partial, 4 failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from conductor_agent.runs import Result, Watch
+    from conductor_agent.workflow import Workflow
+    from policies.recovery.base import Policy
+
+EXIT = {"succeeded": 0, "partial": 3, "failed": 4}
+INTERRUPTED = 130
+JOURNAL = Path("conductor.sqlite")
+
+app = typer.Typer(
+    name="conductor",
+    help="Run workflows of models and tools whose failures a trained policy handles.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+class BadInput(ValueError):
+    """Something the user gave cannot be used; the message is one sentence."""
+
+
+class Interrupted(Exception):  # noqa: N818  (no error: the user asked for it)
+    """The run was interrupted and can be gone on with."""
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+JournalOption = Annotated[Path, typer.Option(help="The SQLite file that runs are written down in.")]
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="The workflow, a YAML file.")],
+    policy: Annotated[str, typer.Option(help="A name, a file or module:Class.")] = "index",
+    limits: Annotated[Path | None, typer.Option(help="The operator's limits, by class.")] = None,
+    journal: JournalOption = JOURNAL,
+    input: Annotated[  # noqa: A002  (the option's name)
+        list[str] | None, typer.Option(help="NAME=PATH: the value of a given artifact.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for what is delivered.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a workflow.
+
+    Example: conductor run page.yaml --input page=scan.png --policy index
+    """
+    from conductor_agent import runs
+    from conductor_agent.workflow import read_workflow
+    from policies.resource.limits import load_ceiling
+
+    ceiling = load_ceiling(limits) if limits else {}
+    workflow = read_workflow(file, inputs=_named_paths(input or []), ceiling=ceiling)
+    chosen = _policy(policy)
+    _check_out(out)
+    if dry_run:
+        _show_dry_run(workflow, policy, as_json)
+        return
+    run_id = runs.new_run_id()
+    for note in workflow.notes:
+        _say(f"left out {note}")
+    _finish(
+        runs.begin(
+            workflow,
+            chosen,
+            journal,
+            ceiling=ceiling,
+            watch=_watch(as_json),
+            run_id=run_id,
+            policy_name=policy,
+        ),
+        run_id,
+        journal,
+        out,
+        as_json,
+    )
+
+
+@app.command()
+def resume(
+    run: Annotated[str, typer.Argument(help="A run's id, the beginning of one, or `last`.")],
+    policy: Annotated[str | None, typer.Option(help="Another policy than it began with.")] = None,
+    journal: JournalOption = JOURNAL,
+    out: Annotated[Path | None, typer.Option(help="Folder for what is delivered.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a run that was interrupted. Its time counts only while it runs.
+
+    Example: conductor resume last
+    """
+    from conductor_agent import runs
+
+    _check_out(out)
+    _finish(
+        runs.resume(run, journal, lambda name: _policy(policy or name), watch=_watch(as_json)),
+        run,
+        journal,
+        out,
+        as_json,
+    )
+
+
+@app.command(name="runs")
+def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> None:
+    """List the runs of a journal, the newest first.
+
+    Example: conductor runs --journal conductor.sqlite
+    """
+    from conductor_agent.journal import Journal
+    from conductor_agent.runs import summaries
+
+    with Journal.read(journal) as opened:
+        rows = summaries(opened)
+    if as_json:
+        _print_json({"runs": rows})
+        return
+    from conductor_agent.show import show_runs
+
+    show_runs(Console(), rows)
+
+
+@app.command()
+def explain(
+    run: Annotated[str, typer.Argument(help="A run's id, the beginning of one, or `last`.")] = "last",
+    journal: JournalOption = JOURNAL,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell each decision of a run: what was believed, what was tried, what came of it.
+
+    Example: conductor explain last
+    """
+    from conductor_agent.explain import explain as explained
+    from conductor_agent.journal import Journal
+    from conductor_agent.runs import summary
+    from fqg_env.level import Level
+
+    with Journal.read(journal) as opened:
+        run_id = opened.find(run)
+        level = Level.model_validate_json(opened.run(run_id).level)
+        steps = explained(level, opened.events(run_id))
+        head = summary(opened, run_id)
+    if as_json:
+        _print_json({**head, "steps": [asdict(step) for step in steps]})
+        return
+    from conductor_agent.show import show_runs, show_steps
+
+    console = Console()
+    show_runs(console, [head])
+    show_steps(console, steps)
+
+
+@app.command()
+def limits(as_json: JsonOption = False) -> None:
+    """Say what enforces each limit on this machine.
+
+    Example: conductor limits --json
+    """
+    from conductor_agent.hosting.enforcement import PROFILE, enforcement
+
+    if as_json:
+        _print_json({"profile": PROFILE, "limits": enforcement()})
+        return
+    from conductor_agent.show import show_limits
+
+    console = Console()
+    console.print(f"profile {PROFILE}")
+    show_limits(console, enforcement())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; every failure is one sentence and an exit code."""
+    try:
+        code = app(args=arguments, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except (Interrupted, KeyboardInterrupt) as stop:
+        _fail(str(stop) or "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(INTERRUPTED)
+    except Exception as problem:  # noqa: BLE001  (the last line before the user)
+        if _is_bad_input(problem):
+            _fail(_sentence(problem), 2)
+        if os.environ.get("FQG_DEBUG"):
+            raise
+        text = f"{type(problem).__name__}: {problem}"
+        _fail(f"a fault of ours: {text} (set FQG_DEBUG=1 to see where)", 1)
+
+
+# --- what the commands share --------------------------------------------------------------------------
+
+
+def _finish(
+    running: Coroutine[Any, Any, Result], run: str, journal: Path, out: Path | None, as_json: bool
+) -> None:
+    """Wait for a run, show what it came to, exit as it says."""
+    try:
+        result = asyncio.run(_interruptible(running))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        where = "" if journal == JOURNAL else f" --journal {journal}"
+        raise Interrupted(f"interrupted; go on with: conductor resume {run}{where}") from None
+    if out is not None:
+        _write_values(out, result.values)
+    if as_json:
+        _print_json(result.as_json())
+    else:
+        from conductor_agent.show import show_result
+
+        show_result(Console(), result, str(journal))
+    raise typer.Exit(EXIT[result.status])
+
+
+async def _interruptible(running: Coroutine[Any, Any, Result]) -> Result:
+    """SIGTERM ends a run as Ctrl-C does: nothing of it runs on, and it can be gone on with."""
+    task = asyncio.ensure_future(running)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+def _policy(name: str) -> Policy:
+    from policies.recovery.registry import policy_named
+
+    policy = policy_named(name)
+    if not hasattr(policy, "decide"):
+        raise BadInput(f"the policy {name!r} plans in the game alone; a real run needs one that decides")
+    return policy
+
+
+def _named_paths(pairs: list[str]) -> dict[str, Path]:
+    named = {}
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals or not name or not path:
+            raise BadInput(f"--input {pair}: write NAME=PATH")
+        named[name] = Path(path)
+    return named
+
+
+def _check_out(out: Path | None) -> None:
+    if out is not None and out.exists() and not out.is_dir():
+        raise BadInput(f"--out {out}: it is a file; name a folder")
+
+
+def _write_values(out: Path, values: dict[str, Any]) -> None:
+    """One file per delivered goal: text, bytes, or JSON."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, value in values.items():
+        match value:
+            case str():
+                (out / f"{name}.txt").write_text(value, encoding="utf-8")
+            case bytes():
+                (out / f"{name}.bin").write_bytes(value)
+            case _:
+                text = json.dumps(value, ensure_ascii=False, indent=1, default=_as_text)
+                (out / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _as_text(value: Any) -> str:
+    """Bytes inside other data, in base 64."""
+    import base64
+
+    return base64.b64encode(value).decode()
+
+
+def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
+    from conductor_agent.hosting.enforcement import PROFILE, enforcement
+
+    if not as_json:
+        from conductor_agent.show import show_plan
+
+        show_plan(Console(), workflow, enforcement())
+        return
+    level = workflow.level
+    _print_json(
+        {
+            "dry_run": True,
+            "name": level.name,
+            "policy": policy,
+            "goals": list(level.goals),
+            "plan": [level.call_names[c] for c in level.default_plan],
+            "calls": list(level.call_names),
+            "notes": list(workflow.notes),
+            "functions": {
+                name: {"class": bound.kind, "limits": bound.limits.model_dump()}
+                for name, bound in workflow.extensions.items()
+            },
+            "profile": PROFILE,
+            "limits": enforcement(),
+        }
+    )
+
+
+def _watch(as_json: bool) -> Watch:
+    if as_json:
+        return lambda _: None
+    from conductor_agent.show import Progress
+
+    return Progress(Console())
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    print(json.dumps(data, ensure_ascii=False))
+
+
+def _say(text: str) -> None:
+    print(f"conductor: {text}", file=sys.stderr)
+
+
+def _fail(text: str, code: int) -> None:
+    _say(text)
+    sys.exit(code)
+
+
+def _is_bad_input(problem: Exception) -> bool:
+    """Ours name the input that is wrong; those of the command line bear a message made for users."""
+    from conductor_agent.journal import JournalError
+    from conductor_agent.workflow import WorkflowError
+    from policies.recovery.registry import PolicyError
+    from policies.resource.limits import LimitError
+
+    ours = (BadInput, JournalError, WorkflowError, PolicyError, LimitError)
+    return isinstance(problem, ours) or hasattr(problem, "format_message")
+
+
+def _sentence(problem: Exception) -> str:
+    text = problem.format_message() if hasattr(problem, "format_message") else str(problem)
+    return " ".join(text.split())
+
+
+if __name__ == "__main__":
+    main()
