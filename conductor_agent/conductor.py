@@ -53,7 +53,7 @@ class Flight:
 
     call: int
     began_s: float
-    task: asyncio.Task[tuple[Answer, float]]
+    task: asyncio.Task[Answer]
 
 
 @dataclass
@@ -170,19 +170,14 @@ class Conductor:
             decided, Started(at_s=now_s, attempt=number, call=name, key=key, inputs=shas)
         )
         left_s = self.fold.plan.budget.time_s - now_s
-        attempt = Attempt(self.run_id, call, nth, key, inputs, left_s)
-        task = asyncio.create_task(self._timed(attempt))
+        attempt = Attempt(self.run_id, call, nth, key, inputs, left_s, self.fold.repeated_s(call))
+        task = asyncio.create_task(self.world.attempt(attempt))
         self.flights[number] = Flight(call, now_s, task)
         if len(self.flights) >= self.fold.plan.max_in_flight:
             await self.until_landed(self.fold.plan.budget.time_s)
             if not self.landed():
                 await self.end(Stopped.TIME)
             await self.complete(self.landed())
-
-    async def _timed(self, attempt: Attempt) -> tuple[Answer, float]:
-        began_s = self.clock.now_s()
-        answer = await self.world.attempt(attempt)
-        return answer, self.clock.now_s() - began_s
 
     def inputs_of(self, call: int) -> dict[str, Held]:
         """What a call reads or looks at, as far as it is held."""
@@ -202,15 +197,15 @@ class Conductor:
         """Fold attempts that have ended, then cancel what they made redundant."""
         for number in numbers:
             flight = self.flights.pop(number)
-            answer, elapsed_s = flight.task.result()
-            finished, contents = self.finished(number, flight, answer, elapsed_s)
+            answer = flight.task.result()
+            finished, contents = self.finished(number, flight, answer)
             await self.record(finished, contents=contents)
             self.hold(finished, answer)
             redundant = set(self.fold.redundant(answer.made)) - set(self.landed())
             await self.cancel(sorted(redundant))
 
     def finished(
-        self, number: int, flight: Flight, answer: Answer, elapsed_s: float
+        self, number: int, flight: Flight, answer: Answer
     ) -> tuple[Finished, list[Content]]:
         """The end of an attempt as it is written down, and the values it made."""
         outcome = answer.outcome
@@ -222,7 +217,7 @@ class Conductor:
             attempt=number,
             call=self.fold.plan.call_names[flight.call],
             outcome=outcome,
-            elapsed_s=elapsed_s,
+            elapsed_s=answer.elapsed_s,
             made=answer.made,
             values={name: sha for name, (sha, _) in contents.items()},
             usage=answer.usage,
@@ -242,8 +237,8 @@ class Conductor:
         events = []
         for number, flight in flights.items():
             ran_s = self.now_s() - flight.began_s
-            answer = Answer(cancelled(self.fold, flight.call, ran_s))
-            events.append(self.finished(number, flight, answer, ran_s)[0])
+            answer = Answer(cancelled(self.fold, flight.call, ran_s), ran_s)
+            events.append(self.finished(number, flight, answer)[0])
         if events:
             await self.record(*events)
 

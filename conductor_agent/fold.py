@@ -45,6 +45,8 @@ class Fold:
         self.belief = arrays.new(posterior.belief_dtype(size), 1)[0]
         self.seen = arrays.new(observation_dtype(size, belief=True), 1)  # [1]
         self.mask = np.zeros((1, FIRST_CALL + size.calls), np.uint8)  # [1, 2 + C]
+        self._repeats: set[int] = set()
+        self._repeated_s: dict[str, float] = {}
         rules.reset(self.level, self.board)
         posterior.reset(self.level, self.belief)
         observation.observe_static(self.level, self.seen[0])
@@ -72,7 +74,10 @@ class Fold:
             case Decided():
                 board["steps"] += 1
             case Started():
-                rules.begin(level, board, self.call(event.call), at_s)
+                call = self.call(event.call)
+                if self.repeated_s(call) is not None:
+                    self._repeats.add(event.attempt)
+                rules.begin(level, board, call, at_s)
             case Finished():
                 self._finish(event)
             case Refused():
@@ -95,9 +100,20 @@ class Fold:
         if slot < 0:
             return
         call = self.call(event.call)
+        repeated_s = event.outcome.own_recovery.elapsed_s
+        if event.attempt in self._repeats:
+            repeated_s = event.elapsed_s
+        function = self.plan.calls[call].function
+        self._repeated_s[function] = self._repeated_s.get(function, 0.0) + repeated_s
         r = row(self.plan, call, event.outcome, event.elapsed_s, event.made)[0]
         posterior.update(self.level, self.board, self.belief, slot, r)
         rules.finish(self.level, self.board, event.attempt, r, event.at_s)
+
+    def repeated_s(self, call: int) -> float | None:
+        """Time that the function of a call has spent on repeats, its own included; None: never tried."""
+        if not self.board["function_tries"][self.level["function"][call]]:
+            return None
+        return self._repeated_s.get(self.plan.calls[call].function, 0.0)
 
     def redundant(self, made: Iterable[str]) -> list[int]:
         """Attempts in flight that could only make what was just made, and are safe to cancel."""

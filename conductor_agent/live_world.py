@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -31,6 +32,7 @@ from fqg_env.outcome import (
     error,
 )
 from fqg_env.row import Made, claimed
+from policies.resource.violations import Limit, evidence, violation
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Attempt:
     """What it reads, as far as it is held."""
     left_s: float
     """Time left of the run."""
+    repeated_s: float | None = None
+    """Time that its function has spent on repeats so far; None: this is its first attempt."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Answer:
     """What an attempt came to."""
 
     outcome: Outcome
+    elapsed_s: float = 0.0
     made: dict[str, Made] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     """Artifact -> value, of what was made."""
@@ -94,6 +99,9 @@ class LiveWorld:
         call = self.level.calls[attempt.call]
         function = self.level.functions[call.function]
         bound = self.workflow.extensions[call.function]
+        left_s = attempt.left_s
+        if attempt.repeated_s is not None:
+            left_s = min(left_s, bound.limits.total_retry_s - attempt.repeated_s)
         request = CallRequest(
             inputs={name: held.value for name, held in attempt.inputs.items()},
             parameters=function.variants[call.variant].parameters,
@@ -103,21 +111,21 @@ class LiveWorld:
             idempotency_key=attempt.key,
             effects=SideEffects.NONE if function.idempotent else SideEffects.POSSIBLE,
             recover=self._recover,
-            deadline_s=attempt.left_s,
+            deadline_s=left_s,
         )
         reply = await self._host.call(bound.source, request, bound.limits)
         usage = {
-            "wall_s": reply.usage.wall_s,
             "start_s": reply.usage.start_s,
             "cpu_s": reply.usage.cpu_s,
             "peak_memory_bytes": reply.usage.peak_memory_bytes,
         }
         if isinstance(reply.outcome, StandardError):
-            return Answer(reply.outcome, usage=usage)
-        return replace_usage(await self.judge(attempt.call, reply.outcome), usage)
+            return Answer(reply.outcome, reply.usage.wall_s, usage=usage)
+        judged = await self.judge(attempt.call, reply.outcome)
+        return dataclasses.replace(judged, elapsed_s=reply.usage.wall_s, usage=usage)
 
     def refuse(self, attempt: Attempt) -> StandardError | None:
-        """Why the attempt cannot even begin: an input is missing, or its gate has rejected it."""
+        """Why the attempt cannot even begin: an input is missing or rejected, or its repeats are used up."""
         call = self.level.calls[attempt.call]
         function = self.level.functions[call.function]
         lenient = function.kind is not CallKind.WORK
@@ -133,6 +141,12 @@ class LiveWorld:
                     phase=Phase.INPUT,
                     cost=0.0,
                 )
+        allowed_s = self.workflow.extensions[call.function].limits.total_retry_s
+        if attempt.repeated_s is not None and attempt.repeated_s >= allowed_s:
+            proof = evidence(
+                Limit.TOTAL_RETRY, allowed_s, attempt.repeated_s, enforcer="conductor", action="refused"
+            )
+            return violation(Limit.TOTAL_RETRY, proof, phase=Phase.ADMISSION, cost=0.0)
         return None
 
     async def judge(self, call: int, success: Success) -> Answer:
@@ -148,8 +162,9 @@ class LiveWorld:
         made, complaint = await self.measure(claimed(self.level, call, success), success.outputs)
         values = {name: success.outputs[name] for name in made}
         if complaint is None:
-            return Answer(success, made, values)
-        return Answer(failed(success, Category.LOW_QUALITY, complaint, Phase.QUALITY), made, values)
+            return Answer(success, made=made, values=values)
+        failure = failed(success, Category.LOW_QUALITY, complaint, Phase.QUALITY)
+        return Answer(failure, made=made, values=values)
 
     def examine(self, name: str, outputs: Mapping[str, Any]) -> str | None:
         """Why an output is no such artifact, or None."""
@@ -192,7 +207,3 @@ def failed(success: Success, category: Category, message: str, phase: Phase) -> 
         not_examined=success.not_examined,
     )
 
-
-def replace_usage(answer: Answer, usage: dict[str, Any]) -> Answer:
-    """The answer with what it used."""
-    return Answer(answer.outcome, answer.made, answer.values, usage)

@@ -114,7 +114,10 @@ def show_limits(console: Console, enforcement: Mapping[str, Mapping[str, str]]) 
 
 def show_runs(console: Console, rows: list[dict[str, Any]]) -> None:
     """The runs of a journal."""
-    table = Table("run", "workflow", "policy", "status", "attempts", "seconds", "cost", box=None)
+    table = Table(box=None)
+    table.add_column("run", no_wrap=True, overflow="fold")
+    for title in ("workflow", "policy", "status", "attempts", "seconds", "cost"):
+        table.add_column(title)
     for row in rows:
         table.add_row(
             row["run_id"],

@@ -307,7 +307,7 @@ def _bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None
     if source.endswith(".py") or "/" in source:
         file = (path.parent / source).resolve()
         if not file.is_file():
-            raise WorkflowError(f"{where}.source: there is no file {source!r}; paths are relative to {path}")
+            raise WorkflowError(f"{where}.source: there is no file {source!r}; paths are relative to the workflow's folder")
         source = str(file)
     elif entry.python is None and not _importable(source):
         raise WorkflowError(

@@ -1,0 +1,258 @@
+"""The loop, on a manual clock and a fake world: no process, no disk, no waiting."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from conductor_agent.conductor import Conductor
+from conductor_agent.events import Decided, Ended, Finished, Lost, Signal, Started, Waited, from_json, to_json
+from conductor_agent.fold import Fold, fold, replay
+from conductor_agent.live_world import Answer, Held
+from conductor_agent.runs import result_of
+from conductor_agent.testing import FakeWorld, ManualClock, MemoryRecorder
+from fqg_env import faults as model
+from fqg_env.arrays import SIZES, Stopped
+from fqg_env.generator import describe
+from fqg_env.lanes import Lanes
+from fqg_env.level import Level
+from fqg_env.outcome import Category, Hint, Success, error
+from fqg_env.row import Made, outcome, versions
+from fqg_env.rules import FIRST_CALL, STOP, WAIT
+from policies.recovery.base import certain
+from policies.recovery.index import Index
+
+LEVEL = {
+    "name": "two ways",
+    "artifacts": {"page": {"given": True}, "text": {"goal": {"weight": 1}}},
+    "functions": {
+        "fast": {
+            "inputs": ["page"],
+            "outputs": ["text"],
+            "provider": "a",
+            "variants": {"default": {"latency_s": 2, "cost": 1}},
+        },
+        "sure": {
+            "inputs": ["page"],
+            "outputs": ["text"],
+            "provider": "b",
+            "variants": {"default": {"latency_s": 10, "cost": 4}},
+        },
+    },
+    "budget": {"time_s": 100, "cost": 50, "attempts": 10},
+}
+FAST, SURE = FIRST_CALL, FIRST_CALL + 1
+
+
+class Scripted:
+    """A policy that plays what it is told, then stops."""
+
+    name = "scripted"
+
+    def __init__(self, *actions):
+        self.actions = list(actions)
+        self.seen = []
+
+    def decide(self, observation, mask):
+        self.seen.append({name: field.copy() for name, field in observation.items()})
+        action = self.actions.pop(0) if self.actions else STOP
+        if isinstance(action, Exception):
+            raise action
+        return certain(np.array([action]), mask.shape[1], self.name)
+
+
+def play(policy, script, level=LEVEL, **changes):
+    """Run a level against a script; the conductor after it."""
+    level = level if isinstance(level, Level) else Level.model_validate({**level, **changes})
+    clock = ManualClock()
+    world = FakeWorld(clock, script)
+    recorder = MemoryRecorder()
+    held = {name: Held(name, name) for name, a in level.artifacts.items() if a.given}
+    conductor = Conductor("run", Fold(level), world, policy, recorder, clock, held)
+    asyncio.run(conductor.run())
+    return conductor
+
+
+def good(elapsed_s=1.0, **more):
+    """An attempt that makes the text."""
+    return Answer(Success(outputs={"text": "hi"}), elapsed_s, {"text": Made(**more)}, {"text": "hi"})
+
+
+def bad(category=Category.UNAVAILABLE, elapsed_s=1.0, **more):
+    """An attempt that fails."""
+    return Answer(error(category, "no", **more), elapsed_s)
+
+
+def kinds(conductor):
+    """The run's events by their class."""
+    return [type(event) for event in conductor.recorder.events]
+
+
+def test_one_try_and_deliver():
+    run = play(Scripted(FAST), lambda _: good(3.0, quality=0.75))
+    assert kinds(run) == [Decided, Started, Finished, Decided, Ended]
+    result = result_of("run", run.fold, run.recorder.events, run.held)
+    assert (result.status, result.elapsed_s, result.cost, result.attempts) == ("succeeded", 3, 1, 1)
+    assert (result.goals["text"].quality, result.values) == (0.75, {"text": "hi"})
+
+
+def test_the_intent_is_written_before_the_world_is_asked_and_the_outcome_before_the_policy():
+    log = []
+    level = Level.model_validate(LEVEL)
+
+    class Recorder(MemoryRecorder):
+        async def write(self, events, contents=()):
+            await super().write(events, contents)
+            log.extend(type(event).__name__ for event in events)
+
+    class Policy(Scripted):
+        def decide(self, observation, mask):
+            log.append("asked the policy")
+            return super().decide(observation, mask)
+
+    def script(_):
+        log.append("asked the world")
+        return good()
+
+    clock = ManualClock()
+    run = Conductor(
+        "run", Fold(level), FakeWorld(clock, script), Policy(FAST), Recorder(), clock, {"page": Held("", "")}
+    )
+    asyncio.run(run.run())
+    assert log == [
+        "asked the policy", "Decided", "Started", "asked the world", "Finished",
+        "asked the policy", "Decided", "Ended",
+    ]  # fmt: skip
+
+
+def test_a_failure_is_waited_out_and_tried_again():
+    run = play(
+        Scripted(FAST, WAIT, FAST), lambda a: good() if a.nth == 2 else bad(retry_after_s=7.0)
+    )
+    waited = next(e for e in run.recorder.events if isinstance(e, Waited))
+    assert waited.at_s == pytest.approx(1 + 100 / 32)
+    labels = [e.strategy for e in run.recorder.events if isinstance(e, Decided)]
+    assert labels == ["first_try", "back_off", "retry", "deliver"]
+    assert [a.key for a in run.world.attempts] == ["run/fast/1", "run/fast/2"]
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("broken"), SURE + 60, -1, FAST + 40])
+def test_where_the_policy_fails_the_floor_decides_and_the_journal_says_so(answer):
+    run = play(Scripted(answer), lambda _: good())
+    first = run.recorder.events[0]
+    assert (first.source, first.action) == ("floor", "fast")
+    assert first.why.startswith("the policy ")
+    assert run.fold.stopped() is Stopped.POLICY
+
+
+def test_an_attempt_past_the_budget_is_ended_with_the_run():
+    run = play(Scripted(FAST, FAST), lambda _: bad(elapsed_s=60.0))
+    assert run.fold.stopped() is Stopped.TIME
+    last = [e for e in run.recorder.events if isinstance(e, Finished)][-1]
+    assert (last.outcome.category, last.at_s, last.elapsed_s) == (Category.CANCELLED, 100, 40)
+    assert len(run.world.cancelled) == 1
+
+
+def test_what_was_made_cancels_what_could_only_make_the_same_pro_rata():
+    run = play(
+        Scripted(SURE, FAST), lambda a: good(4.0) if a.call == 0 else good(10.0), max_in_flight=2
+    )
+    finished = [e for e in run.recorder.events if isinstance(e, Finished)]
+    assert [e.call for e in finished] == ["fast", "sure"]
+    assert finished[1].outcome.category is Category.CANCELLED
+    assert run.fold.number("cost") == pytest.approx(1 + 4 * 0.4)
+    labels = [e.strategy for e in run.recorder.events if isinstance(e, Decided)]
+    assert labels == ["first_try", "hedge", "deliver"]
+
+
+def test_news_end_a_wait_and_are_folded():
+    level = Level.model_validate({**LEVEL, "max_in_flight": 2})
+    clock, recorder = ManualClock(), MemoryRecorder()
+    run = Conductor(
+        "run",
+        Fold(level),
+        FakeWorld(clock, lambda _: good(50.0)),
+        Scripted(SURE, WAIT),
+        recorder,
+        clock,
+        {"page": Held("", "")},
+    )
+    run.tell("a", up=False, until_s=30.0)
+    asyncio.run(run.run())
+    assert kinds(run)[3:6] == [Waited, Signal, Decided]
+    assert run.fold.board["down_until_s"][0] == 30.0
+
+
+def test_hints_reach_the_policy():
+    policy = Scripted(FAST, SURE)
+    hints = (Hint(0.8, call="sure"),)
+    run = play(policy, lambda a: good() if a.call else bad(Category.UNABLE, hints=hints))
+    labels = [e.strategy for e in run.recorder.events if isinstance(e, Decided)]
+    assert labels == ["first_try", "follow_hint", "deliver"]
+
+
+def test_events_survive_the_journal_and_give_the_same_observations_again():
+    run = play(
+        Index(), lambda a: good() if a.call else bad(Category.CRASHED, blame="unknown"), max_in_flight=2
+    )
+    again = [from_json(to_json(event)) for event in run.recorder.events]
+    assert again == run.recorder.events
+    logged = [e.observation for e in again if isinstance(e, Decided)]
+    assert replay(run.fold.plan, again) == logged
+    assert fold(run.fold.plan, again).board.tobytes() == run.fold.board.tobytes()
+
+
+def test_lost_answers_are_folded_not_repeated():
+    events = play(Scripted(FAST), lambda _: good()).recorder.events[:2]
+    state = fold(Level.model_validate(LEVEL), [*events, Lost(at_s=1.0, attempt=0)])
+    assert (state.board["lost"][0], state.number("in_flight"), state.flights()) == (1, 0, {})
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_live_loop_and_the_simulated_step_fold_the_same_board(seed):
+    lanes = Lanes(1, SIZES["small"], tiers=(1, 8))
+    lanes.keys[:] = seed
+    lanes.draw_levels()
+    lanes.levels["max_in_flight"] = 1
+    lanes.begin()
+    level = describe(lanes.levels[0], "drawn")
+    policy, random = Index(), np.random.default_rng(seed)
+    actions = []
+    while not lanes.done[0]:
+        legal = np.flatnonzero(lanes.masks[0])
+        wild = random.random() < 0.4 and len(legal) > 1
+        action = random.choice(legal[legal != STOP]) if wild else policy.actions(
+            {name: lanes.observations[name] for name in lanes.observations.dtype.names}, lanes.masks
+        )[0]
+        actions.append(int(action))
+        lanes.step(np.array([action]))
+    run = play(Scripted(*actions), Simulated(lanes), level)
+    assert run.fold.stopped() == lanes.boards[0]["stopped"]
+    # what a cancelled attempt would have cost in the end is known to the simulator alone
+    cut = {"cost", "history"} if run.fold.stopped() is Stopped.TIME else set()
+    for name in set(run.fold.board.dtype.names) - cut:
+        np.testing.assert_allclose(run.fold.board[name], lanes.boards[0][name], 1e-12, err_msg=name)
+
+
+class Simulated:
+    """The simulator's draws as answers: what SimulatedWorld would say of each attempt."""
+
+    def __init__(self, lanes):
+        self.lanes, self.level = lanes, describe(lanes.levels[0], "drawn")
+        self.board, self.truth = lanes.boards[0].copy(), lanes.truths[0].copy()
+        self.board["version"][: len(self.level.artifacts)] = [
+            artifact.given for artifact in self.level.artifacts.values()
+        ]
+        self.truth["bad"] = 0
+
+    def __call__(self, attempt):
+        r, bad = self.lanes.rows[0, 0].copy(), np.zeros(self.lanes.size.artifacts, np.uint8)
+        at_s = self.level.budget.time_s - attempt.left_s
+        level, faults = self.lanes.levels[0], self.lanes.faults[0]
+        # of a board, draws read the versions alone
+        model.draw(level, faults, self.board, self.truth, attempt.call, attempt.nth, at_s, r, bad)
+        self.truth["bad"][r["made"] > 0] = bad[r["made"] > 0]
+        self.board["version"][r["made"] > 0] += 1
+        made = versions(self.level, r)
+        said = outcome(self.level, attempt.call, r)
+        return Answer(said, float(r["elapsed_s"]), made, dict.fromkeys(made, 0))

@@ -1,0 +1,124 @@
+"""The journal: append-only, checked when opened, and honest about what it cannot read."""
+
+import sqlite3
+
+import pytest
+
+from conductor_agent.events import Decided, Ended, Started, Waited
+from conductor_agent.journal import Journal, JournalError, RunRecord, content
+
+
+def record(run_id="one", created="2026-01-01"):
+    """A run that says nothing."""
+    return RunRecord(run_id, created, "w.yaml", "", "{}", {}, {}, {}, "index", {})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "conductor.sqlite"
+
+
+@pytest.fixture
+def journal(path):
+    with Journal.create(path) as opened:
+        yield opened
+
+
+def test_what_was_written_comes_back_in_order(journal, path):
+    sha, body = content({"a": b"\x00", "b": [1.5, None]})
+    journal.begin(record(), [(sha, body)])
+    events = [Started(at_s=0.1, attempt=0, call="a", key="k"), Waited(at_s=1 / 3)]
+    journal.write("one", 0, events)
+    journal.write("one", 2, [Ended(at_s=2.0, reason="policy")], [(sha, body)])
+    with Journal.read(path) as again:
+        assert again.events("one")[:2] == events
+        assert again.value(sha) == {"a": b"\x00", "b": [1.5, None]}
+        assert again.run("one") == record()
+    assert len(journal.commits_ms) == 3
+
+
+@pytest.mark.parametrize("table", ["runs", "events", "contents"])
+@pytest.mark.parametrize("verb", ["UPDATE {} SET body = body", "DELETE FROM {}"])
+def test_nothing_can_be_changed_or_removed(journal, path, table, verb):
+    journal.begin(record(), [content(1)])
+    journal.write("one", 0, [Waited(at_s=1.0)])
+    other = sqlite3.connect(path)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        other.execute(verb.format(table))
+    other.close()
+
+
+def test_two_conductors_cannot_write_the_same_event(journal, path):
+    journal.begin(record())
+    with Journal.create(path) as other:
+        other.write("one", 0, [Waited(at_s=1.0)])
+    with pytest.raises(JournalError, match="another conductor goes on with the run one"):
+        journal.write("one", 0, [Waited(at_s=1.0)], [content("not kept")])
+    with pytest.raises(JournalError, match="missing or damaged"):
+        journal.value(content("not kept")[0])
+
+
+def test_runs_are_found_by_a_beginning(journal):
+    with pytest.raises(JournalError, match="no runs in it yet"):
+        journal.find("last")
+    for i, name in enumerate(("abc", "abd", "xyz")):
+        journal.begin(record(name, f"2026-01-0{i + 1}"))
+    assert (journal.find("x"), journal.find("abc"), journal.find("last")) == ("xyz", "abc", "xyz")
+    with pytest.raises(JournalError, match="2 runs begin with 'ab'"):
+        journal.find("ab")
+    with pytest.raises(JournalError, match="no run 'q'"):
+        journal.find("q")
+
+
+def test_files_that_are_no_journal(tmp_path):
+    text = tmp_path / "text"
+    text.write_text("hello, this is no database at all" * 100)
+    foreign = tmp_path / "foreign"
+    connection = sqlite3.connect(foreign)
+    connection.execute("CREATE TABLE t (a)")
+    connection.commit()
+    connection.close()
+    before = foreign.read_bytes()
+    for path in (text, foreign):
+        for opened in (Journal.create, Journal.read):
+            with pytest.raises(JournalError, match="no journal"):
+                opened(path)
+    assert foreign.read_bytes() == before
+    with pytest.raises(JournalError, match="there is no journal"):
+        Journal.read(tmp_path / "nowhere")
+    with pytest.raises(JournalError, match="cannot be used"):
+        Journal.create(tmp_path / "no" / "folder" / "x")
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_newer_journal_is_left_alone(journal, path):
+    journal.close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with pytest.raises(JournalError, match="of version 2, this program reads 1"):
+        Journal.read(path)
+
+
+def test_a_gap_or_an_unknown_event_is_said(journal, path):
+    journal.begin(record())
+    journal.begin(record("two"))
+    journal.write("one", 1, [Waited(at_s=1.0)])
+    with pytest.raises(JournalError, match="are missing"):
+        journal.events("one")
+    other = sqlite3.connect(path)
+    other.execute("""INSERT INTO events VALUES ('two', 0, 0.0, 'danced', '{"kind": "danced"}')""")
+    other.commit()
+    other.close()
+    with pytest.raises(JournalError, match="an event of the run two cannot be read"):
+        journal.events("two")
+
+
+def test_a_decision_keeps_its_exact_numbers(journal):
+    decided = Decided(
+        at_s=0.1 + 0.2, action="a", probabilities={"a": 1 / 3}, policy="p", source="s",
+        strategy="retry", observation="0" * 64, took_ms=1e-3,
+    )  # fmt: skip
+    journal.begin(record())
+    journal.write("one", 0, [decided])
+    assert journal.events("one") == [decided]

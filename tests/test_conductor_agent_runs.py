@@ -1,0 +1,381 @@
+"""Whole runs: YAML, real processes, a real journal, and the command itself."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conductor_agent.cli import main
+from conductor_agent.events import Decided, Finished, Lost, Started
+from conductor_agent.explain import explain
+from conductor_agent.fold import replay
+from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.journal import Journal
+from conductor_agent.runs import begin
+from conductor_agent.workflow import parse_workflow
+from fqg_env.level import Level
+from fqg_env.outcome import Category, Phase, SideEffects, StandardError
+from policies.recovery.index import Index
+from policies.recovery.rules import HandRule, Rule
+
+FOLDER = Path(__file__).parent / "workflows"
+PAGE = FOLDER / "page.yaml"
+ONCE = FOLDER / "once.yaml"
+
+
+def workflow(functions, extensions, artifacts=None, **level):
+    """A workflow from parts: page is given, text is the goal."""
+    data = {
+        "workflow": "conductor-workflow/1",
+        "name": "test",
+        "artifacts": {"page": {"given": True}, "text": {"goal": {"weight": 1}}, **(artifacts or {})},
+        "functions": functions,
+        "extensions": {
+            name: {"source": "small.py", "class": "operator", **entry}
+            for name, entry in extensions.items()
+        },
+        "budget": {"time_s": 30, "cost": 50, "attempts": 8},
+        **level,
+    }
+    path = FOLDER / "test.yaml"
+    read = parse_workflow(data, yaml.safe_dump(data), path, ceiling=None, has_program=lambda _: True)
+    read.inputs["page"] = "a page"
+    return read
+
+
+def work(latency_s=0.5, **more):
+    """A function from page to text; `parameters` of its one variant."""
+    parameters = more.pop("parameters", {})
+    return {
+        "inputs": ["page"],
+        "outputs": ["text"],
+        "variants": {"default": {"latency_s": latency_s, "cost": 1, "parameters": parameters}},
+        **more,
+    }
+
+
+class Run:
+    """One finished run and its journal."""
+
+    def __init__(self, tmp_path, flow, policy=None):
+        self.path = tmp_path / "conductor.sqlite"
+        self.result = asyncio.run(begin(flow, policy or HandRule(Rule.CASCADE), self.path))
+        with Journal.read(self.path) as journal:
+            self.events = journal.events(self.result.run_id)
+            self.level = Level.model_validate_json(journal.run(self.result.run_id).level)
+
+    @property
+    def finished(self):
+        return [event for event in self.events if isinstance(event, Finished)]
+
+    @property
+    def errors(self):
+        return [e.outcome for e in self.finished if isinstance(e.outcome, StandardError)]
+
+
+def test_a_run_with_failures_ends_well_and_its_replay_gives_the_logged_observations(tmp_path):
+    from conductor_agent.workflow import read_workflow
+
+    run = Run(tmp_path, read_workflow(PAGE), Index())
+    assert run.result.status == "succeeded"
+    assert run.result.values == {"text": "the quick brown fox"}
+    assert {e.category for e in run.errors} == {Category.CRASHED, Category.LOW_QUALITY}
+    logged = [event.observation for event in run.events if isinstance(event, Decided)]
+    assert len(set(logged)) == len(logged)
+    assert replay(run.level, run.events) == logged
+    assert all(step.same_observation for step in explain(run.level, run.events))
+
+
+def test_a_bad_200_is_a_failure_and_the_fallback_works(tmp_path):
+    flow = workflow(
+        {
+            "empty": work(parameters={"outputs": {}}),
+            "wrong": work(parameters={"outputs": {"text": 7}}),
+            "short": work(parameters={"outputs": {"text": "a"}}),
+            "poor": work(parameters={"outputs": {"text": "abc"}, "quality": {"text": 1.0}}),
+            "echo": work(),
+        },
+        {name: {"extension": "fixed"} for name in ("empty", "wrong", "short", "poor")} | {"echo": {}},
+        {
+            "text": {
+                "goal": {"weight": 1},
+                "check": {
+                    "type": "text",
+                    "schema": {"minLength": 2},
+                    "quality": "gates.py:length",
+                    "minimum": 0.5,
+                },
+            }
+        },
+    )
+    run = Run(tmp_path, flow)
+    said = [(e.category, e.phase) for e in run.errors]
+    assert said == [(Category.INVALID_OUTPUT, Phase.OUTPUT)] * 3 + [
+        (Category.LOW_QUALITY, Phase.QUALITY)
+    ]
+    assert [e.made.get("text") is not None for e in run.finished] == [False] * 3 + [True] * 2
+    assert run.finished[3].made["text"].passed is False
+    assert run.finished[3].made["text"].quality == 1.0
+    assert run.result.values == {"text": "a page"}
+
+
+def test_a_gate_that_cannot_measure_rejects(tmp_path):
+    check = {"quality": "gates.py:fails", "minimum": 0}
+    flow = workflow({"echo": work()}, {"echo": {}}, {"text": {"goal": {"weight": 1}, "check": check}})
+    run = Run(tmp_path, flow)
+    assert run.result.status == "failed"
+    assert "could not be measured (RuntimeError: no scale)" in run.errors[0].message
+
+
+def test_limits_crashes_and_hints_become_outcomes(tmp_path):
+    flow = workflow(
+        {
+            "look": {"kind": "inspect", "probes": ["page"], "variants": {"default": {"parameters": {"advises": "echo"}}}},
+            "unable": work(parameters={"hint": "echo"}),
+            "crash": work(),
+            "slow": work(0.1),
+            "echo": work(),
+        },
+        {"look": {"extension": "inspect"}, "slow": {"limits": {"wall_s": 0.3}}}
+        | {name: {} for name in ("unable", "crash", "echo")},
+    )  # fmt: skip
+
+    class InOrder:
+        name = "in_order"
+
+        def decide(self, observation, mask):
+            import numpy as np
+
+            from policies.recovery.base import certain
+
+            tried = observation["calls"][0][:, 25] > 0  # Call.TRIES
+            legal = [i for i in range(2, mask.shape[1]) if mask[0, i] and not tried[i - 2]]
+            return certain(np.array([legal[0] if legal else 1]), mask.shape[1], self.name)
+
+    run = Run(tmp_path, flow, InOrder())
+    assert [e.category for e in run.errors] == [Category.UNABLE, Category.CRASHED, Category.TIMEOUT]
+    assert run.finished[0].outcome.hints[0].call == "echo"
+    steps = explain(run.level, run.events)
+    assert [s.strategy for s in steps] == [
+        "inspect", "first_try", "fallback", "fallback", "follow_hint", "deliver",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "recover"), [("hybrid", True), ("conductor", False), ("community", True)])
+def test_own_recovery_is_switched_by_responsibility(tmp_path, mode, recover):
+    run = Run(tmp_path, workflow({"recover": work()}, {"recover": {}}, responsibility=mode))
+    assert run.result.values["text"] == f"recover={recover} key={run.result.run_id}/recover/1"
+
+
+def test_a_call_that_is_not_idempotent_is_committed_and_not_repeated(tmp_path):
+    flow = workflow(
+        {"crash": work(idempotent=False), "echo": work(idempotent=False)}, {"crash": {}, "echo": {}}
+    )
+    run = Run(tmp_path, flow, HandRule(Rule.RETRY_FALLBACK))
+    assert [e.call for e in run.finished] == ["crash", "echo"]
+    assert [e.outcome.side_effects for e in run.finished] == [
+        SideEffects.POSSIBLE,
+        SideEffects.COMMITTED,
+    ]
+
+
+def test_flaky_is_retried_and_parallel_attempts_end_with_the_first_success(tmp_path):
+    flow = workflow({"flaky": work(parameters={"from_attempt": 2})}, {"flaky": {}})
+    run = Run(tmp_path, flow, HandRule(Rule.CODE_AWARE))
+    assert run.result.values == {"text": "at last"}
+    assert [e.call for e in run.finished] == ["flaky", "flaky"]
+
+
+def test_total_retry_time_is_kept_by_the_conductor(tmp_path):
+    flow = workflow(
+        {"flaky": work(parameters={"from_attempt": 9})},
+        {"flaky": {"limits": {"total_retry_s": 1e-4}}},
+        shield={"retries_per_function": 3},
+    )
+    run = Run(tmp_path, flow, HandRule(Rule.RETRY))
+    assert run.errors[0].category is Category.UNAVAILABLE
+    refused = run.errors[2]
+    assert (refused.category, refused.code, refused.cost) == (
+        Category.POLICY_VIOLATION, "LIMIT_TOTAL_RETRY", 0.0,
+    )  # fmt: skip
+
+
+def test_a_missing_or_rejected_input_is_refused_before_anything_starts():
+    from conductor_agent.live_world import Attempt, Held, LiveWorld
+    from conductor_agent.hosting.testing import FakeHost
+
+    flow = workflow({"echo": work()}, {"echo": {}})
+    host = FakeHost({})
+    world = LiveWorld(flow, host)
+    for inputs in ({}, {"page": Held("", "x", rejected=True)}):
+        answer = asyncio.run(world.attempt(Attempt("run", 0, 1, "key", inputs, 9.0)))
+        assert answer.outcome.category is Category.DEPENDENCY_FAILED
+        assert answer.outcome.blamed_inputs[0].artifact == "page"
+    assert host.requests == []
+
+
+# --- the command --------------------------------------------------------------------------------------
+
+
+def command(*arguments, cwd, **more):
+    """Start `conductor` as a user would."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "conductor_agent.cli", *map(str, arguments)],
+        cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
+    )  # fmt: skip
+
+
+def ran(capsys, *arguments):
+    """(exit code, standard output, standard error) of the command in this process."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return stop.value.code, said.out, said.err
+
+
+def test_run_runs_explain_and_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = ran(capsys, "run", PAGE, "--json", "--out", "delivered")
+    result = json.loads(out)
+    assert code == 0
+    assert result["status"] == "succeeded"
+    assert result["goals"]["text"]["delivered"] is True
+    assert set(result) >= {"run_id", "status", "goals", "attempts", "elapsed_s", "cost", "decision_ms_p50"}
+    assert (tmp_path / "delivered" / "text.txt").read_text() == "the quick brown fox"
+    code, out, _ = ran(capsys, "runs", "--json")
+    assert [run["run_id"] for run in json.loads(out)["runs"]] == [result["run_id"]]
+    code, out, _ = ran(capsys, "explain", "last", "--json")
+    told = json.loads(out)
+    assert all(step["same_observation"] for step in told["steps"])
+    assert told["steps"][-1]["action"] == "STOP"
+    for shown in (("runs",), ("explain",), ("limits",)):
+        assert ran(capsys, *shown)[0] == 0
+    code, out, _ = ran(capsys, "run", PAGE)
+    assert "CRASHED" in out
+    assert "succeeded" in out
+
+
+def test_exit_codes_of_partial_and_failed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    data = yaml.safe_load(PAGE.read_text())
+    data["artifacts"]["text"]["goal"] = {"weight": 0.5, "kind": "recommended"}
+    data["artifacts"]["book"] = {"goal": {"weight": 0.5}}
+    data["functions"]["bind"] = {"inputs": ["text"], "outputs": ["book"]}
+    data["extensions"]["bind"] = {"source": "small.py", "extension": "crash", "class": "operator"}
+    for entry in data["extensions"].values():
+        entry["source"] = str(FOLDER / "small.py")
+    data["artifacts"]["text"]["check"]["quality"] = f"{FOLDER / 'gates.py'}:length"
+    path = tmp_path / "w.yaml"
+    path.write_text(yaml.safe_dump(data))
+    code, out, _ = ran(capsys, "run", path, "--json", "--policy", "cascade")
+    assert (code, json.loads(out)["status"]) == (3, "partial")
+    data["extensions"]["echo"]["extension"] = data["extensions"]["short"]["extension"] = "crash"
+    path.write_text(yaml.safe_dump(data))
+    code, out, _ = ran(capsys, "run", path, "--json", "--policy", "cascade")
+    assert (code, json.loads(out)["status"]) == (4, "failed")
+
+
+def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = ran(capsys, "run", PAGE, "--dry-run", "--json")
+    told = json.loads(out)
+    assert (code, told["plan"]) == (0, ["crash"])
+    assert told["limits"]["memory_bytes"]["level"]
+    assert ran(capsys, "run", PAGE, "--dry-run")[0] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+BAD = [
+    ("run", "nowhere.yaml"),
+    ("run",),
+    ("run", PAGE, "--bogus"),
+    ("run", PAGE, "--policy", "indx"),
+    ("run", PAGE, "--policy", "oracle"),
+    ("run", PAGE, "--policy", "no.module:Thing"),
+    ("run", PAGE, "--policy", "no/such/file"),
+    ("run", PAGE, "--limits", "nowhere.yaml"),
+    ("run", PAGE, "--input", "page"),
+    ("run", PAGE, "--input", "pge=x"),
+    ("run", PAGE, "--input", "page=nowhere"),
+    ("run", PAGE, "--journal", "no/folder/j.sqlite"),
+    ("run", PAGE, "--out", PAGE),
+    ("resume", "last"),
+    ("runs",),
+    ("explain", "last"),
+    ("runs", "--journal", PAGE),
+    ("dance",),
+]
+
+
+@pytest.mark.parametrize("arguments", BAD, ids=lambda a: " ".join(map(str, a)).replace(str(FOLDER), ""))
+def test_bad_input_is_one_sentence_and_nothing_is_written(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = ran(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("conductor: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_of_ours_is_said_without_a_traceback(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Supervisor, "call", None)
+    code, out, err = ran(capsys, "run", PAGE, "--json")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("conductor: a fault of ours: TypeError")
+
+
+def in_flight(process, fifo_folder):
+    """Wait until the extension says that it is in flight; it cannot be missed, however slow we are."""
+    started = fifo_folder / "started"
+    while not (started.exists() and started.read_text()):
+        assert process.poll() is None, process.stderr.read()
+        threading.Event().wait(0.01)
+    return int(started.read_text())
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_killed_in_flight_and_gone_on_with(tmp_path, how):
+    (tmp_path / "given").write_text(str(tmp_path))
+    process = command("run", ONCE, "--input", "folder=given", "--json", cwd=tmp_path)
+    worker = in_flight(process, tmp_path)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=30)
+    assert out == ""
+    if how is not signal.SIGKILL:
+        assert process.returncode == 130
+        assert err.startswith("conductor: interrupted; go on with: conductor resume ")
+    resumed = command("resume", "last", "--json", cwd=tmp_path)
+    out, err = resumed.communicate(timeout=60)
+    assert resumed.returncode == 0, err
+    result = json.loads(out)
+    with Journal.read(tmp_path / "conductor.sqlite") as journal:
+        events = journal.events(result["run_id"])
+        value = journal.value(result["goals"]["text"]["value_sha256"])
+        level = Level.model_validate_json(journal.run(result["run_id"]).level)
+    assert [e.call for e in events if isinstance(e, Started)] == ["prepare", "once", "once"]
+    assert [e.attempt for e in events if isinstance(e, Lost)] == [1]
+    assert value == f"{result['run_id']}/once/2"
+    assert [e.observation for e in events if isinstance(e, Decided)] == replay(level, events)
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+
+
+def test_a_run_that_is_over_cannot_be_gone_on_with(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    ran(capsys, "run", PAGE, "--json")
+    before = sqlite3.connect("conductor.sqlite").execute("SELECT count(*) FROM events").fetchone()
+    code, _, err = ran(capsys, "resume", "last")
+    assert (code, "is over" in err) == (2, True)
+    after = sqlite3.connect("conductor.sqlite").execute("SELECT count(*) FROM events").fetchone()
+    assert before == after

@@ -1,0 +1,172 @@
+"""Workflow files: what is read, and that every mistake is one sentence with its place."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conductor_agent.checks import check_schema, fault
+from conductor_agent.workflow import WorkflowError, read_workflow
+
+FOLDER = Path(__file__).parent / "workflows"
+PAGE = FOLDER / "page.yaml"
+
+
+def written(tmp_path, change=None, text=None):
+    """A copy of the example beside copies of its sources, changed."""
+    for name in ("small.py", "gates.py"):
+        (tmp_path / name).write_text((FOLDER / name).read_text())
+    data = yaml.safe_load(PAGE.read_text())
+    if change:
+        change(data)
+    path = tmp_path / "page.yaml"
+    path.write_text(text if text is not None else yaml.safe_dump(data, sort_keys=False))
+    return path
+
+
+def test_a_workflow_is_a_level_with_extensions():
+    workflow = read_workflow(PAGE)
+    assert workflow.level.call_names == ("crash", "short", "echo")
+    assert workflow.level.artifacts["text"].gate
+    assert workflow.level.artifacts["page"].given
+    assert workflow.inputs == {"page": "the quick brown fox"}
+    assert workflow.extensions["short"].source.name == "fixed"
+    assert workflow.extensions["echo"].limits.wall_s == 10
+
+
+def test_an_input_comes_from_a_file_in_the_form_that_is_declared(tmp_path):
+    other = tmp_path / "other"
+    other.write_text("[1, 2]")
+    assert read_workflow(PAGE, inputs={"page": other}).inputs["page"] == "[1, 2]"
+
+    def as_json(data):
+        data["inputs"]["page"] = {"json": {"a": 1}}
+
+    path = written(tmp_path, as_json)
+    assert read_workflow(path).inputs["page"] == {"a": 1}
+    assert read_workflow(path, inputs={"page": other}).inputs["page"] == [1, 2]
+
+    def as_file(data):
+        data["inputs"]["page"] = {"file": "other"}
+
+    assert read_workflow(written(tmp_path, as_file)).inputs["page"] == b"[1, 2]"
+
+
+def test_a_function_whose_program_is_missing_is_left_out_with_a_note(tmp_path):
+    def requires(data):
+        data["extensions"]["crash"]["requires"] = {"program": "no-such-program"}
+
+    workflow = read_workflow(written(tmp_path, requires))
+    assert workflow.level.call_names == ("short", "echo")
+    assert workflow.level.plan == ()
+    assert workflow.notes == ("crash: the program no-such-program is not installed",)
+
+
+def put(path, value):
+    """A change of one key, by its path."""
+
+    def change(data):
+        *above, last = path.split("/")
+        for key in above:
+            data = data[key]
+        if value is None:
+            del data[last]
+        else:
+            data[last] = value
+
+    return change
+
+
+MISTAKES = [
+    (put("workflow", "conductor-workflow/9"), "workflow: version"),
+    (put("functons", {}), "functons: there is no such key"),
+    (put("extensions", None), "extensions: is missing"),
+    (put("extensions/crash", None), "extensions: the function 'crash' is not bound"),
+    (put("extensions/chrash", {"source": "small.py", "class": "motif"}), "Did you mean 'crash'?"),
+    (put("extensions/echo/class", "tool"), "extensions.echo.class: Unknown class 'tool'"),
+    (put("extensions/echo/class", None), "extensions.echo: class: is missing"),
+    (put("extensions/echo/limit", {}), "Did you mean 'limits'?"),
+    (put("extensions/echo/limits", {"wall_s": 9999}), "the ceiling is 30"),
+    (put("extensions/echo/limits", {"wal_s": 1}), "wal_s"),
+    (put("extensions/echo/source", "smal.py"), "extensions.echo.source: there is no file 'smal.py'"),
+    (put("extensions/echo/source", "no.such.module"), "there is no module 'no.such.module'"),
+    (put("inputs/page", {"text": "a", "json": 1}), "inputs.page: give exactly one"),
+    (put("inputs/page", {"file": "nowhere.png"}), "inputs.page.file: there is no file"),
+    (put("inputs/page", {}), "inputs.page: give exactly one"),
+    (put("inputs/pge", {"text": "a"}), "inputs.pge: there is no such artifact. Did you mean 'page'?"),
+    (put("inputs/text", {"text": "a"}), "a goal cannot be given"),
+    (put("artifacts/extra", {"given": True}), "inputs.extra: is missing"),
+    (put("artifacts/text/gate", True) , None),
+    (put("artifacts/page", {"gate": True}), "artifacts.page.gate: a gate needs `check.quality`"),
+    (put("artifacts/text/check/type", "txt"), "artifacts.text.check: type"),
+    (put("artifacts/text/check/schema", {"minLenght": 1}), "Did you mean 'minLength'?"),
+    (put("artifacts/text/check/schema", {"pattern": "("}), "check.schema.pattern: not a pattern"),
+    (put("artifacts/text/check/quality", "gates.py:lenght"), "Did you mean 'length'?"),
+    (put("artifacts/text/check/quality", "no.such:thing"), "cannot be imported"),
+    (put("artifacts/text/check/quality", "length"), "write `module:function`"),
+    (put("artifacts/text/check/minimum", 2), "artifacts.text.check: minimum"),
+    (put("artifacts/page", {"check": {"type": "bytes"}}), "inputs.page: it is text, not bytes"),
+    (put("budget/cost", 0.1), "budget.cost"),
+    (put("plan", ["crush"]), "Did you mean 'crash'?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "says"), MISTAKES)
+def test_every_mistake_is_one_sentence_with_its_place(tmp_path, change, says):
+    path = written(tmp_path, change)
+    if says is None:
+        read_workflow(path)
+        return
+    with pytest.raises(WorkflowError) as caught:
+        read_workflow(path)
+    text = str(caught.value)
+    assert says in text
+    assert text.startswith(str(path)) or text.startswith("--input")
+    assert text.count(str(path)) == 1
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "it holds no mapping"),
+        ("- a", "it holds no mapping"),
+        ("a: [", "not valid YAML at line"),
+        ("workflow: conductor-workflow/1", "extensions: is missing"),
+    ],
+)
+def test_files_that_are_no_workflow(tmp_path, text, says):
+    with pytest.raises(WorkflowError, match=says):
+        read_workflow(written(tmp_path, text=text))
+    with pytest.raises(WorkflowError, match="there is no such file"):
+        read_workflow(tmp_path / "nowhere.yaml")
+
+
+def test_a_goal_that_needs_a_missing_program_is_an_error_that_says_so(tmp_path):
+    def requires(data):
+        for entry in data["extensions"].values():
+            entry["requires"] = {"program": "no-such-program"}
+
+    with pytest.raises(WorkflowError, match="no-such-program is not installed"):
+        read_workflow(written(tmp_path, requires))
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "says"),
+    [
+        ({"title": "x"}, {"required": ["title"]}, None),
+        ({}, {"required": ["title"]}, "it lacks 'title'"),
+        ({"a": [1, "x"]}, {"properties": {"a": {"items": {"type": "integer"}}}}, "it.a[1] is text"),
+        ("ab", {"minLength": 3}, "length 2"),
+        ([1], {"minItems": 2}, "items 1"),
+        (True, {"type": "number"}, "a yes or no"),
+        (5, {"maximum": 4}, "the value 5"),
+        ("x", {"enum": ["y"]}, "not one of"),
+        ("x", {"pattern": "^y"}, "does not match"),
+        (None, {"type": "null"}, None),
+    ],
+)
+def test_the_small_schema(value, schema, says):
+    check_schema(schema, "schema")
+    found = fault(value, schema, "it")
+    assert (says is None and found is None) or says in found
