@@ -195,7 +195,7 @@ def measure_named(name: str, folder: Path) -> Measure:
     except Exception as problem:  # noqa: BLE001  (whatever a module does when it is imported)
         why = f"{type(problem).__name__}: {problem}"
         raise ValueError(f"{source!r} cannot be imported ({' '.join(why.split())})") from None
-    found = getattr(module, function, None)
+    found: Measure | None = getattr(module, function, None)
     if not callable(found):
         functions = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
         raise ValueError(f"{source!r} has no function {function!r}." + suggest(function, functions))

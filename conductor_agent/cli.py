@@ -40,7 +40,7 @@ class BadInput(ValueError):
     """Something the user gave cannot be used; the message is one sentence."""
 
 
-class Interrupted(Exception):  # noqa: N818  (no error: the user asked for it)
+class Interrupted(Exception):
     """The run was interrupted and can be gone on with."""
 
 
@@ -54,7 +54,7 @@ def run(
     policy: Annotated[str, typer.Option(help="A name, a file or module:Class.")] = "index",
     limits: Annotated[Path | None, typer.Option(help="The operator's limits, by class.")] = None,
     journal: JournalOption = JOURNAL,
-    input: Annotated[  # noqa: A002  (the option's name)
+    input: Annotated[
         list[str] | None, typer.Option(help="NAME=PATH: the value of a given artifact.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for what is delivered.")] = None,
@@ -197,7 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(INTERRUPTED)
-    except Exception as problem:  # noqa: BLE001  (the last line before the user)
+    except Exception as problem:
         if _is_bad_input(problem):
             _fail(_sentence(problem), 2)
         if os.environ.get("FQG_DEBUG"):
@@ -239,7 +239,7 @@ async def _interruptible(running: Coroutine[Any, Any, Result]) -> Result:
 def _policy(name: str) -> Policy:
     from policies.recovery.registry import policy_named
 
-    policy = policy_named(name)
+    policy: Policy = policy_named(name)
     if not hasattr(policy, "decide"):
         raise BadInput(f"the policy {name!r} plans in the game alone; a real run needs one that decides")
     return policy

@@ -31,7 +31,6 @@ from conductor_agent.live_world import Answer, Attempt, Held, World
 from conductor_agent.strategies import strategy_of
 from fqg_env.arrays import Stopped
 from fqg_env.faults import UNKNOWN_SHARE
-from fqg_env.level import CallKind
 from fqg_env.outcome import SideEffects, Success
 from fqg_env.row import function_of, preset_of
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
@@ -42,8 +41,10 @@ from policies.recovery.index import Index
 class Recorder(Protocol):
     """Where events go. What `write` was given is durable when it returns."""
 
-    async def write(self, events: list[Event], contents: Iterable[Content]) -> None:
-        """Append events and the values they name."""
+    async def write(
+        self, events: list[Event], contents: Iterable[Content], *, alone: bool = False
+    ) -> None:
+        """Append events and the values they name; `alone`: nobody else is waiting for the event loop."""
         ...
 
 
@@ -184,12 +185,7 @@ class Conductor:
         plan = self.fold.plan
         function = function_of(plan, call)
         names = (*plan.inputs_of(plan.calls[call]), *function.probes)
-        lenient = function.kind is not CallKind.WORK
-        return {
-            name: self.held[name]
-            for name in names
-            if name in self.held and (lenient or self.fold.usable(name))
-        }
+        return {name: self.held[name] for name in names if name in self.held}
 
     # Outcome
 
@@ -274,7 +270,7 @@ class Conductor:
 
     def now_s(self) -> float:
         """Time never runs backwards in a run."""
-        return max(self.fold.number("at_s"), self.clock.now_s())
+        return max(float(self.fold.board["at_s"]), self.clock.now_s())
 
     async def until_landed(self, until_s: float, *, news: bool = False) -> None:
         """Let time run until an attempt ends, or there is news, or to `until_s`."""
@@ -292,7 +288,7 @@ class Conductor:
 
     async def record(self, *events: Event, contents: Iterable[Content] = ()) -> None:
         """Write events down, then let them count."""
-        await self.recorder.write(list(events), contents)
+        await self.recorder.write(list(events), contents, alone=not self.flights)
         for event in events:
             self.fold.apply(event)
             self.watch(event)

@@ -23,7 +23,7 @@ class Base(
     """Seconds since the start of the run, counted only while it ran."""
 
 
-class Decided(Base, tag="decided"):
+class Decided(Base, frozen=True, kw_only=True, tag="decided"):
     """A policy chose an action as of the last event."""
 
     action: str
@@ -43,7 +43,7 @@ class Decided(Base, tag="decided"):
     """Why the floor decided; empty where it did not."""
 
 
-class Started(Base, tag="started"):
+class Started(Base, frozen=True, kw_only=True, tag="started"):
     """An attempt is about to be made; this is durable before anybody is asked."""
 
     attempt: int
@@ -54,7 +54,7 @@ class Started(Base, tag="started"):
     """Artifact -> SHA-256 of the value handed over."""
 
 
-class Finished(Base, tag="finished"):
+class Finished(Base, frozen=True, kw_only=True, tag="finished"):
     """An attempt has ended, cancelled ones included; durable before the policy sees it."""
 
     attempt: int
@@ -69,17 +69,17 @@ class Finished(Base, tag="finished"):
     """What it used, as seen from outside the extension."""
 
 
-class Refused(Base, tag="refused"):
+class Refused(Base, frozen=True, kw_only=True, tag="refused"):
     """An illegal action: costs one attempt and changes nothing else."""
 
     action: int
 
 
-class Waited(Base, tag="waited"):
+class Waited(Base, frozen=True, kw_only=True, tag="waited"):
     """A WAIT is over; comes before what ended it."""
 
 
-class Signal(Base, tag="signal"):
+class Signal(Base, frozen=True, kw_only=True, tag="signal"):
     """News from outside about a provider."""
 
     provider: str
@@ -87,13 +87,13 @@ class Signal(Base, tag="signal"):
     until_s: float = 0.0
 
 
-class Lost(Base, tag="lost"):
+class Lost(Base, frozen=True, kw_only=True, tag="lost"):
     """The answer of an attempt was swallowed by a crash; what it did outside is not known."""
 
     attempt: int
 
 
-class Ended(Base, tag="stopped"):
+class Ended(Base, frozen=True, kw_only=True, tag="stopped"):
     """The run is over: what has been made is delivered."""
 
     reason: str
@@ -122,4 +122,5 @@ def from_json(text: str) -> Event:
     Raises:
         msgspec.MsgspecError: not an event as this version knows them.
     """
-    return _DECODER.decode(text)
+    event: Event = _DECODER.decode(text)
+    return event

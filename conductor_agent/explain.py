@@ -107,19 +107,20 @@ def _told(event: Event) -> list[dict[str, Any]]:
     """An event as an outcome for people; nothing for what the decision already says."""
     match event:
         case Finished():
-            failed = isinstance(event.outcome, StandardError)
-            told = {
+            outcome = event.outcome
+            failure = outcome if isinstance(outcome, StandardError) else None
+            told: dict[str, Any] = {
                 "event": "finished",
                 "call": event.call,
-                "category": event.outcome.category.value if failed else "SUCCESS",
-                "message": event.outcome.message,
+                "category": failure.category.value if failure else "SUCCESS",
+                "message": outcome.message,
                 "elapsed_s": round(event.elapsed_s, 6),
                 "made": {name: made.passed is not False for name, made in event.made.items()},
             }
-            if event.outcome.hints:
+            if outcome.hints:
                 told["hints"] = [
                     {"for": hint.call or hint.strategy, "p": hint.p, "reason": hint.reason}
-                    for hint in event.outcome.hints
+                    for hint in outcome.hints
                 ]
             return [told]
         case Waited():

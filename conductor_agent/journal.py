@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -137,7 +137,7 @@ class Journal:
         """Let go of the file."""
         self._connection.close()
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         """Use it in a `with` block."""
         return self
 

@@ -178,14 +178,14 @@ class LiveWorld:
     ) -> tuple[dict[str, Made], str | None]:
         """The versions with what their gates say, and the first complaint. Claims count for nothing here."""
         complaint = None
-        for name in made:
+        for name, version in made.items():
             measure = self.workflow.measures.get(name)
             if measure is None:
                 continue
             quality, why = await asyncio.to_thread(measured, measure, outputs[name])
             least = self.workflow.checks[name].minimum
             passed = quality >= least and not why
-            made = {**made, name: Made(made[name].quality, passed)}
+            made = {**made, name: Made(version.quality, passed)}
             if not passed and complaint is None:
                 found = why or f"its quality is {quality:.3g}, {least:g} is needed"
                 complaint = f"The gate of {name} rejects it: {found}."

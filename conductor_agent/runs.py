@@ -83,8 +83,8 @@ class Result:
 
 
 class JournalRecorder:
-    """Writes the events of one run from a thread of its own, in order, so that a slow disk delays
-    nobody but the one who waits for it."""
+    """Writes the events of one run, in order. While attempts are in flight it does so from a thread of its
+    own, so that a slow disk does not delay what they have to say."""
 
     def __init__(self, journal: Journal, run_id: str, seq: int = 0) -> None:
         self.journal = journal
@@ -92,9 +92,14 @@ class JournalRecorder:
         self._seq = seq
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fqg-journal")
 
-    async def write(self, events: list[Event], contents: Iterable[Content] = ()) -> None:
+    async def write(
+        self, events: list[Event], contents: Iterable[Content] = (), *, alone: bool = False
+    ) -> None:
         """Durable when it returns."""
         seq, self._seq = self._seq, self._seq + len(events)
+        if alone:
+            self.journal.write(self._run_id, seq, events, contents)
+            return
         loop = asyncio.get_running_loop()
         written = loop.run_in_executor(
             self._thread, self.journal.write, self._run_id, seq, events, list(contents)

@@ -84,7 +84,9 @@ class MemoryRecorder:
         self.events: list[Event] = []
         self.contents: dict[str, bytes] = {}
 
-    async def write(self, events: list[Event], contents: Iterable[Content] = ()) -> None:
+    async def write(
+        self, events: list[Event], contents: Iterable[Content] = (), *, alone: bool = False
+    ) -> None:
         """Keep it."""
         self.events.extend(events)
         self.contents.update(contents)

@@ -101,7 +101,7 @@ def test_the_intent_is_written_before_the_world_is_asked_and_the_outcome_before_
     level = Level.model_validate(LEVEL)
 
     class Recorder(MemoryRecorder):
-        async def write(self, events, contents=()):
+        async def write(self, events, contents=(), *, alone=False):
             await super().write(events, contents)
             log.extend(type(event).__name__ for event in events)
 

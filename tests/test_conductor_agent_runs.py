@@ -209,8 +209,8 @@ def test_total_retry_time_is_kept_by_the_conductor(tmp_path):
 
 
 def test_a_missing_or_rejected_input_is_refused_before_anything_starts():
-    from conductor_agent.live_world import Attempt, Held, LiveWorld
     from conductor_agent.hosting.testing import FakeHost
+    from conductor_agent.live_world import Attempt, Held, LiveWorld
 
     flow = workflow({"echo": work()}, {"echo": {}})
     host = FakeHost({})

@@ -121,7 +121,7 @@ def test_every_mistake_is_one_sentence_with_its_place(tmp_path, change, says):
         read_workflow(path)
     text = str(caught.value)
     assert says in text
-    assert text.startswith(str(path)) or text.startswith("--input")
+    assert text.startswith((str(path), "--input"))
     assert text.count(str(path)) == 1
     assert "\n" not in text
 
