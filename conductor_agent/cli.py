@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from conductor_agent.events import Event
     from conductor_agent.runs import Result, Watch
     from conductor_agent.workflow import Workflow
     from policies.recovery.base import Policy
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 EXIT = {"succeeded": 0, "partial": 3, "failed": 4}
 INTERRUPTED = 130
 JOURNAL = Path("conductor.sqlite")
+PATIENCE_S = 3.0
 
 app = typer.Typer(
     name="conductor",
@@ -152,12 +155,10 @@ def explain(
     from conductor_agent.explain import explain as explained
     from conductor_agent.journal import Journal
     from conductor_agent.runs import summary
-    from fqg_env.level import Level
 
     with Journal.read(journal) as opened:
         run_id = opened.find(run)
-        level = Level.model_validate_json(opened.run(run_id).level)
-        steps = explained(level, opened.events(run_id))
+        steps = explained(opened.level(run_id), opened.events(run_id))
         head = summary(opened, run_id)
     if as_json:
         _print_json({**head, "steps": [asdict(step) for step in steps]})
@@ -310,11 +311,21 @@ def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
 
 
 def _watch(as_json: bool) -> Watch:
-    if as_json:
-        return lambda _: None
+    """Tells people how it goes; also why nothing happens while the rules are compiled for this machine."""
     from conductor_agent.show import Progress
 
-    return Progress(Console())
+    note = "compiling the rules for this machine; only the first run takes so long"
+    late = threading.Timer(PATIENCE_S, _say, (note,))
+    late.daemon = True
+    late.start()
+    progress = None if as_json else Progress(Console())
+
+    def watch(event: Event) -> None:
+        late.cancel()
+        if progress is not None:
+            progress(event)
+
+    return watch
 
 
 def _print_json(data: dict[str, Any]) -> None:

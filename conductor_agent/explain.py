@@ -23,6 +23,7 @@ from fqg_env.faults import WINDOWS
 from fqg_env.level import Level
 from fqg_env.observation import Belief, Doubt
 from fqg_env.outcome import StandardError
+from fqg_env.row import function_of
 from fqg_env.rules import FIRST_CALL
 
 SURE = 0.005
@@ -42,8 +43,8 @@ class Step:
     why: str
     """Why the floor decided; empty where it did not."""
     believed: dict[str, Any]
-    """Of the chosen call: chance that it answers, answers well, can never work. Of providers: chance that
-    each is down. Of artifacts: chance that the version held is bad."""
+    """Of the chosen call: its provider, chance that it answers, answers well, can never work. Of providers:
+    chance that each is down. Of artifacts: chance that the version held is bad."""
     same_observation: bool
     """Folded again, the events give the observation that was logged."""
     outcome: list[dict[str, Any]] = field(default_factory=list)
@@ -96,6 +97,7 @@ def _believed(run: Fold, call: int) -> dict[str, Any]:
     }
     believed: dict[str, Any] = {"provider_down": down, "artifact_bad": bad}
     if call >= 0:
+        believed["provider"] = function_of(run.plan, call).provider
         of_call = run.seen[0]["belief"][call]
         believed["answers"] = round(float(of_call[Belief.ANSWERS]), 3)
         believed["answers_well"] = round(float(of_call[Belief.ANSWERS_WELL]), 3)

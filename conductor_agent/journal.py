@@ -3,11 +3,13 @@
     runs      one row per run: workflow, level, settings
     events    one row per event, numbered per run; nothing can be changed or removed
     contents  values of artifacts by their SHA-256
+    holders   processes that have played a run, so that two never play one at once
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -16,8 +18,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+from pydantic import ValidationError
 
 from conductor_agent.events import Event, from_json, kind_of, to_json
+from fqg_env.level import Level, explain
 
 APPLICATION_ID = 0x46514743  # "FQGC"
 VERSION = 1
@@ -32,10 +36,14 @@ CREATE TABLE events (
     body TEXT NOT NULL, PRIMARY KEY (run_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE contents (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE holders (
+    run_id TEXT NOT NULL REFERENCES runs, nth INTEGER NOT NULL, pid INTEGER NOT NULL, born TEXT NOT NULL,
+    PRIMARY KEY (run_id, nth)
+) STRICT, WITHOUT ROWID;
 """ + "".join(
     f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;\n"
-    for table in ("runs", "events", "contents")
+    for table in ("runs", "events", "contents", "holders")
     for verb in ("UPDATE", "DELETE")
 )
 Content = tuple[str, bytes]
@@ -160,6 +168,20 @@ class Journal:
             f"the run {run.run_id} is there already",
         )
 
+    def take(self, run_id: str) -> None:
+        """Enter this process as the one that plays a run.
+
+        Raises:
+            JournalError: another one still does.
+        """
+        rows = self._rows("SELECT pid, born FROM holders WHERE run_id = ? ORDER BY nth", run_id)
+        if rows and _born(rows[-1][0]) == rows[-1][1]:
+            raise JournalError(f"{self.path}: the run {run_id} is being played by process {rows[-1][0]}")
+        pid = os.getpid()
+        statement = "INSERT INTO holders VALUES (?, ?, ?, ?)"
+        taken = f"another conductor goes on with the run {run_id}"
+        self._transact((), [(statement, (run_id, len(rows), pid, _born(pid)))], taken)
+
     def write(
         self, run_id: str, seq: int, events: Sequence[Event], contents: Iterable[Content] = ()
     ) -> None:
@@ -239,6 +261,17 @@ class Journal:
         except msgspec.MsgspecError as problem:
             raise JournalError(f"{self.path}: the run {run_id} cannot be read ({problem})") from None
 
+    def level(self, run_id: str) -> Level:
+        """The level that a run plays.
+
+        Raises:
+            JournalError: there is no such run, or another version wrote it.
+        """
+        try:
+            return Level.model_validate_json(self.run(run_id).level)
+        except ValidationError as problem:
+            raise JournalError(explain(problem, f"{self.path}: the level of {run_id}")) from None
+
     def events(self, run_id: str) -> list[Event]:
         """The events of a run, in order.
 
@@ -272,6 +305,16 @@ class Journal:
                 return cursor.fetchall()
         except sqlite3.Error as problem:
             raise _unusable(self.path, problem) from None
+
+
+def _born(pid: int) -> str:
+    """What tells a process from a later one of the same number; empty where there is none."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else f"{boot}:{fields[19]}"
 
 
 def _statements(script: str) -> Iterable[str]:

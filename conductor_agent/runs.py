@@ -171,6 +171,7 @@ async def begin(
     held = {name: Held(sha, workflow.inputs[name]) for name, (sha, _) in given.items()}
     with Journal.create(journal_path) as journal:
         journal.begin(record, given.values())
+        journal.take(run_id)
         recorder = JournalRecorder(journal, run_id)
         return await _play(
             workflow, policy, recorder, Fold(workflow.level), held, host, clock, watch, run_id
@@ -200,8 +201,7 @@ async def resume(
     Journal.read(journal_path).close()
     with Journal.create(journal_path) as journal:
         run_id = journal.find(run)
-        record, events = journal.run(run_id), journal.events(run_id)
-        level = Level.model_validate_json(record.level)
+        record, level, events = journal.run(run_id), journal.level(run_id), journal.events(run_id)
         state = fold(level, events)
         if state.stopped() is not Stopped.NO:
             raise JournalError(f"{journal_path}: the run {run_id} is over; there is nothing to go on with")
@@ -211,6 +211,8 @@ async def resume(
             record.workflow, Path(record.path), level, inputs, record.ceiling
         )
         chosen = policy(record.policy)
+        journal.take(run_id)
+        events = journal.events(run_id)  # nobody else writes them from here on
         at_s = state.number("at_s")
         recorder = JournalRecorder(journal, run_id, len(events))
         lost: list[Event] = [Lost(at_s=at_s, attempt=number) for number in state.flights()]
@@ -332,8 +334,7 @@ def versions() -> dict[str, str]:
 
 def summary(journal: Journal, run_id: str) -> dict[str, Any]:
     """One run in a line: what it is and how far it went."""
-    record = journal.run(run_id)
-    level = Level.model_validate_json(record.level)
+    record, level = journal.run(run_id), journal.level(run_id)
     events = journal.events(run_id)
     result = result_of(run_id, fold(level, events), events, {})
     return {

@@ -153,7 +153,9 @@ def _believed(step: Step) -> list[str]:
             f"believed: answers {believed['answers']:.2f}, well {believed['answers_well']:.2f}, "
             f"never works {believed['never_works']:.2f}"
         )
-    lines += [f"provider {n} is down: {p:.2f}" for n, p in believed["provider_down"].items() if p > 0.2]
+    down = believed["provider_down"].items()
+    told = {name: p for name, p in down if p > 0.5 or name == believed.get("provider")}
+    lines += [f"provider {name} is down: {p:.2f}" for name, p in told.items()]
     lines += [f"{n} is bad: {p:.2f}" for n, p in believed["artifact_bad"].items() if p > 0.05]
     return lines
 

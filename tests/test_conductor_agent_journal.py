@@ -1,11 +1,13 @@
 """The journal: append-only, checked when opened, and honest about what it cannot read."""
 
+import os
 import sqlite3
+import subprocess
 
 import pytest
 
 from conductor_agent.events import Decided, Ended, Started, Waited
-from conductor_agent.journal import Journal, JournalError, RunRecord, content
+from conductor_agent.journal import Journal, JournalError, RunRecord, _born, content
 
 
 def record(run_id="one", created="2026-01-01"):
@@ -37,14 +39,15 @@ def test_what_was_written_comes_back_in_order(journal, path):
     assert len(journal.commits_ms) == 3
 
 
-@pytest.mark.parametrize("table", ["runs", "events", "contents"])
-@pytest.mark.parametrize("verb", ["UPDATE {} SET body = body", "DELETE FROM {}"])
+@pytest.mark.parametrize("table", ["runs", "events", "contents", "holders"])
+@pytest.mark.parametrize("verb", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {}"])
 def test_nothing_can_be_changed_or_removed(journal, path, table, verb):
     journal.begin(record(), [content(1)])
     journal.write("one", 0, [Waited(at_s=1.0)])
+    journal.take("one")
     other = sqlite3.connect(path)
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        other.execute(verb.format(table))
+        other.execute(verb.format(table, "sha256" if table == "contents" else "run_id"))
     other.close()
 
 
@@ -56,6 +59,24 @@ def test_two_conductors_cannot_write_the_same_event(journal, path):
         journal.write("one", 0, [Waited(at_s=1.0)], [content("not kept")])
     with pytest.raises(JournalError, match="missing or damaged"):
         journal.value(content("not kept")[0])
+
+
+def test_a_run_is_played_by_one_process_at_a_time(journal, path):
+    journal.begin(record())
+    journal.take("one")
+    with pytest.raises(JournalError, match=f"is being played by process {os.getpid()}"):
+        journal.take("one")
+    process = subprocess.Popen(["sleep", "60"])
+    other = sqlite3.connect(path)
+    born = _born(process.pid)
+    other.execute("INSERT INTO holders VALUES ('one', 1, ?, ?)", (process.pid, born))
+    other.commit()
+    other.close()
+    with pytest.raises(JournalError, match=f"by process {process.pid}"):
+        journal.take("one")
+    process.kill()
+    process.wait()
+    journal.take("one")
 
 
 def test_runs_are_found_by_a_beginning(journal):

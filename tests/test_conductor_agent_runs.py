@@ -18,11 +18,12 @@ from conductor_agent.events import Decided, Finished, Lost, Started
 from conductor_agent.explain import explain
 from conductor_agent.fold import replay
 from conductor_agent.hosting.supervisor import Supervisor
-from conductor_agent.journal import Journal
-from conductor_agent.runs import begin
+from conductor_agent.hosting.testing import FakeHost
+from conductor_agent.journal import Journal, content
+from conductor_agent.runs import begin, resume
 from conductor_agent.workflow import parse_workflow
 from fqg_env.level import Level
-from fqg_env.outcome import Category, Phase, SideEffects, StandardError
+from fqg_env.outcome import Category, Phase, SideEffects, StandardError, error
 from policies.recovery.index import Index
 from policies.recovery.rules import HandRule, Rule
 
@@ -209,7 +210,6 @@ def test_total_retry_time_is_kept_by_the_conductor(tmp_path):
 
 
 def test_a_missing_or_rejected_input_is_refused_before_anything_starts():
-    from conductor_agent.hosting.testing import FakeHost
     from conductor_agent.live_world import Attempt, Held, LiveWorld
 
     flow = workflow({"echo": work()}, {"echo": {}})
@@ -369,6 +369,70 @@ def test_killed_in_flight_and_gone_on_with(tmp_path, how):
     assert [e.observation for e in events if isinstance(e, Decided)] == replay(level, events)
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+def test_a_run_that_is_being_played_is_left_alone(tmp_path):
+    (tmp_path / "given").write_text(str(tmp_path))
+    process = command("run", ONCE, "--input", "folder=given", "--json", cwd=tmp_path)
+    in_flight(process, tmp_path)
+    code, _, err = finished(command("resume", "last", cwd=tmp_path))
+    assert (code, f"is being played by process {process.pid}" in err) == (2, True)
+    process.kill()
+    process.communicate()
+
+
+def finished(process):
+    """(exit code, standard output, standard error) of a process."""
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_a_crash_after_any_event_loses_nothing_and_repeats_only_what_was_in_flight(tmp_path):
+    flow = workflow(
+        {
+            "prepare": {"inputs": ["page"], "outputs": ["note"]},
+            "flaky": work(inputs=["note"]),
+            "echo": work(inputs=["note"]),
+        },
+        {"prepare": {}, "flaky": {}, "echo": {}},
+        {"note": {}},
+    )
+
+    def host():
+        return FakeHost(
+            {
+                "prepare": lambda _: {"note": "n"},
+                "flaky": lambda request: error(Category.CRASHED, "no"),
+                "echo": lambda request: {"text": request.idempotency_key},
+            }
+        )
+
+    policy = HandRule(Rule.CASCADE)
+    whole = tmp_path / "whole"
+    result = asyncio.run(begin(flow, policy, whole, host=host()))
+    with Journal.read(whole) as journal:
+        record, events = journal.run(result.run_id), journal.events(result.run_id)
+        values = (flow.inputs["page"], "n", f"{result.run_id}/echo/1")
+        contents = [content(value) for value in values]
+    calls = [e.call for e in events if isinstance(e, Started)]
+    assert calls == ["prepare", "flaky", "echo"]
+    for k in range(len(events)):
+        path = tmp_path / str(k)
+        with Journal.create(path) as journal:
+            journal.begin(record, contents)
+            journal.write(result.run_id, 0, events[:k])
+        done = asyncio.run(resume("last", path, lambda _: policy, host=host()))
+        with Journal.read(path) as journal:
+            after = journal.events(result.run_id)
+            assert journal.run(result.run_id) == record
+        assert done.status == "succeeded"
+        assert after[:k] == events[:k]
+        lost = [e for e in after if isinstance(e, Lost)]
+        ended = {e.attempt for e in after if isinstance(e, Finished | Lost)}
+        started = [e for e in after if isinstance(e, Started)]
+        assert {e.attempt for e in started} == ended
+        assert len({e.key for e in started}) == len(started)
+        assert len(started) <= 3 + len(lost)
 
 
 def test_a_run_that_is_over_cannot_be_gone_on_with(tmp_path, monkeypatch, capsys):
