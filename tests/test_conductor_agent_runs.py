@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -23,7 +24,9 @@ from conductor_agent.journal import Journal, content
 from conductor_agent.runs import begin, resume
 from conductor_agent.workflow import parse_workflow
 from fqg_env.level import Level
+from fqg_env.observation import Call
 from fqg_env.outcome import Category, Phase, SideEffects, StandardError, error
+from policies.recovery.base import certain
 from policies.recovery.index import Index
 from policies.recovery.rules import HandRule, Rule
 
@@ -153,11 +156,7 @@ def test_limits_crashes_and_hints_become_outcomes(tmp_path):
         name = "in_order"
 
         def decide(self, observation, mask):
-            import numpy as np
-
-            from policies.recovery.base import certain
-
-            tried = observation["calls"][0][:, 25] > 0  # Call.TRIES
+            tried = observation["calls"][0][:, Call.TRIES] > 0
             legal = [i for i in range(2, mask.shape[1]) if mask[0, i] and not tried[i - 2]]
             return certain(np.array([legal[0] if legal else 1]), mask.shape[1], self.name)
 
@@ -188,7 +187,33 @@ def test_a_call_that_is_not_idempotent_is_committed_and_not_repeated(tmp_path):
     ]
 
 
-def test_flaky_is_retried_and_parallel_attempts_end_with_the_first_success(tmp_path):
+def test_of_two_at_once_the_first_success_ends_the_other_with_its_process(tmp_path):
+    flow = workflow(
+        {"slow": work(parameters={"started": str(tmp_path / "pid")}), "echo": work()},
+        {"slow": {}, "echo": {}},
+        max_in_flight=2,
+    )
+
+    class Both:
+        name = "both"
+
+        def decide(self, observation, mask):
+            legal = [i for i in (2, 3) if mask[0, i] and not observation["calls"][0][i - 2, Call.TRIES]]
+            if legal == [3] and not (tmp_path / "pid").exists():
+                legal = [0]  # not before the other is in flight for sure
+            return certain(np.array([legal[0] if legal else 1]), mask.shape[1], self.name)
+
+    run = Run(tmp_path, flow, Both())
+    assert [e.call for e in run.finished] == ["echo", "slow"]
+    assert run.errors[0].category is Category.CANCELLED
+    assert run.result.status == "succeeded"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    logged = [event.observation for event in run.events if isinstance(event, Decided)]
+    assert replay(run.level, run.events) == logged
+
+
+def test_flaky_is_retried(tmp_path):
     flow = workflow({"flaky": work(parameters={"from_attempt": 2})}, {"flaky": {}})
     run = Run(tmp_path, flow, HandRule(Rule.CODE_AWARE))
     assert run.result.values == {"text": "at last"}
