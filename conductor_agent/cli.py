@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 if TYPE_CHECKING:
     from conductor_agent.events import Event
@@ -137,9 +136,9 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
     if as_json:
         _print_json({"runs": rows})
         return
-    from conductor_agent.show import show_runs
+    from conductor_agent.show import Terminal, show_runs
 
-    show_runs(Console(), rows)
+    show_runs(Terminal(), rows)
 
 
 @app.command()
@@ -163,9 +162,9 @@ def explain(
     if as_json:
         _print_json({**head, "steps": [asdict(step) for step in steps]})
         return
-    from conductor_agent.show import show_runs, show_steps
+    from conductor_agent.show import Terminal, show_runs, show_steps
 
-    console = Console()
+    console = Terminal()
     show_runs(console, [head])
     show_steps(console, steps)
 
@@ -181,9 +180,9 @@ def limits(as_json: JsonOption = False) -> None:
     if as_json:
         _print_json({"profile": PROFILE, "limits": enforcement()})
         return
-    from conductor_agent.show import show_limits
+    from conductor_agent.show import Terminal, show_limits
 
-    console = Console()
+    console = Terminal()
     console.print(f"profile {PROFILE}")
     show_limits(console, enforcement())
 
@@ -195,9 +194,6 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except (Interrupted, KeyboardInterrupt) as stop:
         _fail(str(stop) or "interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(INTERRUPTED)
     except Exception as problem:
         if _is_bad_input(problem):
             _fail(_sentence(problem), 2)
@@ -224,9 +220,9 @@ def _finish(
     if as_json:
         _print_json(result.as_json())
     else:
-        from conductor_agent.show import show_result
+        from conductor_agent.show import Terminal, show_result
 
-        show_result(Console(), result, str(journal))
+        show_result(Terminal(), result, str(journal))
     raise typer.Exit(EXIT[result.status])
 
 
@@ -286,9 +282,9 @@ def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
     from conductor_agent.hosting.enforcement import PROFILE, enforcement
 
     if not as_json:
-        from conductor_agent.show import show_plan
+        from conductor_agent.show import Terminal, show_plan
 
-        show_plan(Console(), workflow, enforcement())
+        show_plan(Terminal(), workflow, enforcement())
         return
     level = workflow.level
     _print_json(
@@ -312,13 +308,13 @@ def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
 
 def _watch(as_json: bool) -> Watch:
     """Tells people how it goes; also why nothing happens while the rules are compiled for this machine."""
-    from conductor_agent.show import Progress
+    from conductor_agent.show import Progress, Terminal
 
     note = "compiling the rules for this machine; only the first run takes so long"
     late = threading.Timer(PATIENCE_S, _say, (note,))
     late.daemon = True
     late.start()
-    progress = None if as_json else Progress(Console())
+    progress = None if as_json else Progress(Terminal())
 
     def watch(event: Event) -> None:
         late.cancel()
@@ -329,7 +325,12 @@ def _watch(as_json: bool) -> Watch:
 
 
 def _print_json(data: dict[str, Any]) -> None:
-    print(json.dumps(data, ensure_ascii=False))
+    try:
+        print(json.dumps(data, ensure_ascii=False), flush=True)
+    except BrokenPipeError:  # nobody reads it; the exit code still tells
+        from conductor_agent.show import fall_silent
+
+        fall_silent()
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +19,20 @@ from fqg_env.outcome import StandardError
 from fqg_env.row import Strategy
 
 COLOURS = {"succeeded": "green", "partial": "yellow", "failed": "red", "unfinished": "cyan"}
+
+
+class Terminal(Console):
+    """Where people look. When nobody does any more it falls silent; a run goes on and its exit code tells."""
+
+    def on_broken_pipe(self) -> None:
+        """Called when standard output was closed at the other end."""
+        self.quiet = True
+        fall_silent()
+
+
+def fall_silent() -> None:
+    """Let standard output lead nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:
@@ -133,6 +149,10 @@ def show_runs(console: Console, rows: list[dict[str, Any]]) -> None:
 
 def show_steps(console: Console, steps: list[Step]) -> None:
     """Each decision, what was believed, what came of it."""
+    differ = sum(not step.same_observation for step in steps)
+    if differ:
+        text = f"{differ} observations differ from those logged: another version or machine wrote them"
+        console.print(f"[yellow]{text}[/]")
     for number, step in enumerate(steps, 1):
         console.print(
             f"[dim]{step.at_s:8.2f}[/]  {number}. [bold]{escape(step.action)}[/]  "

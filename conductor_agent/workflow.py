@@ -12,6 +12,7 @@
       read: {source: reader.py, class: instrument, limits: {wall_s: 20}}
     inputs:
       page: {file: page.png}
+    require: {memory_bytes: WATCHED}      # optional: how hard a limit has to be enforced here, or no run
 
 Paths are relative to the file. Everything is checked before anything starts.
 """
@@ -31,12 +32,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from conductor_agent.checks import Check, Measure, ValueType, check_schema, measure_named
 from conductor_agent.hosting.contract import ExtensionSource
+from conductor_agent.hosting.enforcement import Level as Enforced
+from conductor_agent.hosting.enforcement import enforcement, reaches
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from fqg_env.level import Level, LevelError, explain, parse_level, suggest
 from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for
 
 SCHEMA = "conductor-workflow/1"
-KEYS = ("workflow", "extensions", "inputs")
+KEYS = ("workflow", "extensions", "inputs", "require")
 
 
 class WorkflowError(ValueError):
@@ -167,6 +170,7 @@ def parse_workflow(
         raise WorkflowError(
             f"{path}: workflow: version {data.get('workflow')!r} is not known; begin with `workflow: {SCHEMA}`"
         )
+    _require(data.get("require") or {}, path)
     rest = {key: value for key, value in data.items() if key not in KEYS}
     given = data.get("inputs")
     rest["artifacts"], checks = _checks(rest.get("artifacts"), given, path)
@@ -190,6 +194,28 @@ def parse_workflow(
         name: _bind(name, entries[name], path, ceiling) for name in level.functions
     }
     return Workflow(path, text, level, bound, checks, measures, {}, tuple(notes))
+
+
+def _require(wanted: Any, path: Path) -> None:
+    """Every limit that has to be enforced is, here.
+
+    Raises:
+        WorkflowError: one is not, or not hard enough; what is found here.
+    """
+    where = f"{path}: require"
+    if not isinstance(wanted, dict):
+        raise WorkflowError(f"{where}: it holds no mapping; name limits and how hard they have to be")
+    found = enforcement()
+    for limit, level in wanted.items():
+        if limit not in found:
+            raise WorkflowError(f"{where}.{limit}: there is no such limit." + suggest(str(limit), found))
+        if level not in Enforced.__members__:
+            raise WorkflowError(f"{where}.{limit}: {level!r} is no level." + suggest(str(level), Enforced.__members__))
+        here = found[limit]
+        if not reaches(Enforced(here["level"]), Enforced(level)):
+            raise WorkflowError(
+                f"{where}.{limit}: {level} is wanted, this machine gives {here['level']} ({here['mechanism']})"
+            )
 
 
 def _mapping(text: str, path: Path) -> dict[str, Any]:

@@ -360,6 +360,36 @@ def test_a_fault_of_ours_is_said_without_a_traceback(tmp_path, monkeypatch, caps
     assert err.startswith("conductor: a fault of ours: TypeError")
 
 
+def test_nobody_need_look_on(tmp_path):
+    """Standard output is closed at once, as by `| head -0`; the run goes on and its exit code tells."""
+    process = command("run", PAGE, cwd=tmp_path)
+    process.stdout.close()
+    with process.stderr:
+        assert (process.stderr.read(), process.wait(timeout=60)) == ("", 0)
+    assert finished(command("runs", "--json", cwd=tmp_path))[0] == 0
+
+
+def test_running_needs_no_trainer(tmp_path):
+    code = "import sys, conductor_agent.runs, conductor_agent.cli, conductor_agent.show; " + (
+        "sys.exit(', '.join({'torch', 'stable_baselines3', 'onnxruntime'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip() == ""
+
+
+def test_an_operators_ceiling_holds(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("limits.yaml").write_text("operator: {wall_s: 5}")
+    code, _, err = ran(capsys, "run", PAGE, "--limits", "limits.yaml", "--dry-run")
+    assert (code, "asked for 10, the ceiling is 5" in err) == (2, True)
+    Path("limits.yaml").write_text("operator: {wall_s: 12}")
+    code, out, _ = ran(capsys, "run", PAGE, "--limits", "limits.yaml", "--dry-run", "--json")
+    assert json.loads(out)["functions"]["crash"]["limits"]["wall_s"] == 12
+
+
 def in_flight(process, fifo_folder):
     """Wait until the extension says that it is in flight; it cannot be missed, however slow we are."""
     started = fifo_folder / "started"

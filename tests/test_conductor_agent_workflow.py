@@ -106,6 +106,11 @@ MISTAKES = [
     (put("artifacts/text/check/quality", "length"), "write `module:function`"),
     (put("artifacts/text/check/minimum", 2), "artifacts.text.check: minimum"),
     (put("artifacts/page", {"check": {"type": "bytes"}}), "inputs.page: it is text, not bytes"),
+    (put("require", {"memory_bytes": "NONE", "wall_s": "WATCHED"}), None),
+    (put("require", {"network": "WATCHED"}), "require.network: WATCHED is wanted, this machine gives NONE"),
+    (put("require", {"memory": "WATCHED"}), "Did you mean 'memory_bytes'?"),
+    (put("require", {"memory_bytes": "WACHED"}), "Did you mean 'WATCHED'?"),
+    (put("require", ["memory_bytes"]), "require: it holds no mapping"),
     (put("budget/cost", 0.1), "budget.cost"),
     (put("plan", ["crush"]), "Did you mean 'crash'?"),
 ]  # fmt: skip
