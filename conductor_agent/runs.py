@@ -155,27 +155,34 @@ async def begin(
         JournalError: the journal cannot be written.
     """
     run_id = run_id or new_run_id()
-    given = {name: content(value) for name, value in workflow.inputs.items()}
+    record, held = open_run(run_id, workflow, policy_name or policy.name, ceiling)
+    with Journal.create(journal_path) as journal:
+        journal.begin(record, [content(value) for value in workflow.inputs.values()])
+        journal.take(run_id)
+        recorder = JournalRecorder(journal, run_id)
+        return await _play(
+            workflow, policy, recorder, Fold(workflow.level), held, host, clock, watch, run_id
+        )
+
+
+def open_run(
+    run_id: str, workflow: Workflow, policy: str, ceiling: Settings | None = None
+) -> tuple[RunRecord, dict[str, Held]]:
+    """What is fixed when a run begins, and what it holds then."""
+    held = {name: Held(content(value)[0], value) for name, value in workflow.inputs.items()}
     record = RunRecord(
         run_id=run_id,
         created=datetime.now(UTC).isoformat(),
         path=str(workflow.path.resolve()),
         workflow=workflow.text,
         level=workflow.level.model_dump_json(),
-        inputs={name: sha for name, (sha, _) in given.items()},
+        inputs={name: one.sha256 for name, one in held.items()},
         limits={name: bound.limits.model_dump() for name, bound in workflow.extensions.items()},
         ceiling={name: dict(fields) for name, fields in (ceiling or {}).items()},
-        policy=policy_name or policy.name,
+        policy=policy,
         versions=versions(),
     )
-    held = {name: Held(sha, workflow.inputs[name]) for name, (sha, _) in given.items()}
-    with Journal.create(journal_path) as journal:
-        journal.begin(record, given.values())
-        journal.take(run_id)
-        recorder = JournalRecorder(journal, run_id)
-        return await _play(
-            workflow, policy, recorder, Fold(workflow.level), held, host, clock, watch, run_id
-        )
+    return record, held
 
 
 async def resume(
