@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 from msgspec.structs import replace
 
 from conductor_agent.clock import Clock
@@ -101,7 +102,7 @@ class Conductor:
         await self.complete(self.landed())
         self.fold.look()
         choice = self.choose()
-        decided = self.decided(choice)
+        decided = self.decided(choice, self.fold.digest())
         if choice.action == STOP:
             await self.end(Stopped.POLICY, decided)
         elif choice.action == WAIT:
@@ -125,12 +126,15 @@ class Conductor:
         if why:
             action, probabilities, _ = self._ask(self._floor)
             source = "floor"
+            action = action if self.legal(action) else STOP
         return Choice(action, probabilities, source, why, (time.perf_counter() - began) * 1e3)
 
     def _ask(self, policy: Policy) -> tuple[int, dict[str, float], str]:
-        decision = policy.decide(self.fold.observation, self.fold.mask)
+        decision = policy.decide(self.fold.observation(), self.fold.mask.copy())
         action = int(decision.action[0])
         shares = decision.probabilities[0]
+        if not np.isfinite(shares).all():
+            raise ValueError("probabilities that are not finite")
         named = {
             self.fold.action_name(i): float(share)
             for i, share in enumerate(shares[: FIRST_CALL + len(self.fold.plan.calls)])
@@ -142,7 +146,7 @@ class Conductor:
         """The mask allows the action."""
         return 0 <= action < self.fold.mask.shape[1] and bool(self.fold.mask[0, action])
 
-    def decided(self, choice: Choice) -> Decided:
+    def decided(self, choice: Choice, observation: str) -> Decided:
         """The decision as it is written down, with what was seen."""
         return Decided(
             at_s=self.fold.number("at_s"),
@@ -151,7 +155,7 @@ class Conductor:
             policy=self.policy.name,
             source=choice.source,
             strategy=strategy_of(self.fold, choice.action).value,
-            observation=self.fold.digest(),
+            observation=observation,
             took_ms=choice.took_ms,
             why=choice.why,
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Any, assert_never
 
 import numpy as np
@@ -89,10 +88,9 @@ class Fold:
         observation.observe_static(self.level, self.seen[0])
         observation.clear_belief(self.seen[0])
 
-    @cached_property
     def observation(self) -> dict[str, np.ndarray]:
-        """The fields of what a policy sees, each [1, ...]; `look` refreshes them in place."""
-        return {name: self.seen[name] for name in self.seen.dtype.names or ()}
+        """The fields of what a policy sees, each [1, ...], as of the last `look`. They are the policy's own."""
+        return {name: self.seen[name].copy() for name in self.seen.dtype.names or ()}
 
     def look(self) -> None:
         """Write observation and mask as of the last event."""

@@ -145,6 +145,30 @@ def test_where_the_policy_fails_the_floor_decides_and_the_journal_says_so(answer
     assert run.fold.stopped() is Stopped.POLICY
 
 
+def test_a_policy_may_scribble_on_what_it_sees_or_say_nonsense():
+    class Careless(Index):
+        name = "careless"
+
+        def decide(self, observation, mask):
+            decision = super().decide(observation, mask)
+            for array in (*observation.values(), mask):
+                array[:] = 1
+            return decision
+
+    run, clean = (play(policy, lambda a: good() if a.call else bad()) for policy in (Careless(), Index()))
+    seen = [[e.observation for e in r.recorder.events if isinstance(e, Decided)] for r in (run, clean)]
+    assert seen[0] == seen[1] == replay(run.fold.plan, run.recorder.events)
+
+    class Unsure(Scripted):
+        def decide(self, observation, mask):
+            decision = super().decide(observation, mask)
+            decision.probabilities[:] = np.nan
+            return decision
+
+    first = play(Unsure(SURE), lambda _: good()).recorder.events[0]
+    assert (first.source, first.why.endswith("not finite")) == ("floor", True)
+
+
 def test_an_attempt_past_the_budget_is_ended_with_the_run():
     run = play(Scripted(FAST, FAST), lambda _: bad(elapsed_s=60.0))
     assert run.fold.stopped() is Stopped.TIME
