@@ -209,7 +209,7 @@ def _require(wanted: Any, path: Path) -> None:
     for limit, level in wanted.items():
         if limit not in found:
             raise WorkflowError(f"{where}.{limit}: there is no such limit." + suggest(str(limit), found))
-        if level not in Enforced.__members__:
+        if str(level) not in Enforced.__members__:
             raise WorkflowError(f"{where}.{limit}: {level!r} is no level." + suggest(str(level), Enforced.__members__))
         here = found[limit]
         if not reaches(Enforced(here["level"]), Enforced(level)):
@@ -290,7 +290,7 @@ def _entries(extensions: Any, functions: Any, path: Path) -> dict[str, Extension
     for name in extensions:
         if name not in functions:
             raise WorkflowError(
-                f"{where}.{name}: the workflow has no such function." + suggest(str(name), functions)
+                f"{where}.{name}: the workflow has no such function." + suggest(str(name), map(str, functions))
             )
     for name in functions:
         if name not in extensions:

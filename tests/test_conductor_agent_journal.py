@@ -39,6 +39,12 @@ def test_what_was_written_comes_back_in_order(journal, path):
     assert len(journal.commits_ms) == 3
 
 
+def test_a_write_is_on_the_disk_when_it_returns(journal):
+    ask = journal._connection.execute
+    assert ask("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert ask("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
 @pytest.mark.parametrize("table", ["runs", "events", "contents", "holders"])
 @pytest.mark.parametrize("verb", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {}"])
 def test_nothing_can_be_changed_or_removed(journal, path, table, verb):

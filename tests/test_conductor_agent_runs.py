@@ -482,6 +482,7 @@ def test_a_crash_after_any_event_loses_nothing_and_repeats_only_what_was_in_flig
             assert journal.run(result.run_id) == record
         assert done.status == "succeeded"
         assert after[:k] == events[:k]
+        assert [e.at_s for e in after] == sorted(e.at_s for e in after)
         lost = [e for e in after if isinstance(e, Lost)]
         ended = {e.attempt for e in after if isinstance(e, Finished | Lost)}
         started = [e for e in after if isinstance(e, Started)]

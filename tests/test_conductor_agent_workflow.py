@@ -1,5 +1,6 @@
 """Workflow files: what is read, and that every mistake is one sentence with its place."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,36 @@ def test_every_mistake_is_one_sentence_with_its_place(tmp_path, change, says):
     assert text.startswith((str(path), "--input"))
     assert text.count(str(path)) == 1
     assert "\n" not in text
+
+
+JUNK = [None, -1, float("nan"), True, "", [], {}, {1: 2}, {"a": {"b": None}}, 10**30, b"\0"]
+
+
+def places(data, above=()):
+    """The path of every value in plain data."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield (*above, key)
+        yield from places(value, (*above, key))
+
+
+def test_junk_anywhere_is_a_workflow_or_one_sentence(tmp_path):
+    path = written(tmp_path)
+    whole = yaml.safe_load(path.read_text())
+    whole |= {"recent": {"echo": {"success": 1}}, "require": {"wall_s": "WATCHED"}}
+    whole["extensions"]["crash"]["requires"] = {"program": "sh"}
+    for *above, last in list(places(whole)):
+        for junk in JUNK:
+            data = copy.deepcopy(whole)
+            part = data
+            for key in above:
+                part = part[key]
+            part[last] = junk
+            path.write_text(yaml.safe_dump(data))
+            try:
+                read_workflow(path)
+            except WorkflowError as problem:
+                assert "\n" not in str(problem)  # noqa: PT017  (that it is readable is the point)
 
 
 @pytest.mark.parametrize(
