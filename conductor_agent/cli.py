@@ -106,7 +106,7 @@ def resume(
     out: Annotated[Path | None, typer.Option(help="Folder for what is delivered.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on with a run that was interrupted. Its time counts only while it runs.
+    """Go on with a run that was interrupted. Its time counts only while it runs. One that is over is told again.
 
     Example: conductor resume last
     """

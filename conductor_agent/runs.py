@@ -195,6 +195,7 @@ async def resume(
     watch: Watch = lambda _: None,
 ) -> Result:
     """Go on with a run that was interrupted; what was in flight is lost, only the policy repeats anything.
+    A run that is over is told again, and nothing is written.
 
     Args:
         run: its id, the beginning of one, or `last`.
@@ -202,7 +203,7 @@ async def resume(
         policy: gives the policy that the id in the journal names.
 
     Raises:
-        JournalError: there is no such run, it is over, or somebody else goes on with it.
+        JournalError: there is no such run, or somebody else plays it.
         WorkflowError: what the workflow names is not there any more.
     """
     Journal.read(journal_path).close()
@@ -210,9 +211,9 @@ async def resume(
         run_id = journal.find(run)
         record, level, events = journal.run(run_id), journal.level(run_id), journal.events(run_id)
         state = fold(level, events)
-        if state.stopped() is not Stopped.NO:
-            raise JournalError(f"{journal_path}: the run {run_id} is over; there is nothing to go on with")
         held = holdings(journal, record, events)
+        if state.stopped() is not Stopped.NO:
+            return result_of(run_id, state, events, held)
         inputs = {name: held[name].value for name in record.inputs}
         workflow = restore_workflow(
             record.workflow, Path(record.path), level, inputs, record.ceiling

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -491,11 +490,11 @@ def test_a_crash_after_any_event_loses_nothing_and_repeats_only_what_was_in_flig
         assert len(started) <= 3 + len(lost)
 
 
-def test_a_run_that_is_over_cannot_be_gone_on_with(tmp_path, monkeypatch, capsys):
+def test_a_run_that_is_over_is_told_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    ran(capsys, "run", PAGE, "--json")
-    before = sqlite3.connect("conductor.sqlite").execute("SELECT count(*) FROM events").fetchone()
-    code, _, err = ran(capsys, "resume", "last")
-    assert (code, "is over" in err) == (2, True)
-    after = sqlite3.connect("conductor.sqlite").execute("SELECT count(*) FROM events").fetchone()
-    assert before == after
+    first = json.loads(ran(capsys, "run", PAGE, "--json")[1])
+    before = Path("conductor.sqlite").read_bytes()
+    code, out, _ = ran(capsys, "resume", "last", "--json", "--out", "delivered")
+    assert (code, json.loads(out)) == (0, {**first, "fsync_ms_p50": None})
+    assert Path("conductor.sqlite").read_bytes() == before
+    assert Path("delivered", "text.txt").read_text() == "the quick brown fox"
