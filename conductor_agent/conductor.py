@@ -170,12 +170,13 @@ class Conductor:
         key = f"{self.run_id}/{name}/{nth}"
         inputs = self.inputs_of(call)
         shas = {artifact: held.sha256 for artifact, held in inputs.items()}
+        repeated_s = self.fold.repeated_s(call)
         now_s = self.now_s()
         await self.record(
             decided, Started(at_s=now_s, attempt=number, call=name, key=key, inputs=shas)
         )
         left_s = self.fold.plan.budget.time_s - now_s
-        attempt = Attempt(self.run_id, call, nth, key, inputs, left_s, self.fold.repeated_s(call))
+        attempt = Attempt(self.run_id, call, nth, key, inputs, left_s, repeated_s)
         task = asyncio.create_task(self.world.attempt(attempt))
         self.flights[number] = Flight(call, now_s, task)
         if len(self.flights) >= self.fold.plan.max_in_flight:

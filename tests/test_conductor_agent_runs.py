@@ -24,7 +24,7 @@ from conductor_agent.runs import begin, resume
 from conductor_agent.workflow import parse_workflow
 from fqg_env.level import Level
 from fqg_env.observation import Call
-from fqg_env.outcome import Category, Phase, SideEffects, StandardError, error
+from fqg_env.outcome import Category, OwnRecovery, Phase, SideEffects, StandardError, error
 from policies.recovery.base import certain
 from policies.recovery.index import Index
 from policies.recovery.rules import HandRule, Rule
@@ -231,6 +231,20 @@ def test_total_retry_time_is_kept_by_the_conductor(tmp_path):
     assert (refused.category, refused.code, refused.cost) == (
         Category.POLICY_VIOLATION, "LIMIT_TOTAL_RETRY", 0.0,
     )  # fmt: skip
+
+
+def test_a_deadline_is_what_the_run_has_left_and_for_repeats_what_they_have_left(tmp_path):
+    own = OwnRecovery(attempts=3, elapsed_s=4.0)
+    answers = [error(Category.UNAVAILABLE, "no", own_recovery=own)] * 2 + [{"text": "yes"}]
+    host = FakeHost({"flaky": answers}, wall_s=3.0)
+    flow = workflow(
+        {"flaky": work()}, {"flaky": {"limits": {"total_retry_s": 10}}}, budget={"time_s": 90, "cost": 50}
+    )
+    done = asyncio.run(begin(flow, HandRule(Rule.CODE_AWARE), tmp_path / "j", host=host))
+    assert done.status == "succeeded"
+    first, second, third = (request.deadline_s for _, request in host.requests)
+    assert 89 < first <= 90
+    assert (second, third) == (10 - 4, 10 - 4 - 3)
 
 
 def test_a_missing_or_rejected_input_is_refused_before_anything_starts():
