@@ -30,7 +30,7 @@ from conductor_agent.events import Decided, Ended, Event, Finished, Lost, Starte
 from conductor_agent.fold import Fold, fold
 from conductor_agent.hosting.contract import Host
 from conductor_agent.hosting.supervisor import Supervisor
-from conductor_agent.journal import Content, Journal, JournalError, RunRecord, content
+from conductor_agent.journal import Content, Journal, RunRecord, content
 from conductor_agent.live_world import Held, LiveWorld
 from conductor_agent.workflow import Workflow, restore_workflow
 from fqg_env.arrays import Stopped

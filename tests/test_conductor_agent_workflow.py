@@ -159,7 +159,7 @@ def test_junk_anywhere_is_a_workflow_or_one_sentence(tmp_path):
             try:
                 read_workflow(path)
             except WorkflowError as problem:
-                assert "\n" not in str(problem)  # noqa: PT017  (that it is readable is the point)
+                assert "\n" not in str(problem)
 
 
 @pytest.mark.parametrize(
