@@ -1,0 +1,284 @@
+"""The Gymnasium faces: both checkers, the same episode single and vectorised, resets of all kinds."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers import RecordEpisodeStatistics
+from gymnasium.wrappers.vector import DictInfoToList
+from gymnasium.wrappers.vector import RecordEpisodeStatistics as RecordVector
+from hand_drawn import one_move
+
+from fqg_env import library
+from fqg_env.env import FunctionQuest, VectorFunctionQuest
+from fqg_env.level import LevelError
+from fqg_env.puzzle import Faults, Puzzle
+from fqg_env.rules import STOP
+
+ID = "fqg_env.env:FunctionQuest-v0"
+
+
+def single(**more: Any) -> FunctionQuest:
+    return FunctionQuest(size="small", **more)
+
+
+def vector(n: int, **more: Any) -> VectorFunctionQuest:
+    return VectorFunctionQuest(n, size="small", **more)
+
+
+def pick(mask: np.ndarray, step: int) -> int:
+    """A legal action, the same for the same mask and step; STOP seldom."""
+    legal = np.flatnonzero(mask)
+    calls = legal[legal > STOP]
+    if step % 23 == 22 or len(calls) == 0:
+        return STOP
+    return int(calls[step * 7 % len(calls)])
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray], lane: int | None = None) -> bool:
+    """Two observations are equal bit for bit; `b` may be one lane of a batch."""
+    return all(np.array_equal(a[k], b[k] if lane is None else b[k][lane]) for k in a)
+
+
+def test_gymnasium_finds_nothing_to_warn_of() -> None:
+    for belief in (False, True):
+        env = gymnasium.make(ID, size="small", belief=belief, render_mode="ansi")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            check_env(env.unwrapped)
+
+
+def test_stable_baselines3_finds_nothing_but_its_advice_on_two_dimensions() -> None:
+    checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        checker.check_env(single(belief=True), warn=True)
+    other = [str(w.message) for w in caught if "neither an image, nor a 1D vector" not in str(w.message)]
+    assert other == []
+
+
+def test_make_and_make_vec_by_id() -> None:
+    env = gymnasium.make(ID, size="small")
+    assert isinstance(env.unwrapped, FunctionQuest)
+    vec = gymnasium.make_vec(ID, num_envs=3, vectorization_mode="vector_entry_point", size="small")
+    assert isinstance(vec.unwrapped, VectorFunctionQuest) and vec.num_envs == 3
+    observation, info = vec.reset(seed=1)
+    assert observation["calls"].shape[0] == 3 and info["action_mask"].shape == (3, 18)
+    assert vec.observation_space.contains(observation)
+    sync = gymnasium.make_vec(ID, num_envs=2, vectorization_mode="sync", size="small")
+    assert same({k: v[0] for k, v in sync.reset(seed=1)[0].items()}, observation, 0)
+
+
+@pytest.mark.parametrize("size", ["small", "standard", "large"])
+def test_observations_lie_in_their_space(size: str) -> None:
+    env = FunctionQuest(size=size)
+    observation, info = env.reset(seed=5)
+    assert env.observation_space.contains(observation)
+    assert info["action_mask"].shape == (env.action_space.n,)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_a_lane_plays_what_a_single_env_plays(n: int) -> None:
+    """Over several episodes, whatever the number of lanes."""
+    vec = vector(n, belief=True, autoreset_mode=AutoresetMode.SAME_STEP)
+    batch, info = vec.reset(seed=40)
+    for i in range(n):
+        env = single(belief=True)
+        observation, single_info = env.reset(seed=40 + i)
+        assert same(observation, batch, i)
+    envs = [single(belief=True) for _ in range(n)]
+    infos = [env.reset(seed=40 + i)[1] for i, env in enumerate(envs)]
+    episodes = 0
+    for step in range(60):
+        actions = np.array([pick(infos[i]["action_mask"], step + i) for i in range(n)])
+        batch, rewards, terminated, truncated, info = vec.step(actions)
+        assert not truncated.any()
+        for i, env in enumerate(envs):
+            observation, reward, over, _, infos[i] = env.step(actions[i])
+            assert reward == rewards[i] and over == terminated[i]
+            if over:
+                episodes += 1
+                assert info["success"][i] == infos[i]["success"]
+                assert same(observation, info["final_obs"][i])
+                observation, infos[i] = env.reset()  # goes on with the sequence of its seed
+            assert same(observation, batch, i)
+            assert np.array_equal(infos[i]["action_mask"], info["action_mask"][i])
+    assert episodes >= 2 * n
+
+
+def test_the_same_seed_gives_the_same_episodes_and_another_one_others() -> None:
+    one, two = single(), single()
+    a, b = one.reset(seed=3)[0], two.reset(seed=3)[0]
+    assert same(a, b) and same(one.reset()[0], two.reset()[0])
+    assert same(one.reset(seed=3)[0], a) and not same(one.reset(seed=4)[0], a)
+    assert not same(single(split="test").reset(seed=3)[0], a)
+
+
+def test_an_unseeded_reset_keeps_the_random_generator() -> None:
+    env = single()
+    env.reset(seed=3)
+    before = env.np_random.bit_generator.state
+    env.reset()
+    assert env.np_random.bit_generator.state == before
+    first, second = single(), single()
+    assert not same(first.reset()[0], second.reset()[0])  # never seeded: each its own
+
+
+def test_next_step_autoreset_ignores_the_action_and_begins_anew() -> None:
+    vec = vector(3)
+    vec.reset(seed=0)
+    _, _, terminated, _, info = vec.step(np.array([STOP, 0, STOP]))
+    assert terminated.tolist() == [True, False, True]
+    assert info["episode_return"].tolist() == [0.0, 0.0, 0.0]
+    assert info["episode_length"].tolist() == [1, 0, 1]
+    batch, rewards, terminated, _, _ = vec.step(np.array([STOP, 0, STOP]))
+    assert terminated.tolist() == [False, False, False] and rewards[0] == 0.0
+    env = single()
+    env.reset(seed=2)
+    assert same(env.reset()[0], batch, 2)
+
+
+def test_disabled_autoreset_waits_for_the_mask() -> None:
+    vec = vector(3, autoreset_mode=AutoresetMode.DISABLED)
+    first, _ = vec.reset(seed=0)
+    vec.step(np.array([STOP, 0, 0]))
+    before, _, terminated, _, _ = vec.step(np.array([0, 0, 0]))
+    assert terminated.tolist() == [True, False, False]
+    after, _ = vec.reset(options={"reset_mask": np.array([True, False, False])})
+    assert not same({k: v[0] for k, v in after.items()}, before, 0)
+    assert same({k: v[1] for k, v in after.items()}, before, 1)
+    again, _ = vec.reset(seed=[None, 1, None], options={"reset_mask": np.array([False, True, False])})
+    assert same({k: v[1] for k, v in again.items()}, first, 1)
+
+
+def test_a_mask_of_the_wrong_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="one value for each of the 3 lanes"):
+        vector(3).reset(options={"reset_mask": np.array([True])})
+
+
+def test_views_or_copies() -> None:
+    for copy in (True, False):
+        vec = vector(2, copy=copy)
+        first, info = vec.reset(seed=0)
+        kept = first["run"].copy()
+        vec.step(np.array([0, 0]))
+        assert np.array_equal(kept, first["run"]) == copy
+        assert np.shares_memory(first["run"], vec.lanes.observations["run"]) != copy
+        assert np.shares_memory(info["action_mask"], vec.lanes.masks) != copy
+
+
+def test_a_single_env_returns_fresh_arrays() -> None:
+    env = single()
+    first, info = env.reset(seed=0)
+    kept = {k: v.copy() for k, v in first.items()}
+    mask = info["action_mask"].copy()
+    env.step(0)
+    assert same(kept, first) and np.array_equal(mask, info["action_mask"])
+
+
+def test_masks_are_offered_where_trainers_look() -> None:
+    env = single()
+    _, info = env.reset(seed=0)
+    assert env.action_masks().dtype == bool
+    assert np.array_equal(env.action_masks(), info["action_mask"] == 1)
+    assert env.action_space.contains(env.action_space.sample(mask=info["action_mask"]))
+
+
+def test_an_illegal_action_never_raises() -> None:
+    env = single()
+    env.reset(seed=0)
+    for action in (17, -1, 99):
+        _, reward, over, truncated, _ = env.step(action)
+        assert reward == 0.0 and not over and not truncated
+
+
+def test_it_can_be_pickled_in_the_middle_of_an_episode() -> None:
+    env = single()
+    _, info = env.reset(seed=7)
+    env.step(pick(info["action_mask"], 0))
+    copy = pickle.loads(pickle.dumps(env))  # noqa: S301 (our own bytes)
+    for step in range(5):
+        action = pick(env.action_masks(), step)
+        a, b = env.step(action), copy.step(action)
+        assert same(a[0], b[0]) and a[1:4] == b[1:4]
+    assert same(env.reset()[0], copy.reset()[0])
+
+
+class TestGivenLevels:
+    def test_a_level_of_ones_own(self) -> None:
+        env = single(render_mode="ansi")
+        _, info = env.reset(options={"level": one_move()})
+        assert info["action_mask"].sum() == 3
+        assert "read" in (env.render() or "") and env.level.name == "drawn"
+
+    def test_a_puzzle_is_played_with_its_faults(self) -> None:
+        env = single()
+        puzzle = Puzzle(level=one_move(), faults=Faults(functions={"read": "silent"}))
+        env.reset(options={"level": puzzle})
+        env.step(2)
+        _, reward, over, _, info = env.step(STOP)
+        assert over and reward == pytest.approx(-0.6)
+        assert info["wrong_delivered"] and not info["success"]
+
+    def test_a_library_level(self) -> None:
+        env = single()
+        env.reset(options={"level": library.load("escape_the_room")})
+        names = env.level.call_names
+        for name in ("find_key", "combine_items", "use_key/complete_key"):
+            env.step(2 + names.index(name))
+        assert env.step(STOP)[4]["success"]
+
+    def test_the_seed_is_the_luck_of_a_given_level(self) -> None:
+        puzzle = Puzzle(level=one_move(), faults=Faults(functions={"read": "flaky"}))
+        luck = set()
+        for seed in range(12):
+            env = single()
+            for _ in range(2):
+                env.reset(seed=seed, options={"level": puzzle})
+                env.step(2)
+                luck.add((seed, bool(env.lanes.boards["present"][0, 1])))
+        assert len(luck) == 12 and {made for _, made in luck} == {True, False}
+
+    def test_afterwards_the_sequence_goes_on(self) -> None:
+        env, other = single(), single()
+        env.reset(seed=1)
+        other.reset(seed=1)
+        env.reset(options={"level": one_move()})
+        assert same(env.reset()[0], other.reset()[0])
+
+    def test_one_that_is_too_large_is_refused(self) -> None:
+        functions = {f"read_{i}": one_move().functions["read"] for i in range(20)}
+        with pytest.raises(LevelError, match="needs size 'standard'"):
+            single().reset(options={"level": one_move().model_copy(update={"functions": functions})})
+
+
+def test_wrong_names_are_answered_with_the_near_one() -> None:
+    with pytest.raises(LevelError, match="Did you mean 'standard'"):
+        FunctionQuest(size="standart")
+    with pytest.raises(LevelError, match="Did you mean 'train'"):
+        single(split="trian").reset(seed=0)
+    with pytest.raises(LevelError, match="seeds are 0 or more"):
+        vector(1).reset(seed=[-1])
+
+
+def test_wrappers_of_gymnasium_work() -> None:
+    env = RecordEpisodeStatistics(gymnasium.make(ID, size="small"))
+    env.reset(seed=0)
+    assert env.step(STOP)[4]["episode"]["r"] == 0.0
+    vec = DictInfoToList(RecordVector(vector(2)))
+    vec.reset(seed=0)
+    *_, infos = vec.step(np.array([STOP, 0]))
+    assert infos[0]["episode"]["l"] == 1 and "success" not in infos[1]
+
+
+def test_no_render_without_a_mode() -> None:
+    env = single()
+    env.reset(seed=0)
+    assert env.render() is None
