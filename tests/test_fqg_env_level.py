@@ -1,0 +1,334 @@
+"""Level files: round trips, and one sentence for everything that can be wrong in one."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hand_drawn import SMALL, level, maker, one_move, preset
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fqg_env import generator, library
+from fqg_env.arrays import SIZES
+from fqg_env.generator import TIERS, describe
+from fqg_env.lanes import Lanes
+from fqg_env.level import Artifact, Budget, Goal, Level, LevelError, read_level, write_level
+from fqg_env.puzzle import Faults, Puzzle, describe_faults, read_puzzle, write_puzzle
+from fqg_env.splits import SPLITS, level_key
+
+GOOD: dict[str, Any] = {
+    "level": "function-quest/1",
+    "name": "two steps",
+    "artifacts": {"page": {"given": True}, "draft": {}, "text": {"goal": {"weight": 1}}},
+    "functions": {
+        "draw": {"inputs": ["page"], "outputs": ["draft"], "variants": {"default": {"latency_s": 2, "cost": 3}}},
+        "read": {"inputs": ["draft"], "outputs": ["text"], "variants": {"default": {"latency_s": 4, "cost": 5}}},
+    },
+    "budget": {"time_s": 60, "cost": 20, "attempts": 10},
+}
+
+
+def drawn(tier: int, seed: int, size: str = "small") -> Lanes:
+    """One lane with a generated level."""
+    lanes = Lanes(1, SIZES[size], belief=False, tiers=(tier, tier))
+    lanes.keys[0] = level_key("train", seed)
+    lanes.draw_levels()
+    return lanes
+
+
+def used(record: Any) -> dict[str, np.ndarray]:
+    """The fields of a level record without padding."""
+    counts = {16: "calls", 8: "artifacts"}
+    out = {}
+    for name in record.dtype.names:
+        value = np.asarray(record[name])
+        if name == "variants":
+            value = value[: record["functions"]]
+        elif value.ndim:
+            value = value[: record[counts[value.shape[0]]]]
+        out[name] = value[:, : record["artifacts"]] if value.ndim == 2 else value
+    return out
+
+
+def assert_equal_records(one: Any, two: Any) -> None:
+    a, b = used(one), used(two)
+    for name, value in a.items():
+        assert np.array_equal(value, b[name], equal_nan=value.dtype.kind == "f"), name
+
+
+# --- round trips ---------------------------------------------------------------------------------------
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(tier=st.integers(1, TIERS), seed=st.integers(0, 2**32))
+def test_a_generated_level_is_the_same_described_written_and_read(
+    tier: int, seed: int, tmp_path: Path
+) -> None:
+    lanes = drawn(tier, seed)
+    built = describe(lanes.levels[0], "generated")
+    assert_equal_records(lanes.levels[0], built.record(SMALL)[0])
+    path = tmp_path / "level.yaml"
+    write_level(built, path)
+    again = read_level(path)
+    assert again == built
+    assert_equal_records(lanes.levels[0], again.record(SMALL)[0])
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(tier=st.integers(1, TIERS), seed=st.integers(0, 2**32))
+def test_a_file_holds_the_hidden_faults_too(tier: int, seed: int, tmp_path: Path) -> None:
+    lanes = drawn(tier, seed)
+    built = describe(lanes.levels[0], "generated")
+    path = tmp_path / "puzzle.yaml"
+    write_puzzle(Puzzle(level=built, faults=describe_faults(built, lanes.faults[0])), path)
+    other = Lanes(1, SMALL, belief=False)
+    read_puzzle(path).load(other)
+    calls, providers = lanes.levels["calls"][0], lanes.levels["providers"][0]
+    functions = lanes.levels["functions"][0]
+    for name, n in (("window", providers), ("kind", functions), ("latency_s", calls), ("cost", calls)):
+        assert np.array_equal(lanes.faults[name][0, :n], other.faults[name][0, :n]), name
+    assert other.levels["key"][0] == lanes.levels["key"][0]
+
+
+def test_the_library_survives_writing(tmp_path: Path) -> None:
+    for name in library.names():
+        puzzle = library.load(name)
+        write_puzzle(puzzle, tmp_path / "again.yaml")
+        assert read_puzzle(tmp_path / "again.yaml") == puzzle
+
+
+def test_a_changed_copy_is_worked_out_and_checked_anew() -> None:
+    first = level({"read": maker("text"), "copy": maker("text")})
+    assert first.default_plan == (0,)
+    assert first.model_copy(update={"plan": ("copy",)}).default_plan == (1,)
+    with pytest.raises(ValueError, match="is no call of this level"):
+        first.model_copy(update={"plan": ("cope",)})
+
+
+def test_the_default_plan_leaves_out_what_led_nowhere() -> None:
+    artifacts = {
+        "page": Artifact(given=True),
+        "side": Artifact(),
+        "never": Artifact(),
+        "text": Artifact(goal=Goal()),
+    }
+    functions = {
+        "aside": maker("side"),
+        "hard": maker("text", inputs=("side", "never")),
+        "loop": maker("never", inputs=("never",)),
+        "easy": maker("text"),
+    }
+    built = level(functions, artifacts)
+    assert [built.call_names[c] for c in built.default_plan] == ["easy"]
+
+
+def test_a_variant_with_its_own_inputs_consumes_only_what_it_reads() -> None:
+    variants = {"whole": preset(), "page_only": preset(inputs=("page",))}
+    artifacts = {"page": Artifact(given=True), "draft": Artifact(), "text": Artifact(goal=Goal())}
+    functions = {
+        "draw": maker("draft"),
+        "read": maker("text", inputs=("page", "draft"), consumes=("draft",), variants=variants),
+    }
+    record = level(functions, artifacts).record(SMALL)[0]
+    assert record["consumes"][:3, 1].tolist() == [0, 1, 0]
+
+
+# --- what can be wrong ---------------------------------------------------------------------------------
+
+
+def changed(*path: str, to: Any) -> dict[str, Any]:
+    """GOOD with one value replaced; `to` None removes it."""
+    data = yaml.safe_load(yaml.safe_dump(GOOD))
+    inner = data
+    for key in path[:-1]:
+        inner = inner.setdefault(key, {})
+    if to is None:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = to
+    return data
+
+
+BAD = {
+    "unknown artifact": (
+        changed("functions", "read", "inputs", to=["draff"]),
+        "functions.read.inputs: 'draff' is no artifact of this level. Did you mean 'draft'?",
+    ),
+    "unknown artifact of a variant": (
+        changed("functions", "read", "variants", "default", "inputs", to=["pages"]),
+        "functions.read.variants.default.inputs: 'pages' is no artifact",
+    ),
+    "unreachable goal": (
+        changed("functions", "draw", "inputs", to=["text"]),
+        "artifacts.text: the goal cannot be reached",
+    ),
+    "no goal": (changed("artifacts", "text", to={}), "none has a `goal`"),
+    "given goal": (changed("artifacts", "text", "given", to=True), "a goal cannot be given"),
+    "weights": (changed("artifacts", "draft", "goal", to={"weight": 0.5}), "weights sum to 1.5"),
+    "few attempts": (changed("budget", "attempts", to=1), "budget.attempts: 1 attempts, and the plan"),
+    "little money": (changed("budget", "cost", to=7.5), "budget.cost: 7.5, and the cheapest way to the goals costs 8"),
+    "little time": (changed("budget", "time_s", to=5), "budget.time_s: 5 s, and the fastest way"),
+    "no budget": (changed("budget", to=None), "budget: is missing"),
+    "version": (changed("level", to="function-quest/9"), "level: version 'function-quest/9' is not known"),
+    "wrong key": (changed("functions", "read", "input", to=["draft"]), "functions.read.input: there is no such key"),
+    "wrong type": (changed("budget", "time_s", to="long"), "budget.time_s: Input should be a valid number"),
+    "negative": (changed("budget", "cost", to=-1), "budget.cost: Input should be greater than 0"),
+    "plan": (changed("plan", to=["draw", "raed"]), "plan: 'raed' is no call of this level. Did you mean 'read'?"),
+    "plan twice": (changed("plan", to=["draw", "draw"]), "plan: 'draw' stands in it twice"),
+    "recent": (changed("recent", to={"rad": {"success": 1}}), "recent: 'rad' is no call"),
+    "makes nothing": (changed("functions", "read", "outputs", to=[]), "functions.read.outputs: a work has to make"),
+    "probe that makes": (changed("functions", "read", "kind", to="verify"), "functions.read: a verify makes nothing"),
+    "work that probes": (changed("functions", "read", "probes", to=["draft"]), "functions.read.probes: only a verify"),
+    "consumes unread": (changed("functions", "read", "consumes", to=["page"]), "functions.read.consumes: 'page' is no"),
+    "too many variants": (
+        changed("functions", "read", "variants", to={f"v{i}": {} for i in range(7)}),
+        "functions.read.variants: 7 variants; 1 to 6",
+    ),
+    "name": (changed("artifacts", "no good name", to={}), "artifacts.no good name"),
+    "too large": (
+        changed("functions", to={f"read{i}": {"inputs": ["page"], "outputs": ["text"]} for i in range(65)}),
+        "has 65 calls",
+    ),
+    "fault of what is not there": (changed("faults", to={"functions": {"raed": "ok"}}), "faults.functions: the level has no 'raed'. Did you mean 'read'?"),
+    "kind of fault": (changed("faults", to={"functions": {"read": "brokn"}}), "'brokn' is no kind of fault. Did you mean 'broken'?"),
+    "fault of a variant": (changed("faults", to={"functions": {"read": "wrong:slow"}}), "faults.functions.read: the level has no 'slow'"),
+    "provider": (changed("faults", to={"providers": {"locale": 1}}), "faults.providers: the level has no 'locale'"),
+    "window": (changed("faults", to={"providers": {"local": 9}}), "faults.providers.local: there is no window 9"),
+    "says": (changed("says", to={"reed!": "Hm."}), "says.reed!: no such call. Did you mean 'read'?"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_sentence_with_the_file_and_the_place(case: str, tmp_path: Path) -> None:
+    data, expected = BAD[case]
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    with pytest.raises(LevelError) as caught:
+        read_puzzle(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and expected in message
+    assert "\n" not in message and "pydantic" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name: [unclosed", "is not valid YAML at line"),
+        ("- a\n- b\n", "it holds no mapping"),
+        ("", "it holds no mapping"),
+        ("name: a\nname: b\n", "line 2: the key 'name' stands there twice"),
+        ("? [a, b]\n: c\n", "line 1: found unhashable key"),
+        ("\x00", "is not valid YAML"),
+    ],
+)
+def test_what_is_no_level_file(text: str, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(LevelError) as caught:
+        read_puzzle(path)
+    assert expected in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_missing_and_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(LevelError, match=r"nowhere.yaml: there is no such file"):
+        read_puzzle(tmp_path / "nowhere.yaml")
+    with pytest.raises(LevelError, match="it cannot be read"):
+        read_puzzle(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes("name: Ä".encode("latin-1"))
+    with pytest.raises(LevelError, match="it cannot be read"):
+        read_puzzle(tmp_path / "latin.yaml")
+
+
+def test_the_good_one_is_good(tmp_path: Path) -> None:
+    path = tmp_path / "good.yaml"
+    path.write_text(yaml.safe_dump(GOOD))
+    good = read_level(path)
+    assert good.call_names == ("draw", "read") and good.default_plan == (0, 1)
+    assert good.size == SMALL
+
+
+# --- the generator -------------------------------------------------------------------------------------
+
+
+def digest(seeds: range, tiers: range) -> str:
+    """sha256 of generated levels: whole numbers as they are, others to 9 significant digits."""
+    hashed = hashlib.sha256()
+    for tier in tiers:
+        lanes = Lanes(len(seeds), SMALL, belief=False, tiers=(tier, tier))
+        lanes.keys[:] = [level_key("validation", seed) for seed in seeds]
+        lanes.draw_levels()
+        for record, hidden in zip(lanes.levels, lanes.faults, strict=True):
+            for name, value in used(record).items():
+                cells = [f"{x:.9g}" if value.dtype.kind == "f" else str(int(x)) for x in value.ravel()]
+                hashed.update(f"{name}={','.join(cells)};".encode())
+            hashed.update(hidden["window"][: record["providers"]].tobytes())
+            hashed.update(hidden["kind"][: record["functions"]].tobytes())
+    return hashed.hexdigest()
+
+
+GOLDEN = "ff2714f1c97e0c2b87b5d6e72accbbb13d09168fda656cedf5acaa442a5b9ee1"
+"""Changes when the generator, the prior or the keys change: then every published figure changes too."""
+
+
+def test_levels_are_the_same_on_every_machine_and_version() -> None:
+    assert digest(range(50), range(1, TIERS + 1)) == GOLDEN
+
+
+@pytest.mark.parametrize("size", ["small", "standard"])
+def test_every_generated_level_is_valid(size: str) -> None:
+    n = 20
+    for tier in range(1, TIERS + 1):
+        lanes = Lanes(n, SIZES[size], belief=False, tiers=(tier, tier))
+        lanes.keys[:] = [level_key("test", seed) for seed in range(n)]
+        lanes.draw_levels()
+        for record in lanes.levels:
+            built = describe(record, "generated")  # checks names, goals, plan and budget
+            assert built.size.calls <= SIZES[size].calls
+
+
+def test_levels_grow_with_the_tier() -> None:
+    means = []
+    for tier in (1, 10, TIERS):
+        lanes = Lanes(200, SMALL, belief=False, tiers=(tier, tier))
+        lanes.keys[:] = [level_key("test", seed) for seed in range(200)]
+        lanes.draw_levels()
+        means.append(lanes.levels["calls"].mean())
+    assert means[0] < means[1] < means[2]
+    assert generator.SHAPES.shape == (TIERS, generator.KNOBS)
+
+
+def test_splits_are_disjoint() -> None:
+    keys = {split: {int(level_key(split, s)) for s in range(2000)} for split in SPLITS}
+    assert sum(map(len, keys.values())) == len(set().union(*keys.values())) == 2000 * len(SPLITS)
+
+
+def test_unknown_declared_numbers_are_not_what_is_taken() -> None:
+    hidden = Faults(cost={"read": 7.0}, latency_s={"read": 30.0})
+    variants = {"default": preset().model_copy(update={"cost": None, "latency_s": None})}
+    puzzle = Puzzle(level=level({"read": maker("text", variants=variants)}), faults=hidden)
+    lanes = Lanes(1, SMALL, belief=False)
+    puzzle.load(lanes)
+    assert np.isnan(lanes.levels["cost"][0, 0])
+    assert lanes.faults["cost"][0, 0] == 7.0 and lanes.faults["latency_s"][0, 0] == 30.0
+
+
+def test_a_level_is_immutable_and_hashable_by_its_file() -> None:
+    drawn_level: Level = one_move(budget=Budget(time_s=320.0, cost=100.0))
+    with pytest.raises(ValueError, match="frozen"):
+        drawn_level.name = "other"  # type: ignore[misc]
+    assert drawn_level == one_move(budget=Budget(time_s=320.0, cost=100.0))
