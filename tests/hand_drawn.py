@@ -124,12 +124,14 @@ class Events:
 class Game:
     """One level in the simulated world, its faults given by name (what is not named is sound)."""
 
-    def __init__(self, drawn: Level | Puzzle, seed: int | None = None, **hidden: Any):
+    def __init__(
+        self, drawn: Level | Puzzle, seed: int | None = None, belief: bool = False, **hidden: Any
+    ):
         self.puzzle = (
             drawn if isinstance(drawn, Puzzle) else Puzzle(level=drawn, faults=Faults(**hidden))
         )
         self.drawn = self.puzzle.level
-        self.lanes = Lanes(1, SMALL, belief=False)
+        self.lanes = Lanes(1, SMALL, belief=belief)
         self.puzzle.load(self.lanes, seed)
         self.lanes.begin()
         self.total = 0.0

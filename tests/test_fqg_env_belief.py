@@ -1,0 +1,214 @@
+"""The posterior is exact where it factors, and calibrated where it is not."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hand_drawn import SMALL, level, maker, preset, probe
+
+from fqg_env import faults, rules
+from fqg_env import belief as posterior
+from fqg_env.arrays import CANCELLED, Kind, Verdict
+from fqg_env.belief import FLOOR
+from fqg_env.faults import VERIFY_WRONG, WINDOW_PRIOR, WINDOWS
+from fqg_env.lanes import Lanes
+from fqg_env.level import CallKind, Level, Reputation
+from fqg_env.observation import Belief, Doubt
+from fqg_env.puzzle import Puzzle
+from fqg_env.splits import level_key
+
+DRAWN = level(
+    {
+        "read": maker("text", variants={"a": preset(30.0), "b": preset(30.0)}, fidelity=0.6),
+        "copy": maker("text", reputation=Reputation(mean=0.4), variants={"default": preset(30.0)}),
+        "judge": probe(CallKind.VERIFY, "text"),
+    }
+)
+READ_A, READ_B, COPY, JUDGE = 0, 1, 2, 3
+
+
+def play(drawn: Level, seed: int, calls: list[int], waits: int = 1) -> tuple[Lanes, list[Any]]:
+    """Attempts with a wait between them; returns (call, row, begun at) of each that finished."""
+    lanes = Lanes(1, SMALL)
+    Puzzle(level=drawn).load(lanes, int(level_key("train", seed)))
+    lanes.begin()
+    seen = []
+    for call in calls:
+        if not lanes.masks[0, 2 + call]:
+            continue
+        began = float(lanes.boards["at_s"][0])
+        lanes.step(np.array([2 + call]))
+        if lanes.rows["category"][0, 0] != CANCELLED:
+            seen.append((call, lanes.rows[0, :1].copy(), began))
+        for _ in range(waits):
+            lanes.step(np.array([0]))
+        if lanes.done[0]:
+            break
+    return lanes, seen
+
+
+def enumerate_all(lanes: Lanes, seen: list[Any], functions: tuple[int, ...]) -> dict[Any, float]:
+    """P(window, kind of each function | outcomes) by going through all of them; the inputs are given, so good."""
+    record = lanes.levels[0]
+    first = {f: int(np.flatnonzero(record["function"][: record["calls"]] == f)[0]) for f in functions}
+    ranges = [range(faults.kinds_of(record, f, bool(record["kind"][first[f]] >= Kind.VERIFY))) for f in functions]
+    weights = {}
+    for window, *kinds in itertools.product(range(WINDOWS), *ranges):
+        p = WINDOW_PRIOR[window]
+        for f, kind in zip(functions, kinds, strict=True):
+            p *= faults.kind_prior(record, first[f], kind)
+        for call, row, began in seen:
+            f = int(record["function"][call])
+            is_down = bool(faults.down(window, began, 320.0))
+            lightest = int(faults.lightest_variant(record, f))
+            kind = kinds[functions.index(f)]
+            p *= max(FLOOR, faults.likelihood(record, call, kind, lightest, is_down, 0.0, row[0]))
+        weights[(window, *kinds)] = p
+    total = sum(weights.values())
+    return {state: p / total for state, p in weights.items()}
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_it_equals_exact_enumeration(seed: int) -> None:
+    """Two functions at one provider, hints left out: windows and kinds to 1e-9."""
+    calls = np.random.default_rng(seed).choice([READ_A, READ_B, COPY], 8).tolist()
+    drawn = DRAWN.model_copy(update={"shield": DRAWN.shield.model_copy(update={"retries_per_function": 9})})
+    drawn = drawn.model_copy(update={"functions": {n: f for n, f in drawn.functions.items() if n != "judge"}})
+    lanes, seen = play(drawn, seed, calls)
+    assert len(seen) >= 4
+    belief = np.zeros(1, posterior.belief_dtype(SMALL))  # folded anew without the hints
+    posterior.reset(lanes.levels[0], belief[0])
+    boards = lanes.boards.copy()
+    rules.reset(lanes.levels[0], boards[0])
+    for call, row, began in seen:
+        row = row.copy()
+        row["hint"] = 0.0
+        number = rules.begin(lanes.levels[0], boards[0], call, began)
+        slot = rules.slot_of(boards[0], number)
+        posterior.update(lanes.levels[0], boards[0], belief[0], slot, row[0])
+        rules.finish(lanes.levels[0], boards[0], number, row[0], began + float(row["elapsed_s"][0]))
+    exact = enumerate_all(lanes, seen, (0, 1))
+    for window in range(WINDOWS):
+        p = sum(q for (w, *_), q in exact.items() if w == window)
+        assert belief["provider"][0, 0, window] == pytest.approx(p, abs=1e-9)
+        for f in (0, 1):
+            for kind in range(faults.kinds_of(lanes.levels[0], f, False)):
+                joint = sum(q for (w, *k), q in exact.items() if w == window and k[f] == kind)
+                ours = belief["provider"][0, 0, window] * belief["function"][0, f, window, kind]
+                assert ours == pytest.approx(joint, abs=1e-9)
+    now = float(boards["at_s"][0])
+    for call in (READ_A, READ_B, COPY):
+        f, variant = int(lanes.levels["function"][0, call]), int(lanes.levels["variant"][0, call])
+        answers = well = 0.0
+        for (window, *kinds), p in exact.items():
+            up = posterior.up_chance(window, now, 320.0)
+            works = p * up * (1.0 - faults.fails(kinds[f], variant, 0))
+            answers += works
+            well += 0.0 if faults.silent(kinds[f], variant) else works
+        ours_now = posterior.chances(lanes.levels[0], belief[0], call, now, 0.0)
+        assert ours_now[:2] == pytest.approx((answers, well), abs=1e-9)
+
+
+def test_doubt_of_what_is_made_is_exact_and_a_verdict_weighs_in() -> None:
+    judged = 0
+    for seed in range(60):
+        lanes, seen = play(DRAWN, seed, [COPY, COPY])
+        if [row["category"][0] == 0 for _, row, _ in seen] != [False, True]:
+            continue
+        exact = enumerate_all(lanes, seen, (1,))
+        bad = sum(p for (_, kind), p in exact.items() if faults.silent(kind, 0))
+        assert lanes.beliefs["bad"][0, 1] == pytest.approx(bad, abs=1e-9)
+        lanes, seen = play(DRAWN, seed, [COPY, COPY, JUDGE])
+        verdict = seen[-1][1]["verdict"][0, 1]
+        if verdict == Verdict.NONE:
+            continue
+        judged += 1
+        right, wrong = 1.0 - VERIFY_WRONG, VERIFY_WRONG
+        if_bad, if_good = (right, wrong) if verdict == Verdict.BAD else (wrong, right)
+        bad = bad * if_bad / (bad * if_bad + (1.0 - bad) * if_good)
+        assert lanes.beliefs["bad"][0, 1] == pytest.approx(bad, abs=1e-9)
+    assert judged >= 5
+
+
+def test_a_verify_that_repeats_itself_is_no_news() -> None:
+    for seed in range(30):
+        lanes, seen = play(DRAWN, seed, [COPY, JUDGE], waits=0)
+        if [int(row["category"][0]) for _, row, _ in seen] != [0, 0]:
+            continue
+        before = float(lanes.beliefs["bad"][0, 1])
+        lanes.step(np.array([2 + JUDGE]))
+        assert lanes.beliefs["bad"][0, 1] == before
+        return
+    pytest.fail("no seed made and judged")
+
+
+def test_news_from_outside_moves_the_windows() -> None:
+    lanes = Lanes(1, SMALL)
+    Puzzle(level=DRAWN).load(lanes)
+    lanes.begin()
+    belief = lanes.beliefs[0]
+    posterior.hear_signal(lanes.levels[0], belief, 0, 0, 1.0)
+    down = sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 1.0, 320.0))
+    assert down > 0.8 and belief["provider"][0].sum() == pytest.approx(1.0)
+    posterior.hear_signal(lanes.levels[0], belief, 0, 1, 2.0)
+    posterior.hear_signal(lanes.levels[0], belief, 0, 1, 2.0)
+    assert sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 2.0, 320.0)) < 0.05
+
+
+def calibration_error(predicted: np.ndarray, observed: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error: mean gap between prediction and frequency over equal bins."""
+    which = np.minimum((predicted * bins).astype(int), bins - 1)
+    gap = 0.0
+    for b in range(bins):
+        chosen = which == b
+        if chosen.any():
+            gap += chosen.mean() * abs(predicted[chosen].mean() - observed[chosen].mean())
+    return gap
+
+
+@pytest.fixture(scope="module")
+def played() -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+    """Predictions and what came of them, over 4,000 generated episodes played at random."""
+    n = 4000
+    lanes = Lanes(n, SMALL, tiers=(8, 20))
+    lanes.keys[:] = [level_key("validation", i) for i in range(n)]
+    lanes.draw_levels()
+    lanes.levels["max_in_flight"] = 1
+    lanes.levels["time_budget_s"] *= 4.0  # so that few attempts are cut off, which would pick among them
+    lanes.levels["cost_budget"] *= 4.0
+    lanes.begin()
+    random, row_of = np.random.default_rng(0), np.arange(n)
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"answers": [], "well": [], "doubt": []}
+    for _ in range(24):
+        weight = random.random(lanes.masks.shape) * lanes.masks
+        weight[:, 1] = 1e-9
+        weight[:, 0] *= 0.6
+        action = weight.argmax(1)
+        call = np.maximum(action - 2, 0)
+        before = lanes.observations["belief"][row_of, call].copy()
+        running = lanes.done == 0
+        lanes.step(action)
+        row = lanes.rows[:, 0]
+        kind = lanes.levels["kind"][row_of, call]
+        tried = running & (action >= 2) & (row["category"] != CANCELLED) & (kind < Kind.VERIFY)
+        made = row["made"].any(1)
+        good = made & ~((row["made"] == 1) & (lanes.truths["flight_bad"][:, 0] == 1)).any(1)
+        found["answers"].append((before[tried, Belief.ANSWERS], made[tried]))
+        found["well"].append((before[tried, Belief.ANSWERS_WELL], good[tried]))
+        held = (lanes.boards["present"] == 1) & (lanes.levels["given"] == 0) & (lanes.done == 0)[:, None]
+        held &= np.arange(SMALL.artifacts) < lanes.levels["artifacts"][:, None]
+        found["doubt"].append((lanes.observations["doubt"][..., Doubt.BAD][held], lanes.truths["bad"][held]))
+    return found
+
+
+@pytest.mark.parametrize("what", ["answers", "well", "doubt"])
+def test_it_is_calibrated(what: str, played: dict[str, list[tuple[np.ndarray, np.ndarray]]]) -> None:
+    predicted = np.concatenate([p for p, _ in played[what]])
+    observed = np.concatenate([o for _, o in played[what]]).astype(float)
+    assert len(predicted) > 10_000
+    assert calibration_error(predicted, observed) < 0.02
+    always = np.mean((observed.mean() - observed) ** 2)
+    assert np.mean((predicted - observed) ** 2) < 0.9 * always  # and it knows something
