@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,8 @@ class ConductorVecEnv(VecEnv):
         parts["index"] = spaces.Box(0, 1, (2 + self.lanes.size.calls,), np.float32)
         super().__init__(n, spaces.Dict(parts), action_space(size))
         self._actions = np.zeros(n, np.int64)
+        self.spent_s = 0.0
+        """Wall time spent in here so far."""
         self.finished: list[tuple[float, bool]] = []
         """(return, success) of episodes that ended since somebody last emptied it."""
 
@@ -61,9 +64,10 @@ class ConductorVecEnv(VecEnv):
         ]
         self.lanes.draw_levels()
         self.lanes.begin()
-        return self._observe()
+        return self.observe()
 
-    def _observe(self) -> dict[str, np.ndarray]:
+    def observe(self) -> dict[str, np.ndarray]:
+        """The fields that the network reads, of all lanes."""
         record = self.lanes.observations
         out = {k: np.ascontiguousarray(record[k]) for k in INPUTS if k != "index"}
         out["index"] = index_choice(out, self.lanes.masks)
@@ -75,6 +79,7 @@ class ConductorVecEnv(VecEnv):
 
     def step_wait(self) -> tuple[Any, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Play them; lanes that end begin anew at once."""
+        began = time.perf_counter()
         lanes = self.lanes
         lanes.step(self._actions)
         rewards, done = lanes.rewards.copy(), lanes.done.copy()
@@ -88,7 +93,9 @@ class ConductorVecEnv(VecEnv):
                 )
             lanes.draw_levels(done)
             lanes.begin(done)
-        return self._observe(), rewards.astype(np.float32), done.astype(bool), infos
+        observation = self.observe()
+        self.spent_s += time.perf_counter() - began
+        return observation, rewards.astype(np.float32), done.astype(bool), infos
 
     def env_method(self, name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
         """`action_masks`, where sb3-contrib asks for it."""

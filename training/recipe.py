@@ -1,0 +1,73 @@
+"""Recipe: everything that decides what a training run makes, besides its seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fqg_env.arrays import SIZES
+from fqg_env.generator import TIERS
+from fqg_env.level import LevelError, explain, read_yaml, suggest
+
+FOLDER = Path(__file__).parent / "recipes"
+Whole = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Recipe(BaseModel):
+    """Settings of PPO from the index rule. Steps are decisions over all lanes together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    size: str = "small"
+    tiers: tuple[int, int] = (6, 20)
+    lanes: Whole = 512
+    steps: Whole = 1_310_720
+    hidden: Whole = 32
+    value_hidden: Whole = 32
+    trust: float = 4.0
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-4
+    """Falls linearly to zero over the steps."""
+    rollout: Whole = 32
+    batch: Whole = 2048
+    epochs: Whole = 2
+    clip: Share = 0.2
+    gae_lambda: Share = 0.95
+    entropy: Share = 0.0005
+    success_episodes: Whole = 2048
+    """Episodes that the success head is fitted on when the policy is done."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Recipe:
+        if self.size not in SIZES:
+            raise ValueError(f"size: there is no {self.size!r}." + suggest(self.size, SIZES))
+        if not 1 <= self.tiers[0] <= self.tiers[1] <= TIERS:
+            raise ValueError(f"tiers: {list(self.tiers)}; they run from 1 to {TIERS}, the lower first")
+        return self
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def read_recipe(name_or_file: str) -> Recipe:
+    """A recipe by name or from a file.
+
+    Raises:
+        LevelError: one sentence says what is wrong, where, and what to do.
+    """
+    path = FOLDER / f"{name_or_file}.yaml"
+    if not path.exists():
+        path = Path(name_or_file)
+        if not path.exists():
+            raise LevelError(
+                f"there is no recipe {name_or_file!r}." + suggest(name_or_file, recipe_names())
+            )
+    data = read_yaml(path)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise LevelError(explain(error, str(path)).replace("function-after[_check(), Recipe]: ", "")) from None

@@ -1,0 +1,1 @@
+"""Recipes: how a conductor is trained, as YAML files in this folder."""

@@ -1,0 +1,86 @@
+"""Fit the success head: how likely is this run to deliver every Essential goal, good, if the policy goes on?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fqg_env.env import size_named
+from fqg_env.lanes import Lanes
+from fqg_env.splits import level_key
+from policies.recovery.features import index_choice
+from training.recipe import Recipe
+from training.set_network import INPUTS, SetNetwork, pool
+
+
+def context_of(network: SetNetwork, inputs: dict[str, Tensor]) -> Tensor:
+    """[N, H] what the success head reads."""
+    x = inputs
+    c, a = network.tokens(
+        x["calls"], x["artifacts"], x["run"], x["belief"], x["doubt"], x["index"]
+    )
+    c = network.messages(c, a, x["needs"], x["makes"], x["probes"], x["same_function"])
+    return torch.relu(network.pooled(pool(c, x["calls"], x["index"])))
+
+
+def gather(network: SetNetwork, recipe: Recipe, first: int) -> tuple[Tensor, Tensor]:
+    """Contexts [M, H] of every decision of fresh `train` episodes, and whether the episode succeeded [M]."""
+    n = recipe.success_episodes
+    lanes = Lanes(n, size_named(recipe.size), True, recipe.tiers)
+    lanes.keys[:] = [level_key("train", first + i) for i in range(n)]
+    lanes.draw_levels()
+    lanes.begin()
+    contexts, owners = [], []
+    while (lanes.boards["stopped"] == 0).any():
+        running = np.flatnonzero(lanes.boards["stopped"] == 0)
+        fields = {k: np.ascontiguousarray(lanes.observations[k]) for k in INPUTS if k != "index"}
+        fields["index"] = index_choice(fields, lanes.masks)
+        inputs = {k: torch.as_tensor(v).float() for k, v in fields.items()}
+        with torch.no_grad():
+            logits, _ = network(*(inputs[k] for k in INPUTS))
+            contexts.append(context_of(network, inputs)[running])
+        owners.append(running)
+        scores = np.where(lanes.masks > 0, logits.numpy(), -np.inf)
+        lanes.step(scores.argmax(1))
+    lanes.judge()
+    owner = np.concatenate(owners)
+    return torch.cat(contexts), torch.as_tensor(lanes.success[owner]).float()
+
+
+def calibration_error(probability: np.ndarray, happened: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error over equal-width bins."""
+    which = np.minimum(bins - 1, (probability * bins).astype(int))
+    gaps = [
+        abs(probability[which == b].mean() - happened[which == b].mean()) * (which == b).mean()
+        for b in range(bins)
+        if (which == b).any()
+    ]
+    return float(sum(gaps))
+
+
+def fit_success(network: SetNetwork, recipe: Recipe) -> float:
+    """Fit the head on one half of fresh episodes; return its calibration error on the other half."""
+    far = 10**9  # beyond every seed that training has used
+    contexts, labels = gather(network, recipe, far)
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    head = network.success
+    head.weight.requires_grad_(True)
+    head.bias.requires_grad_(True)
+    optimiser = torch.optim.LBFGS(head.parameters(), max_iter=100)
+    loss = torch.nn.BCEWithLogitsLoss()
+
+    def closure() -> Any:
+        optimiser.zero_grad()
+        value = loss(head(contexts).squeeze(1), labels) + 1e-4 * head.weight.square().sum()
+        value.backward()
+        return value
+
+    optimiser.step(closure)
+    held_out, happened = gather(network, recipe, far + recipe.success_episodes)
+    with torch.no_grad():
+        probability = torch.sigmoid(head(held_out).squeeze(1)).numpy()
+    return calibration_error(probability, happened.numpy())
