@@ -6,8 +6,8 @@ import re
 
 from conductor_agent.scanned_page.phrases import TITLES, TOTALS, VOCABULARY, check_digit
 
-FEWEST_WORDS = 45
-"""A page has at least so many words; fewer means that lines were lost."""
+FEWEST_WORDS = 66
+"""A page has at least so many words and numbers; fewer means that some were lost."""
 ACCEPTED = 0.85
 """`text_quality` from which the gate lets a text pass."""
 TOTAL = {
@@ -20,7 +20,7 @@ TOTAL = {
 
 
 def text_quality(text: object) -> float:
-    """Share of known words x share of the expected length x what the check digit says, in [0, 1].
+    """Share of known words x share of the fewest words, squared x what the total says, in [0, 1].
 
     A total that is missing, not at the end, or at odds with its check digit takes half; one that is
     consistent but not the sum of the numbers above it, or a title that is missing, takes a quarter.
@@ -28,7 +28,7 @@ def text_quality(text: object) -> float:
     if not isinstance(text, str):
         return 0.0
     words = words_in(text)
-    coverage = min(1.0, len(words) / FEWEST_WORDS)
+    coverage = min(1.0, len(words) / FEWEST_WORDS) ** 2
     return round(
         max(dictionary_rate(words, language) for language in VOCABULARY)
         * coverage

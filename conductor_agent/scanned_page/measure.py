@@ -23,7 +23,7 @@ from conductor_agent.scanned_page.calls import FUNCTIONS
 TABLE = Path(__file__).with_name("measured.yaml")
 HEAD = """\
 # Measured by `OMP_NUM_THREADS=1 python -m conductor_agent.scanned_page.measure --pages {pages}`.
-# typical_s and p95_s: wall seconds of a warm call; cost: mean CPU seconds over those of the
+# typical_s and p95_s: wall seconds of a warm call; cost: median CPU seconds over those of the
 # cheapest pipeline ({unit:.3f} s = 1.0); load_s: once per worker; memory_mb: peak of its process.
 """
 CHEAPEST = (
@@ -106,7 +106,7 @@ def times(
     return {
         "typical_s": digits(ranked[len(ranked) // 2]),
         "p95_s": digits(ranked[int(0.95 * (len(ranked) - 1) + 0.5)]),
-        "cpu_s": digits(sum(cpu[1:]) / len(samples)),
+        "cpu_s": digits(sorted(cpu[1:])[len(samples) // 2]),
         "load_s": round(load_s, 2),
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }

@@ -148,12 +148,12 @@ def upside_down(page: np.ndarray, rng: random.Random) -> np.ndarray:
 
 
 def faint(page: np.ndarray, rng: random.Random) -> np.ndarray:
-    return PAPER - (PAPER - page) * rng.uniform(0.022, 0.040) + pixel_noise(page, rng, 1.2)
+    return PAPER - (PAPER - page) * rng.uniform(0.026, 0.042) + pixel_noise(page, rng, 1.2)
 
 
 def coarse(page: np.ndarray, rng: random.Random) -> np.ndarray:
     """Scanned with too few pixels."""
-    share = rng.uniform(0.40, 0.50)
+    share = rng.uniform(0.42, 0.52)
     small = Image.fromarray(page).resize(
         (round(WIDTH * share), round(HEIGHT * share)), Image.Resampling.BOX
     )
@@ -161,7 +161,7 @@ def coarse(page: np.ndarray, rng: random.Random) -> np.ndarray:
 
 
 def blur(page: np.ndarray, rng: random.Random) -> np.ndarray:
-    sigma = rng.uniform(2.0, 2.6) * page.shape[1] / WIDTH
+    sigma = rng.uniform(2.0, 2.45) * page.shape[1] / WIDTH
     return gauss(page, sigma)
 
 
@@ -178,19 +178,19 @@ def shading(page: np.ndarray, rng: random.Random) -> np.ndarray:
     """The light falls off to one side."""
     dark = rng.uniform(0.05, 0.12)
     ramp = np.linspace(1.0, dark, page.shape[1], dtype=np.float32)
-    lit = (PAPER - (PAPER - page) * rng.uniform(0.06, 0.11)) * (
+    lit = (PAPER - (PAPER - page) * rng.uniform(0.09, 0.16)) * (
         ramp if rng.random() < 0.5 else ramp[::-1]
     )
     return lit + pixel_noise(page, rng, 1.5)
 
 
 def noise(page: np.ndarray, rng: random.Random) -> np.ndarray:
-    return page + pixel_noise(page, rng, rng.uniform(40, 80))
+    return page + pixel_noise(page, rng, rng.uniform(40, 72))
 
 
 def salt(page: np.ndarray, rng: random.Random) -> np.ndarray:
     """Single black and white pixels."""
-    share = rng.uniform(0.08, 0.28)
+    share = rng.uniform(0.07, 0.22)
     dice = np.random.default_rng(rng.getrandbits(32)).random(page.shape)
     return np.where(dice < share / 2, 0, np.where(dice > 1 - share / 2, 255, page))
 
@@ -198,7 +198,7 @@ def salt(page: np.ndarray, rng: random.Random) -> np.ndarray:
 def stripes(page: np.ndarray, rng: random.Random) -> np.ndarray:
     """A dirty sensor line: every column is too dark by its own amount."""
     dice = np.random.default_rng(rng.getrandbits(32))
-    return page - dice.gamma(0.6, rng.uniform(70, 130), page.shape[1])
+    return page - dice.gamma(0.6, rng.uniform(55, 105), page.shape[1])
 
 
 def pixel_noise(page: np.ndarray, rng: random.Random, sigma: float) -> np.ndarray:

@@ -126,9 +126,9 @@ class Reader:
         best, crops = Reading(()), []
         for way in preset.ways:
             reading, cut = self.read_once(TREATMENTS[way](image), preset)
-            if reading.worth > best.worth:
+            if not best.lines or reading.worth > best.worth:
                 best, crops = reading, cut
-        if preset.turn and best.confidence < SURE and self.on_its_head(crops):
+        if preset.turn and best.lines and best.confidence < SURE and self.on_its_head(crops):
             turned = self.recognised([crop[::-1, ::-1] for crop in reversed(crops)])
             return Reading(
                 tuple(
@@ -167,8 +167,11 @@ class Reader:
         return sum(sure for _, sure in turned) > sum(sure for _, sure in as_they_are)
 
     def recognised(self, crops: list[np.ndarray]) -> list[tuple[str, float]]:
+        """(text, confidence) of each line."""
         from rapidocr.ch_ppocr_rec import TextRecInput
 
+        if not crops:
+            return []
         answer = self.recognise(TextRecInput(img=crops, return_word_box=False))
         return [
             (str(text), float(score))
