@@ -75,9 +75,9 @@ WINDOW_UNTIL = np.array([2.0, 0.06, 0.15, 0.4, 2.0, 2.0])
 WINDOWS = len(WINDOW_FROM)  # W
 WINDOW_PRIOR = np.array([0.72, 0.05, 0.05, 0.05, 0.09, 0.04])
 
-KIND_PRIOR = np.array([0.0, 0.22, 0.12, 0.17, 0.13, 0.10, 0.26])
+KIND_PRIOR = np.array([0.0, 0.17, 0.08, 0.13, 0.10, 0.08, 0.44])
 """Given that a function is not OK; the last entry is all wrong-parameter kinds together."""
-SILENT_SHARE_OF_WRONG = 0.45
+SILENT_SHARE_OF_WRONG = 0.55
 DEFAULT_REPUTATION = 0.65
 DEFAULT_STRENGTH = 4.0
 DEFAULT_FIDELITY = 0.6

@@ -30,6 +30,8 @@ SAME_PROVIDER = 0.8
 """A second alternative succeeds this much less often after a first one has failed."""
 ATTEMPT_PRICE = 0.003
 """What an attempt is worth besides its cost and time: the shield and the budget count them."""
+SILENT_PRICE = 0.02
+"""What silently bad output costs before it is found out, besides the attempt that made it."""
 _TINY = 1e-4
 
 
@@ -70,7 +72,7 @@ def call_way(
 ) -> Any:
     """(chance, price) of making something good by this call, inputs made first where they are missing."""
     p = own_chance(belief, c)
-    cost = max(_TINY, belief[c, Belief.PRICE])
+    cost = max(_TINY, belief[c, Belief.PRICE]) + SILENT_PRICE * belief[c, Belief.OWN_SILENT]
     if waits(belief, run[Run.TIME_WEIGHT], c):
         p *= belief[c, Belief.ANSWERS_LATER] / max(_TINY, belief[c, Belief.ANSWERS])
         cost += run[Run.TIME_WEIGHT] * belief[c, Belief.LATER_IN]
