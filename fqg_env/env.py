@@ -207,9 +207,9 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         which = reset_mask(options, self.num_envs)
         if seed is None and not self._seeded:
             self.lanes.keys[:] = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
-        seeds = seed if isinstance(seed, (list, tuple)) else []
+        seeds = list(seed) if isinstance(seed, (list, tuple)) else []
         if one is not None:
-            seeds = range(one, one + self.num_envs)
+            seeds = list(range(one, one + self.num_envs))
         for i, s in enumerate(seeds):
             if s is not None and which[i]:
                 self.lanes.keys[i] = level_key(self.split, s)

@@ -560,7 +560,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         LevelError: it cannot be read, is not YAML, or is not a mapping.
     """
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), OnceLoader)  # noqa: S506 (a SafeLoader)
+        data = yaml.load(path.read_text(encoding="utf-8"), OnceLoader)  # a SafeLoader
     except FileNotFoundError:
         raise LevelError(f"{path}: there is no such file; check the path") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -191,7 +191,10 @@ DOUBT_FIELDS = len(Doubt)
 def observation_dtype(size: Size, belief: bool) -> np.dtype:
     """One observation as a record; the keys of the Dict space are its fields."""
     c, a = size.calls, size.artifacts
-    fields: list[tuple[Any, ...]] = [
+    fields: list[tuple[Any, ...]] = []
+    if belief:  # they come first: at the end, Numba would take the one record for a subtype of the other, and warn
+        fields += [("belief", "f4", (c, BELIEF_FIELDS)), ("doubt", "f4", (a, DOUBT_FIELDS))]
+    fields += [
         ("calls", "f4", (c, CALL_FIELDS)),
         ("artifacts", "f4", (a, ARTIFACT_FIELDS)),
         ("needs", "u1", (c, a)),
@@ -203,8 +206,6 @@ def observation_dtype(size: Size, belief: bool) -> np.dtype:
         ("history", "f4", (HISTORY, HISTORY_FIELDS)),
         ("run", "f4", (RUN_FIELDS,)),
     ]
-    if belief:
-        fields += [("belief", "f4", (c, BELIEF_FIELDS)), ("doubt", "f4", (a, DOUBT_FIELDS))]
     return np.dtype(fields, align=True)
 
 

@@ -105,10 +105,10 @@ def position(name: str, names: Any, where: str) -> int:
     Raises:
         LevelError: it is not among them.
     """
-    names = list(names)
-    if name not in names:
-        raise LevelError(f"{where}: the level has no {name!r}." + suggest(name, names))
-    return names.index(name)
+    known: list[str] = list(names)
+    if name not in known:
+        raise LevelError(f"{where}: the level has no {name!r}." + suggest(name, known))
+    return known.index(name)
 
 
 def kind_number(level: Level, function: str, kind: str) -> int:
@@ -183,7 +183,7 @@ def describe_faults(level: Level, record: Any) -> Faults:
     declared = level.record()[0]
     kinds = {name: int(record["kind"][f]) for f, name in enumerate(level.functions)}
     windows = {name: int(record["window"][p]) for p, name in enumerate(level.providers)}
-    takes = {
+    takes: dict[str, Any] = {
         field: {
             name: float(record[field][c])
             for c, name in enumerate(level.call_names)

@@ -75,7 +75,7 @@ class Search:
         """Nodes with one more good artifact: one way per call that can make a lacking one."""
         level, held = self.level[0], self.held(node)
         for c in range(level["calls"]):
-            makes = set(np.flatnonzero(level["makes"][c]))
+            makes = {int(a) for a in np.flatnonzero(level["makes"][c])}
             if level["kind"][c] >= Kind.VERIFY or makes <= held:
                 continue
             if level["kind"][c] == Kind.WORK and not set(np.flatnonzero(level["needs"][c])) <= held:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hand_drawn import SMALL, level, maker, preset, probe
 
-from fqg_env import faults, rules
 from fqg_env import belief as posterior
+from fqg_env import faults, rules
 from fqg_env.arrays import CANCELLED, Kind, Verdict
 from fqg_env.belief import FLOOR
 from fqg_env.faults import VERIFY_WRONG, WINDOW_PRIOR, WINDOWS

@@ -91,7 +91,7 @@ def test_a_lane_plays_what_a_single_env_plays(n: int) -> None:
     batch, info = vec.reset(seed=40)
     for i in range(n):
         env = single(belief=True)
-        observation, single_info = env.reset(seed=40 + i)
+        observation, _ = env.reset(seed=40 + i)
         assert same(observation, batch, i)
     envs = [single(belief=True) for _ in range(n)]
     infos = [env.reset(seed=40 + i)[1] for i, env in enumerate(envs)]
@@ -203,7 +203,7 @@ def test_it_can_be_pickled_in_the_middle_of_an_episode() -> None:
     env = single()
     _, info = env.reset(seed=7)
     env.step(pick(info["action_mask"], 0))
-    copy = pickle.loads(pickle.dumps(env))  # noqa: S301 (our own bytes)
+    copy = pickle.loads(pickle.dumps(env))
     for step in range(5):
         action = pick(env.action_masks(), step)
         a, b = env.step(action), copy.step(action)

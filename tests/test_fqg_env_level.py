@@ -17,7 +17,15 @@ from fqg_env import generator, library
 from fqg_env.arrays import SIZES
 from fqg_env.generator import TIERS, describe
 from fqg_env.lanes import Lanes
-from fqg_env.level import Artifact, Budget, Goal, Level, LevelError, read_level, write_level
+from fqg_env.level import (
+    Artifact,
+    Budget,
+    Goal,
+    Level,
+    LevelError,
+    read_level,
+    write_level,
+)
 from fqg_env.puzzle import Faults, Puzzle, describe_faults, read_puzzle, write_puzzle
 from fqg_env.splits import SPLITS, level_key
 
@@ -281,7 +289,7 @@ def digest(seeds: range, tiers: range) -> str:
     return hashed.hexdigest()
 
 
-GOLDEN = "ff2714f1c97e0c2b87b5d6e72accbbb13d09168fda656cedf5acaa442a5b9ee1"
+GOLDEN = "2100a7cb7242aa39d791b0479fa8deed69dfd294e7efd4c4be2550e908c0369b"
 """Changes when the generator, the prior or the keys change: then every published figure changes too."""
 
 

@@ -1,0 +1,128 @@
+"""`fqg levels`: list, show, validate, make."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from fqg_env import library
+from fqg_env.arrays import SIZES
+from fqg_env.lanes import Lanes
+from fqg_env.level import LevelError
+from fqg_env.puzzle import read_puzzle
+from fqg_env.splits import level_key
+from training.levels import Generated, app, chosen, find, generated
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_list_names_the_library_and_the_splits() -> None:
+    result = run("list")
+    assert result.exit_code == 0
+    for name in library.names():
+        assert name in result.stdout
+    data = json.loads(run("list", "--json").stdout)
+    assert [entry["name"] for entry in data["levels"]] == library.names()
+    assert data["tiers"] == 20 and "test" in data["splits"]
+
+
+def test_show_a_library_level() -> None:
+    result = run("show", "escape_the_room")
+    assert result.exit_code == 0 and "use_key/complete_key" in result.stdout
+    assert "wrong:" not in result.stdout  # what is hidden stays hidden
+    result = run("show", "escape_the_room", "--solution")
+    assert "use_key: wrong:complete_key" in result.stdout
+    assert "find_key, combine_items, use_key/complete_key, STOP" in result.stdout
+
+
+def test_show_a_generated_level_as_json() -> None:
+    data = json.loads(run("show", "--tier", "5", "--seed", "3", "--solution", "--json").stdout)
+    assert data["level"]["name"] == data["title"] == "test-tier5-seed3"
+    assert set(data) >= {"goals", "faults", "witness", "calls"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["show"], "give a level"),
+        (["show", "escape_room"], "Did you mean 'escape_the_room'?"),
+        (["show", "nowhere.yaml"], "nowhere.yaml: there is no such file"),
+        (["show", "escape_the_room", "--tier", "3"], "not both"),
+        (["show", "--tier", "21"], "there is no tier 21; they run from 1 to 20"),
+        (["show", "--tier", "3", "--split", "tset"], "Did you mean 'test'?"),
+        (["show", "--tier", "3", "--seed", "-1"], "seeds are 0 or more"),
+        (["show", "--tier", "3", "--size", "smal"], "Did you mean 'small'?"),
+        (["make", "--tier", "3", "--out", "/dev/null/x"], "name another folder"),
+    ],
+)
+def test_bad_input_is_one_sentence_on_stderr(arguments: list[str], sentence: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2 and result.stdout == ""
+    assert sentence in result.stderr and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("fqg: ")
+
+
+def test_wrong_usage_is_exit_2() -> None:
+    assert run("make", "--out", "x").exit_code == 2
+    assert run("make", "--tier", "3", "--out", "x", "--count", "0").exit_code == 2
+    assert run("shw").exit_code == 2
+
+
+def test_validate_answers_for_every_file(tmp_path: Path) -> None:
+    assert run("make", "--tier", "3", "--out", str(tmp_path)).exit_code == 0
+    good = str(tmp_path / "test-tier3-seed0.yaml")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("name: x\n")
+    result = run("validate", good)
+    assert result.exit_code == 0 and "good" in result.stdout and result.stderr == ""
+    result = run("validate", str(bad), good)
+    assert result.exit_code == 2 and f"{bad}: " in result.stderr and "good" in result.stdout
+    result = run("validate", str(bad), good, "--json")
+    files = json.loads(result.stdout)["files"]
+    assert result.exit_code == 2
+    assert [files[name]["valid"] for name in (str(bad), good)] == [False, True]
+
+
+def test_make_writes_what_the_split_draws(tmp_path: Path) -> None:
+    """The same level, the same faults, the same luck, read back from the file."""
+    result = run(
+        "make", "--tier", "14", "--split", "validation", "--count", "3", "--seed", "5",
+        "--out", str(tmp_path / "new"), "--json",
+    )  # fmt: skip
+    files = json.loads(result.stdout)["files"]
+    assert len(files) == 3 and all(Path(file).exists() for file in files)
+    for i, file in enumerate(files):
+        puzzle = read_puzzle(file)
+        assert puzzle == generated(Generated("validation", 14, 5 + i))
+        direct, read = (Lanes(1, SIZES["small"], belief=False, tiers=(14, 14)) for _ in range(2))
+        direct.keys[0] = level_key("validation", 5 + i)
+        direct.draw_levels()
+        puzzle.load(read)
+        calls = np.random.default_rng(i).integers(0, 18, 40)
+        for lanes in (direct, read):
+            lanes.begin()
+            for action in calls:
+                lanes.step(np.array([action if lanes.masks[0, action] else 0]))
+        assert direct.truths["episode_return"][0] == read.truths["episode_return"][0]
+        assert direct.boards["attempts"][0] == read.boards["attempts"][0]
+
+
+def test_every_help_has_an_example() -> None:
+    for name in ("list", "show", "validate", "make"):
+        result = run(name, "--help")
+        assert result.exit_code == 0 and f"Example: fqg levels {name}" in result.stdout
+
+
+def test_find_takes_a_name_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("make", "--tier", "1", "--out", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert find("test-tier1-seed0.yaml").level.name == "test-tier1-seed0"
+    assert find("escape_the_room") == chosen("escape_the_room", "test", None, 0, "small")
+    with pytest.raises(LevelError, match="in the library or as a file"):
+        find("nothing")

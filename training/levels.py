@@ -1,0 +1,235 @@
+"""`fqg levels`: look at levels, check level files, write generated levels to files with their hidden faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fqg_env import arrays, library
+from fqg_env.env import size_named
+from fqg_env.generator import TIERS, describe
+from fqg_env.lanes import Lanes
+from fqg_env.level import LevelError, suggest
+from fqg_env.puzzle import Puzzle, describe_faults, read_puzzle, write_puzzle
+from fqg_env.render import board_as_text
+from fqg_env.rules import reset
+from fqg_env.splits import SPLITS, level_key
+from fqg_env.witness import witness
+from training.terminal import BAD_INPUT, JsonOption, command, fail, print_json
+
+app = typer.Typer(
+    help="Look at levels, check level files, write generated levels to files.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Which generated level: number `seed` of a split, at a tier."""
+
+    split: str = "test"
+    tier: int = 1
+    seed: int = 0
+    size: str = "small"
+
+    @property
+    def name(self) -> str:
+        """Its name, also that of its file."""
+        return f"{self.split}-tier{self.tier}-seed{self.seed}"
+
+
+def generated(which: Generated) -> Puzzle:
+    """A generated level with its hidden faults.
+
+    Raises:
+        LevelError: there is no such split, tier, seed or size.
+    """
+    if not 1 <= which.tier <= TIERS:
+        raise LevelError(f"there is no tier {which.tier}; they run from 1 to {TIERS}")
+    lanes = Lanes(1, size_named(which.size), belief=False, tiers=(which.tier, which.tier))
+    lanes.keys[0] = level_key(which.split, which.seed)
+    lanes.draw_levels()
+    level = describe(lanes.levels[0], which.name)
+    return Puzzle(level=level, faults=describe_faults(level, lanes.faults[0]))
+
+
+def find(name_or_file: str) -> Puzzle:
+    """A level of the library by its name, or a level file.
+
+    Raises:
+        LevelError: there is neither; or the file is wrong.
+    """
+    path = Path(name_or_file)
+    if name_or_file in library.names():
+        return library.load(name_or_file)
+    if path.exists() or path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        return read_puzzle(path)
+    raise LevelError(
+        f"there is no level {name_or_file!r}, in the library or as a file."
+        + suggest(name_or_file, library.names())
+    )
+
+
+def chosen(level: str | None, split: str, tier: int | None, seed: int, size: str) -> Puzzle:
+    """The level that a command line means: a name or file, or a generated one where a tier is given.
+
+    Raises:
+        LevelError: it means both, neither, or one that is not there.
+    """
+    if level is not None and tier is not None:
+        raise LevelError("give a level, or a tier (with split and seed), not both")
+    if level is not None:
+        return find(level)
+    if tier is None:
+        raise LevelError("give a level: a name (see `fqg levels list`), a file, or `--tier 3 --seed 0`")
+    return generated(Generated(split, tier, seed, size))
+
+
+def summary(puzzle: Puzzle) -> dict[str, Any]:
+    """A level in a few numbers."""
+    level = puzzle.level
+    return {
+        "title": level.name,
+        "size": level.size.name,
+        "calls": len(level.calls),
+        "artifacts": len(level.artifacts),
+        "goals": {name: goal.weight for name, goal in level.goals.items()},
+        "hidden_faults": puzzle.faults is not None,
+    }
+
+
+SplitOption = Annotated[str, typer.Option(help=f"Seed space: {', '.join(SPLITS)}.")]
+TierOption = Annotated[int | None, typer.Option(help=f"Difficulty, 1 to {TIERS}: a generated level.")]
+SeedOption = Annotated[int, typer.Option(help="Number of the level in its split.")]
+SizeOption = Annotated[str, typer.Option(help=f"Largest size: {', '.join(arrays.SIZES)}.")]
+
+
+@app.command("list")
+@command
+def list_levels(as_json: JsonOption = False) -> None:
+    """List the levels with a story, and how generated ones are named.
+
+    Example: fqg levels list --json
+    """
+    levels = [{"name": name, **summary(library.load(name))} for name in library.names()]
+    if as_json:
+        print_json({"levels": levels, "splits": list(SPLITS), "tiers": TIERS, "sizes": list(arrays.SIZES)})
+        return
+    for entry in levels:
+        typer.echo(
+            f"{entry['name']:<20} {entry['title']}: {entry['calls']} calls, {entry['artifacts']} artifacts, "
+            f"goal {', '.join(entry['goals'])}"
+        )
+    typer.echo(f"\nGenerated ones have a split ({', '.join(SPLITS)}), a tier (1 to {TIERS}) and a seed (0 and up):")
+    typer.echo("  fqg levels show --split test --tier 12 --seed 0")
+
+
+@app.command()
+@command
+def show(
+    level: Annotated[str | None, typer.Argument(help="Name in the library, or a file.")] = None,
+    split: SplitOption = "test",
+    tier: TierOption = None,
+    seed: SeedOption = 0,
+    size: SizeOption = "small",
+    solution: Annotated[
+        bool, typer.Option("--solution", help="Also what is really wrong, and a way to solve it.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one level as its first move finds it.
+
+    Example: fqg levels show escape_the_room
+    Example: fqg levels show --split test --tier 12 --seed 0 --solution
+    """
+    puzzle = chosen(level, split, tier, seed, size)
+    actions = witness(puzzle) if solution else None
+    names = ("WAIT", "STOP", *puzzle.level.call_names)
+    way = [names[a] for a in actions] if actions is not None else None
+    if as_json:
+        data: dict[str, Any] = {**summary(puzzle), "level": puzzle.level.model_dump(mode="json")}
+        if solution:
+            data["faults"] = puzzle.faults.model_dump(mode="json") if puzzle.faults else None
+            data["witness"] = way
+        print_json(data)
+        return
+    record = puzzle.level.record()
+    board = arrays.new(arrays.board_dtype(puzzle.level.size), 1)
+    reset(record[0], board[0])
+    typer.echo(puzzle.level.story + "\n" if puzzle.level.story else "", nl=bool(puzzle.level.story))
+    typer.echo(board_as_text(puzzle.level, record[0], board[0]))
+    if solution:
+        show_solution(puzzle, way)
+
+
+def show_solution(puzzle: Puzzle, way: list[str] | None) -> None:
+    """What is really wrong, and a way to solve it."""
+    faults = puzzle.faults
+    typer.echo("\nwhat is wrong")
+    wrong = {**faults.functions, **{p: f"outage window {w}" for p, w in faults.providers.items()}} if faults else {}
+    for name, what in wrong.items():
+        typer.echo(f"  {name}: {what}")
+    if not wrong:
+        typer.echo("  nothing" if faults else "  drawn anew from the prior for every key")
+    typer.echo("\na way\n  " + (", ".join(way) if way else "none was found: it may be impossible"))
+
+
+@app.command()
+@command
+def validate(
+    files: Annotated[list[str], typer.Argument(help="Level files.")], as_json: JsonOption = False
+) -> None:
+    """Check level files; each bad one is answered with one sentence, and the exit code is 2.
+
+    Example: fqg levels validate my_level.yaml other.yaml
+    """
+    answers: dict[str, dict[str, Any]] = {}
+    for file in files:
+        try:
+            answers[file] = {"valid": True, **summary(read_puzzle(file))}
+        except LevelError as problem:
+            answers[file] = {"valid": False, "problem": str(problem)}
+    if as_json:
+        print_json({"files": answers})
+    for file, answer in answers.items():
+        if not answer["valid"]:
+            typer.echo(f"fqg: {answer['problem']}", err=True)
+        elif not as_json:
+            typer.echo(f"{file}: good ({answer['calls']} calls, {answer['artifacts']} artifacts)")
+    if not all(answer["valid"] for answer in answers.values()):
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+@command
+def make(
+    tier: Annotated[int, typer.Option(help=f"Difficulty, 1 to {TIERS}.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files; it is made where it is missing.")],
+    split: SplitOption = "test",
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
+    seed: Annotated[int, typer.Option(help="Number of the first one in its split.")] = 0,
+    size: SizeOption = "small",
+    as_json: JsonOption = False,
+) -> None:
+    """Write generated levels to files that hold the hidden faults too, so that others can judge on them.
+
+    Example: fqg levels make --tier 12 --split test --count 10 --seed 0 --out levels
+    """
+    written = []
+    for i in range(count):
+        which = Generated(split, tier, seed + i, size)
+        puzzle = generated(which)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_puzzle(puzzle, out / f"{which.name}.yaml")
+        except OSError as problem:
+            fail(f"{out}: cannot be written to ({problem.strerror}); name another folder")
+        written.append(str(out / f"{which.name}.yaml"))
+    if as_json:
+        print_json({"files": written})
+    else:
+        typer.echo("\n".join(written))
