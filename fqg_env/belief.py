@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fqg_env import faults
-from fqg_env.arrays import CANCELLED, Kind, Size, Verdict
+from fqg_env.arrays import CANCELLED, SUCCESS, Kind, Size, Verdict
 from fqg_env.compiled import kernel
 from fqg_env.faults import HIT, KINDS, TAINT, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS
 from fqg_env.rules import current
@@ -221,26 +221,75 @@ def doubt(level: Any, board: Any, belief: Any, artifact: int, if_bad: float, if_
 
 
 @kernel
-def hear(level: Any, belief: Any, giver: int, row: Any) -> None:
-    """Fold the hints of an outcome; a giver that repeats itself says nothing new."""
+def hear(level: Any, board: Any, belief: Any, giver: int, row: Any) -> None:
+    """Fold the hints of an outcome, and its silence; a giver that repeats itself says nothing new."""
     likelihood = np.empty((WINDOWS, KINDS))
     bit = ONE << np.uint64(giver)
     for c in range(level.calls):
-        if row.hint[c] <= 0.0 or (belief.hinted_by[c] & bit) != 0:
-            continue
-        f, v = level.function[c], level.variant[c]
+        f = level.function[c]
         n = level.variants[f]
-        if n < 2 or level.kind[c] >= Kind.VERIFY:
+        if level.variant[c] > 0 or n < 2 or level.kind[c] >= Kind.VERIFY:
             continue
+        if (belief.hinted_by[c] & bit) != 0:
+            continue
+        said, confidence, examined = strongest_hint(level, row, f)
+        share = silence_share(level, giver, c, row) if examined else 0.0
+        if said < 0 and share == 0.0:
+            continue
+        sure = min(0.95, max(0.05, confidence))
         for other in range(level.calls):
             if level.function[other] == f:
                 belief.hinted_by[other] |= bit
-        confidence = min(0.95, max(0.05, row.hint[c]))
         for k in range(faults.kinds_of(level, f, False)):
-            p = faults.hint_chance(k, v, n, confidence)
+            if said >= 0:
+                p = faults.hint_chance(k, said, n, sure)
+            else:
+                p = faults.silence_chance(k, share, faults.fidelity_of(level, giver))
             for w in range(WINDOWS):
                 likelihood[w, k] = p
-        weigh(level, belief, c, likelihood)
+        learn(level, board, belief, c, likelihood)
+
+
+@kernel
+def strongest_hint(level: Any, row: Any, function: int) -> Any:
+    """(variant named with most confidence or -1, that confidence, whether the function was examined)."""
+    said, confidence, examined = -1, 0.0, True
+    for c in range(level.calls):
+        if level.function[c] == function:
+            if row.hint[c] > confidence:
+                said, confidence = level.variant[c], row.hint[c]
+            if row.not_examined[c]:
+                examined = False
+    return said, confidence, examined
+
+
+@kernel
+def silence_share(level: Any, giver: int, call: int, row: Any) -> float:
+    """How often the giver would have spoken of this call's function, had it seen a need; 0: it was not asked."""
+    if level.kind[giver] == Kind.INSPECT and row.category == SUCCESS:
+        for a in range(level.artifacts):
+            if level.probes[giver, a] and level.needs[call, a]:
+                return faults.HINTED_INSPECT
+    if level.function[giver] == level.function[call] and not faults.made_something(level, row):
+        return faults.HINTED_ERROR
+    return 0.0
+
+
+@kernel
+def learn(level: Any, board: Any, belief: Any, call: int, likelihood: Any) -> None:
+    """`weigh`, and let what the function has made and is still held follow."""
+    f = level.function[call]
+    before = np.zeros(level.artifacts)
+    for a in range(level.artifacts):
+        maker = board.maker[a]
+        if maker >= 0 and level.function[maker] == f:
+            before[a] = silent_chance(level, belief, maker)
+    weigh(level, belief, call, likelihood)
+    for a in range(level.artifacts):
+        maker = board.maker[a]
+        if maker >= 0 and level.function[maker] == f and belief.bad[a] < 1.0:
+            good = (1.0 - silent_chance(level, belief, maker)) / max(FLOOR, 1.0 - before[a])
+            belief.bad[a] = min(1.0, max(0.0, 1.0 - (1.0 - belief.bad[a]) * good))
 
 
 @kernel
@@ -290,7 +339,7 @@ def update(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
                 belief.judged[c] &= ~(ONE << np.uint64(a))
         elif row.verdict[a] != Verdict.NONE and current(board, slot, a):
             judge(level, board, belief, call, a, row.verdict[a] == Verdict.BAD)
-    hear(level, belief, call, row)
+    hear(level, board, belief, call, row)
 
 
 @kernel

@@ -276,12 +276,22 @@ def category_chance(cause: int, category: int, fidelity: float) -> float:
 
 @kernel
 def hint_chance(kind: int, variant: int, variants: int, confidence: float) -> float:
-    """Chance that a hint about a function of this kind names this variant."""
+    """Chance that somebody who is asked about a function of this kind names this variant.
+
+    Where one variant is needed it is named with the giver's confidence, else another one; where none is,
+    an honest giver is silent. To be multiplied by how often the giver says anything at all.
+    """
     if kind >= FunctionKind.WRONG:
         if (kind - FunctionKind.WRONG) // 2 == variant:
             return confidence
         return (1.0 - confidence) / (variants - 1) if variants > 1 else 0.0
-    return 1.0 / variants
+    return (1.0 - confidence) / variants
+
+
+@kernel
+def silence_chance(kind: int, share: float, confidence: float) -> float:
+    """Chance that a giver who speaks with chance `share` names no variant of a function of this kind."""
+    return 1.0 - share * (1.0 if kind >= FunctionKind.WRONG else 1.0 - confidence)
 
 
 @kernel
@@ -400,12 +410,14 @@ def draw_hint(level: Any, faults: Any, row: Any, giver: int, function: int, shar
 
     The same giver says the same of the same function however often it is asked.
     """
-    if uniform(level.key, Draw.HINTED, giver, function) >= share:
-        return
     n = level.variants[function]
     confidence = fidelity_of(level, giver)
     kind = faults.kind[function]
+    if uniform(level.key, Draw.HINTED, giver, function) < silence_chance(kind, share, confidence):
+        return
     u = uniform(level.key, Draw.HINT, giver, function)
+    if kind < FunctionKind.WRONG:
+        u *= 1.0 - confidence  # a false alarm: any variant
     for v in range(n):
         p = hint_chance(kind, v, n, confidence)
         if u < p or v == n - 1:

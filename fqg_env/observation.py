@@ -82,8 +82,9 @@ class Call(IntEnum):
     PROVIDER_DOWN = 41  # announced seconds of outage left / time budget
     BLAMED = 42  # later failures blamed on what it made / 4
     LOST = 43  # answers lost to a crash / 4
-    GROUP_COUNT = 44  # [GROUPS] outcomes per group of categories / 4
-    LAST_GROUP = 53  # [GROUPS] one-hot of the group of the last category
+    HELD = 44  # what it would make is held, made by it from the inputs as they are now
+    GROUP_COUNT = 45  # [GROUPS] outcomes per group of categories / 4
+    LAST_GROUP = 54  # [GROUPS] one-hot of the group of the last category
 
 
 CALL_FIELDS = Call.LAST_GROUP + GROUPS  # X
@@ -390,6 +391,7 @@ def observe_call(level: Any, board: Any, out: Any, c: int) -> None:
     x[Call.PROVIDER_DOWN] = min(1.0, max(0.0, board.down_until_s[p] - now) / budget)
     x[Call.BLAMED] = min(1.0, board.blamed[c] / 4.0)
     x[Call.LOST] = min(1.0, board.lost[c] / 4.0)
+    x[Call.HELD] = 1.0 if rules.repeats(level, board, c) else 0.0
     for g in range(GROUPS):
         x[Call.GROUP_COUNT + g] = min(1.0, board.group_count[c, g] / 4.0)
         x[Call.LAST_GROUP + g] = 1.0 if last >= 0 and GROUP[last] == g else 0.0

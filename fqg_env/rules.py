@@ -114,6 +114,22 @@ def readable(level: Any, board: Any, call: int) -> bool:
 
 
 @kernel
+def repeats(level: Any, board: Any, call: int) -> bool:
+    """All that the call makes is there, made by itself from the very versions that it would read again."""
+    makes = False
+    for a in range(level.artifacts):
+        if not level.makes[call, a]:
+            continue
+        makes = True
+        if board.present[a] == 0 or board.maker[a] != call:
+            return False
+        for i in range(level.artifacts):
+            if level.needs[call, i] and board.source_version[a, i] != board.version[i]:
+                return False
+    return makes
+
+
+@kernel
 def shielded(level: Any, board: Any, call: int) -> bool:
     """True where the shield forbids the call: retries used up, or an unsafe repeat."""
     tries = board.function_tries[level.function[call]]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fqg_env.compiled import kernel
+from fqg_env.faults import TAINT
 from fqg_env.observation import Artifact, Belief, Call, Doubt, Run
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from policies.recovery.base import Decision, Observation, certain, fields
@@ -24,13 +25,13 @@ REBUILD_ABOVE = 0.4
 """A held artifact that is bad with a higher chance than this counts as missing."""
 MARGIN = 0.005
 """Least gain in return for which it goes on."""
-INSPECT_GAIN = 0.25
-"""What an inspection saves, as a share of the price of the calls it may advise on."""
+INSPECT_GAIN = 0.5
+"""What an inspection saves, as a share of what a silent fault would waste."""
 SAME_PROVIDER = 0.8
 """A second alternative succeeds this much less often after a first one has failed."""
-ATTEMPT_PRICE = 0.003
+ATTEMPT_PRICE = 0.01
 """What an attempt is worth besides its cost and time: the shield and the budget count them."""
-SILENT_PRICE = 0.02
+SILENT_PRICE = 0.005
 """What silently bad output costs before it is found out, besides the attempt that made it."""
 _TINY = 1e-4
 
@@ -46,24 +47,27 @@ def settled(artifacts: Any, doubt: Any, a: int, rebuild_above: float) -> bool:
 @kernel
 def own_chance(belief: Any, c: int) -> float:
     """Chance that an attempt makes something good, given good inputs."""
-    return belief[c, Belief.ANSWERS_WELL] / max(0.05, 1.0 - belief[c, Belief.BAD_INPUT])
+    answers = belief[c, Belief.ANSWERS] / (1.0 - TAINT * belief[c, Belief.BAD_INPUT])
+    return answers * (1.0 - belief[c, Belief.OWN_SILENT])
 
 
 @kernel
 def open_call(calls: Any, c: int) -> bool:
-    """The call exists and the shield leaves it an attempt; it is not done for good."""
+    """The call exists, the shield leaves it an attempt, and it may make something new."""
     x = calls[c]
+    if x[Call.HELD] > 0.5:
+        return False  # it would only repeat itself
     spent = x[Call.IDEMPOTENT] < 0.5 and x[Call.EFFECT_COMMITTED] + x[Call.EFFECT_POSSIBLE] > 0.5
     return x[Call.EXISTS] > 0.5 and x[Call.ATTEMPTS_LEFT] > 0.0 and not spent
 
 
 @kernel
 def waits(belief: Any, time_weight: float, c: int) -> bool:
-    """An attempt now would most likely be wasted: it costs more than the wait it might save."""
+    """What an outage would waste of an attempt now is more than the time that an attempt now may save."""
     now, later = belief[c, Belief.ANSWERS], belief[c, Belief.ANSWERS_LATER]
     delay = time_weight * belief[c, Belief.LATER_IN]
-    wasted = (1.0 - now) * (belief[c, Belief.PRICE] + ATTEMPT_PRICE)
-    return later > now + _TINY and wasted > now * delay and later - now > delay
+    saved = (later - now) * (belief[c, Belief.PRICE] + ATTEMPT_PRICE)
+    return later - now > delay and saved > now * delay
 
 
 @kernel
@@ -215,23 +219,21 @@ def gain_of(artifacts: Any, doubt: Any, run: Any, chance: Any, price: Any, g: in
 
 
 @kernel
-def inspect_first(
-    calls: Any, needs: Any, makes: Any, probes: Any, belief: Any, mask: Any, chosen: int
-) -> int:
-    """A probe that may advise on the chosen call before it is made, where its price is small beside it; or -1."""
+def inspect_first(calls: Any, needs: Any, probes: Any, belief: Any, mask: Any, ahead: float) -> int:
+    """A probe to use now, or -1: what a silent fault of the calls it advises on would waste exceeds its price.
+
+    `ahead` is the price of the way to the goal, which is lost if its beginning turns out bad.
+    """
     for c in range(calls.shape[0]):
         x = calls[c]
         if x[Call.INSPECT] < 0.5 or not mask[FIRST_CALL + c] or x[Call.TRIES] > 0.0:
             continue
         saved = 0.0
         for other in range(calls.shape[0]):
-            reads = False
             for a in range(probes.shape[1]):
-                if probes[c, a] and needs[other, a]:
-                    reads = True
-            if reads and calls[other, Call.ALTERNATIVES] > 0.0:
-                saved = max(saved, belief[other, Belief.PRICE])
-        if belief[c, Belief.PRICE] < INSPECT_GAIN * saved + 0.3 * belief[chosen, Belief.PRICE]:
+                if probes[c, a] and needs[other, a] and calls[other, Call.ALTERNATIVES] > 0.0:
+                    saved = max(saved, belief[other, Belief.OWN_SILENT] * ahead)
+        if belief[c, Belief.PRICE] < INSPECT_GAIN * saved:
             return c
     return -1
 
@@ -281,7 +283,7 @@ def choose(
     chance = np.zeros(n)
     price = np.zeros(n)
     appraise(calls, artifacts, needs, makes, belief, doubt, run, rebuild_above, chance, price)
-    best, gain, flying = -1, margin, False
+    best, gain, ahead, flying = -1, margin, 0.0, False
     for g in range(n):
         if artifacts[g, Artifact.GOAL_WEIGHT] == 0.0:
             continue
@@ -294,7 +296,7 @@ def choose(
         if c == -2:
             flying = True
         elif c >= 0:
-            best, gain = c, worth
+            best, gain, ahead = c, worth, price[g]
     verify = verify_first(calls, artifacts, probes, belief, doubt, run, mask, chance)
     if best < 0:
         if verify >= 0:
@@ -302,7 +304,7 @@ def choose(
         return WAIT if flying and mask[WAIT] else STOP
     if mask[WAIT] and waits(belief, run[Run.TIME_WEIGHT], best):
         return WAIT
-    inspect = inspect_first(calls, needs, makes, probes, belief, mask, best)
+    inspect = inspect_first(calls, needs, probes, belief, mask, ahead)
     return FIRST_CALL + (inspect if inspect >= 0 else best)
 
 
