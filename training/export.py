@@ -76,7 +76,9 @@ def to_onnx(network: SetNetwork) -> bytes:
     return buffer.getvalue()
 
 
-def largest_difference(network: SetNetwork, model: bytes, inputs: tuple[torch.Tensor, ...]) -> float:
+def largest_difference(
+    network: SetNetwork, model: bytes, inputs: tuple[torch.Tensor, ...]
+) -> float:
     """Largest absolute difference between the logits of torch and of ONNX Runtime."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     with torch.no_grad():

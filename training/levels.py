@@ -85,7 +85,9 @@ def chosen(level: str | None, split: str, tier: int | None, seed: int, size: str
     if level is not None:
         return find(level)
     if tier is None:
-        raise LevelError("give a level: a name (see `fqg levels list`), a file, or `--tier 3 --seed 0`")
+        raise LevelError(
+            "give a level: a name (see `fqg levels list`), a file, or `--tier 3 --seed 0`"
+        )
     return generated(Generated(split, tier, seed, size))
 
 
@@ -103,7 +105,9 @@ def summary(puzzle: Puzzle) -> dict[str, Any]:
 
 
 SplitOption = Annotated[str, typer.Option(help=f"Seed space: {', '.join(SPLITS)}.")]
-TierOption = Annotated[int | None, typer.Option(help=f"Difficulty, 1 to {TIERS}: a generated level.")]
+TierOption = Annotated[
+    int | None, typer.Option(help=f"Difficulty, 1 to {TIERS}: a generated level.")
+]
 SeedOption = Annotated[int, typer.Option(help="Number of the level in its split.")]
 SizeOption = Annotated[str, typer.Option(help=f"Largest size: {', '.join(arrays.SIZES)}.")]
 
@@ -117,14 +121,18 @@ def list_levels(as_json: JsonOption = False) -> None:
     """
     levels = [{"name": name, **summary(library.load(name))} for name in library.names()]
     if as_json:
-        print_json({"levels": levels, "splits": list(SPLITS), "tiers": TIERS, "sizes": list(arrays.SIZES)})
+        print_json(
+            {"levels": levels, "splits": list(SPLITS), "tiers": TIERS, "sizes": list(arrays.SIZES)}
+        )
         return
     for entry in levels:
         typer.echo(
             f"{entry['name']:<20} {entry['title']}: {entry['calls']} calls, {entry['artifacts']} artifacts, "
             f"goal {', '.join(entry['goals'])}"
         )
-    typer.echo(f"\nGenerated ones have a split ({', '.join(SPLITS)}), a tier (1 to {TIERS}) and a seed (0 and up):")
+    typer.echo(
+        f"\nGenerated ones have a split ({', '.join(SPLITS)}), a tier (1 to {TIERS}) and a seed (0 and up):"
+    )
     typer.echo("  fqg levels show --split test --tier 12 --seed 0")
 
 
@@ -170,7 +178,11 @@ def show_solution(puzzle: Puzzle, way: list[str] | None) -> None:
     """What is really wrong, and a way to solve it."""
     faults = puzzle.faults
     typer.echo("\nwhat is wrong")
-    wrong = {**faults.functions, **{p: f"outage window {w}" for p, w in faults.providers.items()}} if faults else {}
+    wrong = (
+        {**faults.functions, **{p: f"outage window {w}" for p, w in faults.providers.items()}}
+        if faults
+        else {}
+    )
     for name, what in wrong.items():
         typer.echo(f"  {name}: {what}")
     if not wrong:
@@ -208,7 +220,9 @@ def validate(
 @command
 def make(
     tier: Annotated[int, typer.Option(help=f"Difficulty, 1 to {TIERS}.")],
-    out: Annotated[Path, typer.Option(help="Folder for the files; it is made where it is missing.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the files; it is made where it is missing.")
+    ],
     split: SplitOption = "test",
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
     seed: Annotated[int, typer.Option(help="Number of the first one in its split.")] = 0,

@@ -83,7 +83,9 @@ class Game:
         story = self.puzzle.says
         function = self.level.calls[call].function
         mark = "!" if category == SUCCESS else ""
-        text = "" if category == CANCELLED else story.get(name + mark, story.get(function + mark, ""))
+        text = (
+            "" if category == CANCELLED else story.get(name + mark, story.get(function + mark, ""))
+        )
         said = [f"{name}: {text or category_words(category) + '.'}"]
         for a, artifact in enumerate(self.level.artifact_names):
             if row["gate"][a] == Gate.REJECTED:
@@ -94,7 +96,9 @@ class Game:
             if row["blamed"][a]:
                 said.append(f"It blames the {artifact}.")
         hints = [c for c in range(len(self.level.calls)) if row["hint"][c] > 0]
-        said += [f"It recommends {self.level.call_names[c]} ({row['hint'][c]:.0%} sure)." for c in hints]
+        said += [
+            f"It recommends {self.level.call_names[c]} ({row['hint'][c]:.0%} sure)." for c in hints
+        ]
         if row["category"] == SUCCESS and self.record["kind"][call] == Kind.INSPECT and not hints:
             said.append("It has nothing to recommend.")
         return said
@@ -112,7 +116,9 @@ class Game:
         if rules.flying(self.board, call):
             return "It is on its way already."
         if rules.shielded(self.record, self.board, call):
-            return "It may not be tried again: its retries are used up, or a repeat would not be safe."
+            return (
+                "It may not be tried again: its retries are used up, or a repeat would not be safe."
+            )
         return "That is not possible now."
 
     def has(self, name: str, even_rejected: bool) -> bool:
@@ -132,7 +138,11 @@ class Game:
         if low.lstrip("-").isdigit():
             number = int(low)
             last = FIRST_CALL + len(self.level.calls) - 1
-            return number if 0 <= number <= last else f"There is no action {number}; they run from 0 to {last}."
+            return (
+                number
+                if 0 <= number <= last
+                else f"There is no action {number}; they run from 0 to {last}."
+            )
         family = [FIRST_CALL + c for c in self.level.calls_named(typed.strip())]
         open_ones = [action for action in family if self.legal(action)]
         if len(open_ones) == 1:
@@ -158,7 +168,9 @@ def show_board(console: Console, game: Game) -> None:
         told = "; ".join(part for part in (description, notes) if part)
         artifacts.add_row(Text(name, style), Text(state, style), Text(told))
     console.print(artifacts)
-    calls = Table("", "action", "reads -> makes", "cost", "time", "last", box=None, header_style="bold")
+    calls = Table(
+        "", "action", "reads -> makes", "cost", "time", "last", box=None, header_style="bold"
+    )
     calls.add_row("0", "wait", style="" if game.legal(WAIT) else "dim")
     calls.add_row("1", "stop")
     for c in range(len(game.level.calls)):
@@ -176,7 +188,11 @@ def show_end(console: Console, game: Game) -> bool:
     if wrong:
         verdict += " Something that was delivered is bad."
     reason = Stopped(int(game.board["stopped"]))
-    console.print(Text(f"\nThe run is over: {ENDS[reason]}. {verdict}", "bold green" if success else "bold red"))
+    console.print(
+        Text(
+            f"\nThe run is over: {ENDS[reason]}. {verdict}", "bold green" if success else "bold red"
+        )
+    )
     table = Table.grid(padding=(0, 2))
     for name, value, most in zip(points._fields, points, (100, 50, 30, 20), strict=True):
         table.add_row(name, f"{value:.0f} of {most}")
@@ -228,7 +244,9 @@ def converse(console: Console, game: Game) -> bool:
 
 @command
 def play(
-    level: Annotated[str | None, typer.Argument(help=f"Name in the library, or a file; else {FIRST_LEVEL}.")] = None,
+    level: Annotated[
+        str | None, typer.Argument(help=f"Name in the library, or a file; else {FIRST_LEVEL}.")
+    ] = None,
     split: SplitOption = "train",
     tier: TierOption = None,
     seed: SeedOption = 0,

@@ -23,7 +23,17 @@ from training.vec_env import ConductorVecEnv
 CHECKPOINT = "checkpoint.zip"
 LANES = "lanes.npz"
 CURVE = "curve.json"
-_STATE = ("levels", "faults", "boards", "beliefs", "truths", "rows", "masks", "observations", "keys")
+_STATE = (
+    "levels",
+    "faults",
+    "boards",
+    "beliefs",
+    "truths",
+    "rows",
+    "masks",
+    "observations",
+    "keys",
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,9 @@ def load_lanes(out: Path, env: ConductorVecEnv) -> None:
         torch.set_rng_state(torch.from_numpy(data["torch_state"].copy()))
 
 
-def new_model(recipe: Recipe, env: ConductorVecEnv, seed: int, device: str, board: str | None) -> Any:
+def new_model(
+    recipe: Recipe, env: ConductorVecEnv, seed: int, device: str, board: str | None
+) -> Any:
     """A fresh MaskablePPO."""
     return MaskablePPO(
         SetPolicy,

@@ -44,7 +44,9 @@ class Recipe(BaseModel):
         if self.size not in SIZES:
             raise ValueError(f"size: there is no {self.size!r}." + suggest(self.size, SIZES))
         if not 1 <= self.tiers[0] <= self.tiers[1] <= TIERS:
-            raise ValueError(f"tiers: {list(self.tiers)}; they run from 1 to {TIERS}, the lower first")
+            raise ValueError(
+                f"tiers: {list(self.tiers)}; they run from 1 to {TIERS}, the lower first"
+            )
         return self
 
 
@@ -70,4 +72,6 @@ def read_recipe(name_or_file: str) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        raise LevelError(explain(error, str(path)).replace("function-after[_check(), Recipe]: ", "")) from None
+        raise LevelError(
+            explain(error, str(path)).replace("function-after[_check(), Recipe]: ", "")
+        ) from None

@@ -47,7 +47,13 @@ class Tokens(nn.Module):
         self.run = nn.Linear(RUN_FIELDS, hidden)
 
     def forward(
-        self, calls: Tensor, artifacts: Tensor, run: Tensor, belief: Tensor, doubt: Tensor, index: Tensor
+        self,
+        calls: Tensor,
+        artifacts: Tensor,
+        run: Tensor,
+        belief: Tensor,
+        doubt: Tensor,
+        index: Tensor,
     ) -> tuple[Tensor, Tensor]:
         exists = calls[:, :, Call.EXISTS : Call.EXISTS + 1]  # [N, C, 1]
         chosen = index[:, 2:].unsqueeze(2)
@@ -76,7 +82,13 @@ class Messages(nn.Module):
         self.call = nn.Linear(hidden, hidden)
 
     def forward(
-        self, c: Tensor, a: Tensor, needs: Tensor, makes: Tensor, probes: Tensor, same_function: Tensor
+        self,
+        c: Tensor,
+        a: Tensor,
+        needs: Tensor,
+        makes: Tensor,
+        probes: Tensor,
+        same_function: Tensor,
     ) -> Tensor:
         up = torch.cat([needs, makes], 1).transpose(1, 2)  # [N, A, 2 C]
         told = torch.cat(self.from_calls(c).split(self.hidden, 2), 1)  # [N, 2 C, H]

@@ -19,9 +19,7 @@ from training.set_network import INPUTS, SetNetwork, pool
 def context_of(network: SetNetwork, inputs: dict[str, Tensor]) -> Tensor:
     """[N, H] what the success head reads."""
     x = inputs
-    c, a = network.tokens(
-        x["calls"], x["artifacts"], x["run"], x["belief"], x["doubt"], x["index"]
-    )
+    c, a = network.tokens(x["calls"], x["artifacts"], x["run"], x["belief"], x["doubt"], x["index"])
     c = network.messages(c, a, x["needs"], x["makes"], x["probes"], x["same_function"])
     return torch.relu(network.pooled(pool(c, x["calls"], x["index"])))
 

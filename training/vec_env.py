@@ -20,7 +20,9 @@ from training.set_network import INPUTS
 
 
 @kernel
-def expect_goals(levels: Any, boards: Any, truths: Any, beliefs: Any, rewards: Any, done: Any) -> None:
+def expect_goals(
+    levels: Any, boards: Any, truths: Any, beliefs: Any, rewards: Any, done: Any
+) -> None:
     """Replace the drawn worth of what was delivered by its expectation under the posterior.
 
     The mean is the same and the noise is gone: a policy cannot tell the two apart before it stops.
@@ -59,9 +61,7 @@ class ConductorVecEnv(VecEnv):
 
     def reset(self) -> dict[str, np.ndarray]:
         """Begin the first episode of every lane."""
-        self.lanes.keys[:] = [
-            level_key("train", self.start_seed + i) for i in range(self.num_envs)
-        ]
+        self.lanes.keys[:] = [level_key("train", self.start_seed + i) for i in range(self.num_envs)]
         self.lanes.draw_levels()
         self.lanes.begin()
         return self.observe()

@@ -1,0 +1,339 @@
+"""The command `fqg`: play, look at levels, train, evaluate, and the quickstart that does it all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from fqg_env.generator import TIERS
+from fqg_env.level import LevelError
+from policies.recovery.registry import PolicyError
+from training import levels
+from training.play import play
+from training.terminal import INTERRUPTED, NOT_ACHIEVED, JsonOption, command, fail, print_json
+
+app = typer.Typer(
+    help="Function Quest: train and judge what decides when functions fail.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(levels.app, name="levels")
+app.command()(play)
+CONSOLE = Console(stderr=True)
+
+
+def tier_range(text: str) -> tuple[int, int]:
+    """`16-20` or `16` as a pair.
+
+    Raises:
+        LevelError: it is neither, or out of range.
+    """
+    low, _, high = text.partition("-")
+    try:
+        pair = (int(low), int(high or low))
+    except ValueError:
+        raise LevelError(f"--tiers {text!r}: write one tier or a range, as in 16-20") from None
+    if not 1 <= pair[0] <= pair[1] <= TIERS:
+        raise LevelError(f"--tiers {text!r}: tiers run from 1 to {TIERS}, the lower first")
+    return pair
+
+
+def need_torch() -> None:
+    """Leave with one sentence where the extra is missing."""
+    try:
+        import sb3_contrib  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError:
+        fail('training needs the extra `train`; install it with: pip install -e ".[train]"')
+
+
+def need_models() -> None:
+    """Leave with one sentence where the real models are missing."""
+    try:
+        import cv2  # noqa: F401
+        import py3langid  # noqa: F401
+        import rapidocr  # noqa: F401
+        import sklearn  # noqa: F401
+    except ImportError:
+        fail('the real models need the extra `models`; install it with: pip install -e ".[models]"')
+
+
+@contextlib.contextmanager
+def bar(description: str, total: float) -> Iterator[Any]:
+    """A progress bar on standard error with time left; yields a function(completed, note)."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=CONSOLE) as progress:
+        task = progress.add_task(description, total=total, note="")
+
+        def update(completed: float, note: str = "") -> None:
+            progress.update(task, completed=completed, note=note)
+
+        yield update
+
+
+def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
+    """The figures of an evaluation for people."""
+    table = Table(title=title)
+    heads = ("policy", "success", "return [95%]", "of oracle", "attempts/succ.", "cost/succ.", "wrong", "ms")
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="left" if i == 0 else "right", no_wrap=True)
+    for name, p in policies.items():
+        if "error" in p:
+            table.add_row(name, "failed:", p["error"][:60])
+            continue
+        low, high = p["return_ci95"]
+        share = p["fraction_of_oracle"]
+        table.add_row(
+            name,
+            f"{p['success_rate']:.1%}",
+            f"{p['return_mean']:.3f} [{low:.3f}, {high:.3f}]",
+            "-" if share is None else f"{share:.1%}",
+            "-" if p["attempts_per_success"] is None else f"{p['attempts_per_success']:.1f}",
+            "-" if p["cost_per_success"] is None else f"{p['cost_per_success']:.2f}",
+            f"{p['wrong_delivered_rate']:.1%}",
+            "-" if p["decision_ms_p50"] is None else f"{p['decision_ms_p50']:.3f}",
+            style="bold" if name == "trained" else None,
+        )
+    return table
+
+
+def page_table(deploy: dict[str, Any]) -> Table:
+    """The figures of a deployment for people."""
+    table = Table(title="Scanned pages, real models in limited processes")
+    for head in ("policy", "pages done", "texts good", "cost", "attempts", "seconds", "wrong"):
+        table.add_column(head, justify="left" if head == "policy" else "right", no_wrap=True)
+    for label in ("rule", "trained"):
+        d = deploy[label]
+        table.add_row(
+            f"{label} ({d['policy']})",
+            f"{round(d['success_rate'] * d['pages'])} of {d['pages']}",
+            str(d["goals"]["text"]),
+            f"{d['cost']:.1f}",
+            str(d["attempts"]),
+            f"{d['elapsed_s']:.1f}",
+            f"{d['wrong_delivered_rate']:.0%}",
+            style="bold" if label == "trained" else None,
+        )
+    return table
+
+
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the run.")]
+
+
+@app.command(
+    epilog="Example: fqg train --recipe quick --seed 0 --out runs/quick",
+)
+@command
+def train(
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a YAML file.")] = "quick",
+    seed: SeedOption = 0,
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the policy.")] = Path(
+        "runs/train"
+    ),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Train a conductor and export it to OUT/policy."""
+    need_torch()
+    from training.ppo import Interrupted, train as run
+    from training.recipe import read_recipe
+
+    chosen = read_recipe(recipe)
+    if resume and not (out / "checkpoint.zip").exists():
+        fail(f"{out}: there is no checkpoint to go on from; leave out --resume")
+    with bar("training", chosen.steps) as update:
+        try:
+            result = run(
+                chosen,
+                seed,
+                out,
+                resume,
+                device,
+                lambda p: update(p.steps, f"return {p.return_mean:.3f} success {p.success_rate:.1%}"),
+            )
+        except Interrupted:
+            fail(
+                f"interrupted; go on with: fqg train --recipe {recipe} --seed {seed} --out {out} --resume",
+                INTERRUPTED,
+            )
+    if as_json:
+        print_json(result)
+        return
+    typer.echo(
+        f"{result['steps']:,} steps in {result['elapsed_s']:.0f} s "
+        f"({result['steps_per_s']:.0f} a second), return {result['return_mean']:.3f}, "
+        f"success {result['success_rate']:.1%}\npolicy: {result['policy']}"
+    )
+
+
+@app.command(
+    epilog="Example: fqg evaluate --policies index,code_aware,oracle --split test --tiers 16-20",
+)
+@command
+def evaluate(
+    policies: Annotated[
+        str, typer.Option(help="Names, policy folders or module:Class, separated by commas.")
+    ] = "random,retry_fallback,cascade,code_aware,index,oracle",
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    episodes: Annotated[int, typer.Option(min=1, help="Levels that each policy plays.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Number of the first level.")] = 0,
+    tiers: Annotated[str, typer.Option(help="One tier or a range, 1 to 20.")] = "1-20",
+    size: Annotated[str, typer.Option(help="small, standard or large.")] = "small",
+    levels_dir: Annotated[
+        Path | None, typer.Option("--levels", help="Folder of level files to play instead.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; they change no figure.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Let policies play the same levels under the same luck, and compare them."""
+    from training import evaluate as judge
+
+    labels = dict.fromkeys(name.strip() for name in policies.split(",") if name.strip())
+    setting = judge.Setting(
+        split="levels" if levels_dir else split,
+        episodes=episodes,
+        seed=seed,
+        tiers=tier_range(tiers),
+        size=size,
+        levels=judge.level_files(levels_dir) if levels_dir else (),
+    )
+    done = 0
+    with bar("evaluating", episodes * len(labels)) as update:
+
+        def tell(label: str, n: int) -> None:
+            nonlocal done
+            done += n
+            update(done, label)
+
+        try:
+            result = judge.evaluate({name: name for name in labels}, setting, workers, tell)
+        except PolicyError as problem:
+            fail(str(problem))
+    if as_json:
+        print_json(result)
+    else:
+        Console().print(policy_table(result["policies"], f"{episodes} levels of {setting.split}"))
+    if any("error" in p for p in result["policies"].values()):
+        raise typer.Exit(NOT_ACHIEVED)
+
+
+@app.command(epilog="Example: fqg quickstart --out quickstart")
+@command
+def quickstart(
+    out: Annotated[Path, typer.Option(help="Folder for the policy, the journal, the report.")] = Path(
+        "quickstart"
+    ),
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a YAML file.")] = "quick",
+    seed: SeedOption = 0,
+    episodes: Annotated[int, typer.Option(min=1, help="Held-out levels.")] = 2048,
+    pages: Annotated[int, typer.Option(min=1, help="Scanned pages.")] = 12,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a conductor, judge it, deploy it on a real workflow: about 5 minutes on 2 cores."""
+    need_torch()
+    need_models()
+    from training import quickstart as whole
+    from training.ppo import Interrupted
+    from training.recipe import read_recipe
+
+    chosen = read_recipe(recipe)
+    workers = max(1, min(2, os.cpu_count() or 1))
+    plan = whole.Plan(chosen, seed, out, episodes, pages, workers)
+    with contextlib.ExitStack() as bars:
+        watch = Watcher(plan, bars)
+        try:
+            result = whole.quickstart(plan, watch.progress())
+        except Interrupted:
+            fail(
+                f"interrupted; train on with: fqg train --recipe {recipe} --seed {seed} --out {out} --resume",
+                INTERRUPTED,
+            )
+    if as_json:
+        print_json(result)
+        return
+    console = Console()
+    console.print(policy_table(result["evaluate"]["policies"], f"{episodes} held-out levels"))
+    console.print(page_table(result["deploy"]))
+    replay = result["deploy"]["replay"]
+    console.print(
+        f"journal folded again: {replay['identical']} of {replay['observations']} observations identical"
+    )
+    console.print(f"policy: {result['train']['policy']}\nreport: {result['report']}")
+
+
+class Watcher:
+    """The progress bars of a quickstart, one stage after another."""
+
+    def __init__(self, plan: Any, bars: contextlib.ExitStack):
+        self.plan, self.bars = plan, bars
+        self.update: Any = lambda completed, note="": None
+        self.done = 0
+
+    def progress(self) -> Any:
+        """What the quickstart tells."""
+        from training.quickstart import Progress as Told
+
+        return Told(self.training, self.episodes, self.page, self.stage)
+
+    def begin(self, description: str, total: float) -> None:
+        """End the bar before and show the next."""
+        self.bars.close()
+        self.done = 0
+        self.update = self.bars.enter_context(bar(description, total))
+
+    def stage(self, title: str) -> None:
+        """A stage begins."""
+        from training.quickstart import RIVALS
+
+        totals = {
+            "Training": self.plan.recipe.steps,
+            "Judging": self.plan.episodes * (len(RIVALS) + 1),
+            "Deploying": 2 * self.plan.pages,
+        }
+        self.begin(title, totals[title.split()[0]])
+
+    def training(self, point: Any) -> None:
+        """A rollout has ended."""
+        note = f"return {point.return_mean:.3f} success {point.success_rate:.1%}"
+        self.update(point.steps, note)
+
+    def episodes(self, label: str, n: int) -> None:
+        """Episodes have ended."""
+        self.done += n
+        self.update(self.done, label)
+
+    def page(self, label: str, run: Any) -> None:
+        """A page is done."""
+        self.done += 1
+        self.update(self.done, f"{label}: {', '.join(run.defects) or 'clean page'}, {run.status}")
+
+
+def main() -> None:
+    """Entry point of `fqg`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The quickstart: train a conductor, judge it on held-out levels, deploy that very file on a real workflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from training.deploy import PageRun, deploy, replayed, totals
+from training.deploy import JOURNAL as JOURNAL_FILE
+from training.evaluate import Setting, evaluate
+from training.ppo import Point, train
+from training.recipe import Recipe
+from training.report import curve, deployment, evaluation, write_report
+
+RULES = ("retry_fallback", "cascade", "code_aware", "index")
+RIVALS = ("random", *RULES, "oracle")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a quickstart does."""
+
+    recipe: Recipe
+    seed: int
+    out: Path
+    episodes: int
+    pages: int
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Whom to tell how far it is."""
+
+    training: Callable[[Point], None]
+    episodes: Callable[[str, int], None]
+    page: Callable[[str, PageRun], None]
+    stage: Callable[[str], None]
+
+
+def best_rule(policies: dict[str, dict[str, Any]]) -> str:
+    """The rule with the highest return on the levels that were played (which favours it)."""
+    return max(RULES, key=lambda name: policies[name].get("return_mean", -1.0))
+
+
+def deployed(plan: Plan, rule: str, policy: str, progress: Progress) -> dict[str, Any]:
+    """Run the pages under the best rule and under the conductor."""
+    names = {"rule": rule, "trained": policy}
+    runs = deploy(names, plan.pages, 20_000 + plan.seed, plan.out, progress.page)
+    out: dict[str, Any] = {
+        label: {
+            "policy": rule if label == "rule" else "conductor",
+            **totals(each),
+            "runs": [asdict(run) for run in each],
+        }
+        for label, each in runs.items()
+    }
+    out["replay"] = replayed(plan.out / JOURNAL_FILE)
+    return out
+
+
+def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
+    """Do it all and write the report.
+
+    Raises:
+        Interrupted: Ctrl-C while it trained.
+    """
+    progress.stage("Training a conductor")
+    trained = train(plan.recipe, plan.seed, plan.out, on_point=progress.training)
+    progress.stage("Judging it on held-out levels")
+    setting = Setting(
+        split="test", episodes=plan.episodes, tiers=plan.recipe.tiers, size=plan.recipe.size
+    )
+    policies = {name: name for name in RIVALS} | {"trained": trained["policy"]}
+    judged = evaluate(policies, setting, plan.workers, progress.episodes)
+    rule = best_rule(judged["policies"])
+    progress.stage(f"Deploying it on scanned pages, after the best rule ({rule})")
+    real = deployed(plan, rule, trained["policy"], progress)
+    points = json.loads((plan.out / "curve.json").read_text("utf-8"))
+    report = write_report(
+        plan.out / "report.html",
+        "A conductor, trained and deployed",
+        [
+            f"<h2>Training: {trained['steps']:,} steps in {trained['elapsed_s']:.0f} s</h2>",
+            curve(points),
+            evaluation(judged),
+            deployment(real, plan.out),
+        ],
+    )
+    result = {"train": trained, "evaluate": judged, "deploy": real, "report": str(report)}
+    (plan.out / "quickstart.json").write_text(json.dumps(result, indent=1), "utf-8")
+    return result
