@@ -109,7 +109,9 @@ async def conducted_call(runs: int) -> dict[str, float]:
     over, commits = [], []
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
-        (folder / "echo.py").write_text(ECHO.replace("return inputs", 'return {"copy": inputs["numbers"]}'))
+        (folder / "echo.py").write_text(
+            ECHO.replace("return inputs", 'return {"copy": inputs["numbers"]}')
+        )
         (folder / "echo.yaml").write_text(WORKFLOW)
         workflow = read_workflow(folder / "echo.yaml")
         host = TimedHost()

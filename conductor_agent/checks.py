@@ -130,7 +130,9 @@ def check_schema(schema: Any, where: str) -> None:
         if not isinstance(value, RULES[rule]) or isinstance(value, bool):
             raise ValueError(f"{where}.{rule}: {value!r} does not fit this rule")
     if schema.get("type", "object") not in TYPES:
-        raise ValueError(f"{where}.type: {schema['type']!r} is no type." + suggest(schema["type"], TYPES))
+        raise ValueError(
+            f"{where}.type: {schema['type']!r} is no type." + suggest(schema["type"], TYPES)
+        )
     try:
         re.compile(schema.get("pattern", ""))
     except re.error as problem:
@@ -191,13 +193,17 @@ def measure_named(name: str, folder: Path) -> Measure:
     if not source or not function:
         raise ValueError(f"{name!r} names no function; write `module:function`")
     try:
-        module = _file(folder / source) if source.endswith(".py") else importlib.import_module(source)
+        module = (
+            _file(folder / source) if source.endswith(".py") else importlib.import_module(source)
+        )
     except Exception as problem:  # noqa: BLE001  (whatever a module does when it is imported)
         why = f"{type(problem).__name__}: {problem}"
         raise ValueError(f"{source!r} cannot be imported ({' '.join(why.split())})") from None
     found: Measure | None = getattr(module, function, None)
     if not callable(found):
-        functions = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
+        functions = [
+            key for key, value in vars(module).items() if callable(value) and key[0] != "_"
+        ]
         raise ValueError(f"{source!r} has no function {function!r}." + suggest(function, functions))
     return found
 

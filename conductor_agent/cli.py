@@ -60,7 +60,9 @@ def run(
         list[str] | None, typer.Option(help="NAME=PATH: the value of a given artifact.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for what is delivered.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, start nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a workflow.
@@ -143,7 +145,9 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
 
 @app.command()
 def explain(
-    run: Annotated[str, typer.Argument(help="A run's id, the beginning of one, or `last`.")] = "last",
+    run: Annotated[
+        str, typer.Argument(help="A run's id, the beginning of one, or `last`.")
+    ] = "last",
     journal: JournalOption = JOURNAL,
     as_json: JsonOption = False,
 ) -> None:
@@ -238,7 +242,9 @@ def _policy(name: str) -> Policy:
 
     policy: Policy = policy_named(name)
     if not hasattr(policy, "decide"):
-        raise BadInput(f"the policy {name!r} plans in the game alone; a real run needs one that decides")
+        raise BadInput(
+            f"the policy {name!r} plans in the game alone; a real run needs one that decides"
+        )
     return policy
 
 

@@ -1,7 +1,7 @@
 """Everything that can happen in a run, as a closed set of events: the journal's lines and the fold's input.
 
-    decided    what was chosen, with what was seen; changes nothing but the count of decisions
-    started · finished · refused · waited · signal · lost · stopped      the events of fqg_env/rules.py
+decided    what was chosen, with what was seen; changes nothing but the count of decisions
+started · finished · refused · waited · signal · lost · stopped      the events of fqg_env/rules.py
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from fqg_env.outcome import Outcome
 from fqg_env.row import Made
 
 
-class Base(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"
-):
+class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     """What all events have."""
 
     at_s: float

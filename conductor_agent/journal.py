@@ -1,9 +1,9 @@
 """The journal: runs and their events in one SQLite file, append-only, durable before anything depends on it.
 
-    runs      one row per run: workflow, level, settings
-    events    one row per event, numbered per run; nothing can be changed or removed
-    contents  values of artifacts by their SHA-256
-    holders   processes that have played a run, so that two never play one at once
+runs      one row per run: workflow, level, settings
+events    one row per event, numbered per run; nothing can be changed or removed
+contents  values of artifacts by their SHA-256
+holders   processes that have played a run, so that two never play one at once
 """
 
 from __future__ import annotations
@@ -176,7 +176,9 @@ class Journal:
         """
         rows = self._rows("SELECT pid, born FROM holders WHERE run_id = ? ORDER BY nth", run_id)
         if rows and _born(rows[-1][0]) == rows[-1][1]:
-            raise JournalError(f"{self.path}: the run {run_id} is being played by process {rows[-1][0]}")
+            raise JournalError(
+                f"{self.path}: the run {run_id} is being played by process {rows[-1][0]}"
+            )
         pid = os.getpid()
         statement = "INSERT INTO holders VALUES (?, ?, ?, ?)"
         taken = f"another conductor goes on with the run {run_id}"
@@ -225,7 +227,10 @@ class Journal:
 
     def run_ids(self) -> list[str]:
         """All runs, the newest first."""
-        return [row[0] for row in self._rows("SELECT run_id FROM runs ORDER BY created DESC, rowid DESC")]
+        return [
+            row[0]
+            for row in self._rows("SELECT run_id FROM runs ORDER BY created DESC, rowid DESC")
+        ]
 
     def find(self, name: str) -> str:
         """The run that an id, the beginning of one, or `last` names.
@@ -259,7 +264,9 @@ class Journal:
         try:
             return msgspec.json.decode(rows[0][0], type=RunRecord)
         except msgspec.MsgspecError as problem:
-            raise JournalError(f"{self.path}: the run {run_id} cannot be read ({problem})") from None
+            raise JournalError(
+                f"{self.path}: the run {run_id} cannot be read ({problem})"
+            ) from None
 
     def level(self, run_id: str) -> Level:
         """The level that a run plays.

@@ -1,9 +1,9 @@
 """LiveWorld: attempt -> outcome, for real. An extension does the work; what it answers is not taken on trust.
 
-    refuse     an input is missing or rejected                        DEPENDENCY_FAILED, nothing is started
-    call       the extension, in its limited process                  its own failures pass through as they are
-    examine    output missing, of the wrong type, against its schema  INVALID_OUTPUT, nothing is made
-    measure    the quality, by our own function                       LOW_QUALITY, made but rejected
+refuse     an input is missing or rejected                        DEPENDENCY_FAILED, nothing is started
+call       the extension, in its limited process                  its own failures pass through as they are
+examine    output missing, of the wrong type, against its schema  INVALID_OUTPUT, nothing is made
+measure    the quality, by our own function                       LOW_QUALITY, made but rejected
 """
 
 from __future__ import annotations
@@ -144,7 +144,11 @@ class LiveWorld:
         allowed_s = self.workflow.extensions[call.function].limits.total_retry_s
         if attempt.repeated_s is not None and attempt.repeated_s >= allowed_s:
             proof = evidence(
-                Limit.TOTAL_RETRY, allowed_s, attempt.repeated_s, enforcer="conductor", action="refused"
+                Limit.TOTAL_RETRY,
+                allowed_s,
+                attempt.repeated_s,
+                enforcer="conductor",
+                action="refused",
             )
             return violation(Limit.TOTAL_RETRY, proof, phase=Phase.ADMISSION, cost=0.0)
         return None
@@ -206,4 +210,3 @@ def failed(success: Success, category: Category, message: str, phase: Phase) -> 
         hints=success.hints,
         not_examined=success.not_examined,
     )
-

@@ -1,7 +1,7 @@
 """A run from beginning to end: workflow, policy, journal and processes put together.
 
-    result = await begin(workflow, policy, Path("conductor.sqlite"))
-    result = await resume("last", Path("conductor.sqlite"))
+result = await begin(workflow, policy, Path("conductor.sqlite"))
+result = await resume("last", Path("conductor.sqlite"))
 """
 
 from __future__ import annotations
@@ -229,9 +229,7 @@ async def resume(
         for event in lost:
             state.apply(event)
             watch(event)
-        return await _play(
-            workflow, chosen, recorder, state, held, host, clock, watch, run_id
-        )
+        return await _play(workflow, chosen, recorder, state, held, host, clock, watch, run_id)
 
 
 async def _play(
@@ -256,7 +254,9 @@ async def _play(
         recorder.close()
     result = result_of(run_id, state, recorder.journal.events(run_id), conductor.held)
     commits = recorder.journal.commits_ms
-    return Result(**{**vars(result), "fsync_ms_p50": statistics.median(commits) if commits else None})
+    return Result(
+        **{**vars(result), "fsync_ms_p50": statistics.median(commits) if commits else None}
+    )
 
 
 def warm_up(level: Level, policy: Policy) -> None:
@@ -316,9 +316,7 @@ def status_of(state: Fold, goals: dict[str, Goal]) -> str:
     if state.stopped() is Stopped.NO:
         return "unfinished"
     delivered = {name for name, goal in goals.items() if goal.delivered}
-    essential = {
-        name for name, goal in state.plan.goals.items() if goal.kind is GoalKind.ESSENTIAL
-    }
+    essential = {name for name, goal in state.plan.goals.items() if goal.kind is GoalKind.ESSENTIAL}
     if not delivered:
         return "failed"
     return "succeeded" if essential <= delivered else "partial"

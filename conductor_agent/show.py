@@ -109,12 +109,18 @@ def show_plan(
     order = [level.call_names[c] for c in level.default_plan]
     console.print(f"  plan: {escape(' -> '.join(order))}")
     budget = level.budget
-    console.print(f"  budget: {budget.time_s:g} s, cost {budget.cost:g}, {budget.attempts} attempts")
+    console.print(
+        f"  budget: {budget.time_s:g} s, cost {budget.cost:g}, {budget.attempts} attempts"
+    )
     table = Table("function", "class", "wall_s", "memory_bytes", "source", box=None)
     for name, bound in workflow.extensions.items():
         limits = bound.limits
         table.add_row(
-            name, bound.kind, f"{limits.wall_s:g}", str(limits.memory_bytes), escape(bound.source.source)
+            name,
+            bound.kind,
+            f"{limits.wall_s:g}",
+            str(limits.memory_bytes),
+            escape(bound.source.source),
         )
     console.print(table)
     show_limits(console, enforcement)
@@ -151,7 +157,9 @@ def show_steps(console: Console, steps: list[Step]) -> None:
     """Each decision, what was believed, what came of it."""
     differ = sum(not step.same_observation for step in steps)
     if differ:
-        text = f"{differ} observations differ from those logged: another version or machine wrote them"
+        text = (
+            f"{differ} observations differ from those logged: another version or machine wrote them"
+        )
         console.print(f"[yellow]{text}[/]")
     for number, step in enumerate(steps, 1):
         console.print(

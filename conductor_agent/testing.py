@@ -1,7 +1,7 @@
 """Fakes of the conductor's seams: a clock that jumps, a world that is told what to answer, a journal in memory.
 
-    clock = ManualClock()
-    world = FakeWorld(clock, lambda attempt: Answer(Success(outputs={"text": "hi"}), elapsed_s=2.0))
+clock = ManualClock()
+world = FakeWorld(clock, lambda attempt: Answer(Success(outputs={"text": "hi"}), elapsed_s=2.0))
 """
 
 from __future__ import annotations

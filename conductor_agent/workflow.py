@@ -190,9 +190,7 @@ def parse_workflow(
                 measures[name] = measure_named(check.quality, path.parent)
             except ValueError as problem:
                 raise WorkflowError(f"{path}: artifacts.{name}.check.quality: {problem}") from None
-    bound = {
-        name: _bind(name, entries[name], path, ceiling) for name in level.functions
-    }
+    bound = {name: _bind(name, entries[name], path, ceiling) for name in level.functions}
     return Workflow(path, text, level, bound, checks, measures, {}, tuple(notes))
 
 
@@ -204,13 +202,20 @@ def _require(wanted: Any, path: Path) -> None:
     """
     where = f"{path}: require"
     if not isinstance(wanted, dict):
-        raise WorkflowError(f"{where}: it holds no mapping; name limits and how hard they have to be")
+        raise WorkflowError(
+            f"{where}: it holds no mapping; name limits and how hard they have to be"
+        )
     found = enforcement()
     for limit, level in wanted.items():
         if limit not in found:
-            raise WorkflowError(f"{where}.{limit}: there is no such limit." + suggest(str(limit), found))
+            raise WorkflowError(
+                f"{where}.{limit}: there is no such limit." + suggest(str(limit), found)
+            )
         if str(level) not in Enforced.__members__:
-            raise WorkflowError(f"{where}.{limit}: {level!r} is no level." + suggest(str(level), Enforced.__members__))
+            raise WorkflowError(
+                f"{where}.{limit}: {level!r} is no level."
+                + suggest(str(level), Enforced.__members__)
+            )
         here = found[limit]
         if not reaches(Enforced(here["level"]), Enforced(level)):
             raise WorkflowError(
@@ -247,9 +252,7 @@ def _part(kind: Any, data: Any, where: str) -> Any:
         raise WorkflowError(text) from None
 
 
-def _checks(
-    artifacts: Any, given: Any, path: Path
-) -> tuple[Any, dict[str, Check]]:
+def _checks(artifacts: Any, given: Any, path: Path) -> tuple[Any, dict[str, Check]]:
     """The artifacts as a level has them, and what is declared of them."""
     if not isinstance(artifacts, dict):
         return artifacts, {}  # the level says what is wrong with it
@@ -273,7 +276,9 @@ def _checks(
             checks[name] = check
         gated = name in checks and checks[name].quality is not None
         if fields.get("gate") and not gated:
-            raise WorkflowError(f"{where}.gate: a gate needs `check.quality`, the function that measures")
+            raise WorkflowError(
+                f"{where}.gate: a gate needs `check.quality`, the function that measures"
+            )
         if gated:
             fields["gate"] = True
         plain[name] = fields
@@ -290,7 +295,8 @@ def _entries(extensions: Any, functions: Any, path: Path) -> dict[str, Extension
     for name in extensions:
         if name not in functions:
             raise WorkflowError(
-                f"{where}.{name}: the workflow has no such function." + suggest(str(name), map(str, functions))
+                f"{where}.{name}: the workflow has no such function."
+                + suggest(str(name), map(str, functions))
             )
     for name in functions:
         if name not in extensions:
@@ -333,7 +339,9 @@ def _bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None
     if source.endswith(".py") or "/" in source:
         file = (path.parent / source).resolve()
         if not file.is_file():
-            raise WorkflowError(f"{where}.source: there is no file {source!r}; paths are relative to the workflow's folder")
+            raise WorkflowError(
+                f"{where}.source: there is no file {source!r}; paths are relative to the workflow's folder"
+            )
         source = str(file)
     elif entry.python is None and not _importable(source):
         raise WorkflowError(
@@ -377,7 +385,9 @@ def _inputs(entries: Any, workflow: Workflow, files: Mapping[str, Path]) -> dict
     for name in [*entries, *files]:
         source = f"{path}: inputs.{name}" if name in entries else f"--input {name}"
         if name not in artifacts:
-            raise WorkflowError(f"{source}: there is no such artifact." + suggest(str(name), artifacts))
+            raise WorkflowError(
+                f"{source}: there is no such artifact." + suggest(str(name), artifacts)
+            )
         if not artifacts[name].given:
             raise WorkflowError(f"{source}: the artifact is made, not given; mark it `given: true`")
     for name, artifact in artifacts.items():
@@ -391,7 +401,9 @@ def _inputs(entries: Any, workflow: Workflow, files: Mapping[str, Path]) -> dict
             values[name] = _from_file(files[name], _form(name, entry, workflow), f"--input {name}")
         else:
             values[name] = _value(name, entry, entries[name], workflow, where)
-        _check_input(name, values[name], workflow, where if name not in files else f"--input {name}")
+        _check_input(
+            name, values[name], workflow, where if name not in files else f"--input {name}"
+        )
     return values
 
 
@@ -409,7 +421,9 @@ def _value(name: str, entry: InputEntry, given: Any, workflow: Workflow, where: 
     if len(given) != 1:
         raise WorkflowError(f"{where}: give exactly one of `file`, `text` and `json`")
     if entry.file is not None:
-        return _from_file(workflow.path.parent / entry.file, _form(name, entry, workflow), f"{where}.file")
+        return _from_file(
+            workflow.path.parent / entry.file, _form(name, entry, workflow), f"{where}.file"
+        )
     return entry.text if entry.text is not None else entry.data
 
 

@@ -39,7 +39,11 @@ def belief_dtype(size: Size) -> np.dtype:
             ("works_well", "f8", (c, WINDOWS)),  # ... and is not silently bad
             ("never", "f8", (c,)),  # chance that this call can never work
             ("hinted_by", "u8", (c,)),  # givers heard on this function, a bit each
-            ("judged", "u8", (c,)),  # artifacts whose held version this call has verified, a bit each
+            (
+                "judged",
+                "u8",
+                (c,),
+            ),  # artifacts whose held version this call has verified, a bit each
         ],
         align=True,
     )
@@ -163,7 +167,9 @@ def bad_input(level: Any, belief: Any, call: int) -> float:
 
 
 @kernel
-def doubt(level: Any, board: Any, belief: Any, artifact: int, if_bad: float, if_good: float) -> None:
+def doubt(
+    level: Any, board: Any, belief: Any, artifact: int, if_bad: float, if_good: float
+) -> None:
     """Fold evidence about one held artifact, and pass it up its lineage: maker, then the maker's inputs.
 
     Args:
@@ -405,5 +411,3 @@ def chances(level: Any, belief: Any, call: int, at_s: float, bad_in: float) -> A
         answers *= 1.0 - TAINT * bad_in
         well *= 1.0 - bad_in
     return answers, well, outage
-
-

@@ -1,7 +1,7 @@
 """Function Quest as Gymnasium environments: one level at a time, or natively vectorised.
 
-    gymnasium.make("fqg_env.env:FunctionQuest-v0")
-    gymnasium.make_vec("fqg_env.env:FunctionQuest-v0", num_envs=1024, vectorization_mode="vector_entry_point")
+gymnasium.make("fqg_env.env:FunctionQuest-v0")
+gymnasium.make_vec("fqg_env.env:FunctionQuest-v0", num_envs=1024, vectorization_mode="vector_entry_point")
 """
 
 from __future__ import annotations
@@ -103,9 +103,7 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         self.lanes.begin()
         return self._observation(), self._info()
 
-    def step(
-        self, action: Any
-    ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Play one action; `terminated` when the run has stopped, never `truncated`."""
         self.lanes.step(np.asarray([action], np.int64))
         done = bool(self.lanes.done[0])
@@ -153,7 +151,9 @@ def reset_mask(options: dict[str, Any] | None, n: int) -> np.ndarray:
         return np.ones(n, np.uint8)
     mask = np.asarray(options["reset_mask"])
     if mask.shape != (n,):
-        raise ValueError(f"reset_mask has shape {mask.shape}; it needs one value for each of the {n} lanes")
+        raise ValueError(
+            f"reset_mask has shape {mask.shape}; it needs one value for each of the {n} lanes"
+        )
     return mask.astype(np.uint8)
 
 
@@ -245,7 +245,10 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         return masks.copy() if self.copy else masks
 
     def _masked(self, info: dict[str, Any]) -> dict[str, Any]:
-        info["action_mask"], info["_action_mask"] = self.action_masks(), np.ones(self.num_envs, bool)
+        info["action_mask"], info["_action_mask"] = (
+            self.action_masks(),
+            np.ones(self.num_envs, bool),
+        )
         return info
 
     def _begin(self, which: np.ndarray) -> None:

@@ -175,7 +175,8 @@ TIMEOUT_ELAPSED = 3.0
 """A timeout takes this many typical latencies: the caller waited for it."""
 
 RETRYABLE = np.array(
-    [1] + [{True: 1, False: 0, None: 2}[WIRE[category].retryable] for category in Category], np.int32
+    [1] + [{True: 1, False: 0, None: 2}[WIRE[category].retryable] for category in Category],
+    np.int32,
 )
 BLAMES: dict[Blame, int] = {blame: i for i, blame in enumerate(Blame)}
 _EXTENSION, _UPSTREAM = BLAMES[Blame.EXTENSION], BLAMES[Blame.UPSTREAM]
@@ -254,17 +255,27 @@ def kind_prior(level: Any, call: int, kind: int) -> float:
     if level.kind[call] >= Kind.VERIFY:
         if kind >= FunctionKind.OVER_LIMIT:
             return 0.0
-        total = KIND_PRIOR[FunctionKind.FLAKY] + KIND_PRIOR[FunctionKind.VERY_FLAKY] + KIND_PRIOR[FunctionKind.BROKEN]
+        total = (
+            KIND_PRIOR[FunctionKind.FLAKY]
+            + KIND_PRIOR[FunctionKind.VERY_FLAKY]
+            + KIND_PRIOR[FunctionKind.BROKEN]
+        )
         return (1.0 - good) * KIND_PRIOR[kind] / total
     n = level.variants[level.function[call]]
-    total = 1.0 if n > 1 else 1.0 - KIND_PRIOR[FunctionKind.OVER_LIMIT] - KIND_PRIOR[FunctionKind.WRONG]
+    total = (
+        1.0 if n > 1 else 1.0 - KIND_PRIOR[FunctionKind.OVER_LIMIT] - KIND_PRIOR[FunctionKind.WRONG]
+    )
     if kind < FunctionKind.WRONG:
         if kind == FunctionKind.OVER_LIMIT and n < 2:
             return 0.0
         return (1.0 - good) * KIND_PRIOR[kind] / total
     if n < 2:
         return 0.0
-    share = SILENT_SHARE_OF_WRONG if (kind - FunctionKind.WRONG) % 2 == 1 else 1.0 - SILENT_SHARE_OF_WRONG
+    share = (
+        SILENT_SHARE_OF_WRONG
+        if (kind - FunctionKind.WRONG) % 2 == 1
+        else 1.0 - SILENT_SHARE_OF_WRONG
+    )
     return (1.0 - good) * KIND_PRIOR[FunctionKind.WRONG] * share / (n * total)
 
 
@@ -478,7 +489,9 @@ def effect_of(category: int) -> int:
 
 
 @kernel
-def draw_outputs(level: Any, faults: Any, truth: Any, call: int, nth: int, row: Any, bad: Any) -> bool:
+def draw_outputs(
+    level: Any, faults: Any, truth: Any, call: int, nth: int, row: Any, bad: Any
+) -> bool:
     """Make the outputs, judge them by their gates. Returns True if a gate rejected one; fills `bad` [A]."""
     is_bad = silent(faults.kind[level.function[call]], level.variant[call])
     for a in range(level.artifacts):
@@ -506,7 +519,9 @@ def draw_probe(level: Any, faults: Any, board: Any, truth: Any, call: int, row: 
     for a in range(level.artifacts):
         if level.probes[call, a]:
             if level.kind[call] == Kind.VERIFY:
-                wrong = uniform(level.key, Draw.VERDICT, call * 64 + a, board.version[a]) < VERIFY_WRONG
+                wrong = (
+                    uniform(level.key, Draw.VERDICT, call * 64 + a, board.version[a]) < VERIFY_WRONG
+                )
                 says_bad = (truth.bad[a] == 1) != wrong
                 row.verdict[a] = Verdict.BAD if says_bad else Verdict.GOOD
             elif level.kind[call] == Kind.INSPECT:
@@ -518,7 +533,15 @@ def draw_probe(level: Any, faults: Any, board: Any, truth: Any, call: int, row: 
 
 @kernel
 def draw(
-    level: Any, faults: Any, board: Any, truth: Any, call: int, nth: int, at_s: float, row: Any, bad: Any
+    level: Any,
+    faults: Any,
+    board: Any,
+    truth: Any,
+    call: int,
+    nth: int,
+    at_s: float,
+    row: Any,
+    bad: Any,
 ) -> None:
     """Draw the outcome of the nth attempt (from 1) of a call begun at `at_s`; `bad` [A]: truth of its outputs."""
     clear_row(level, row)
@@ -541,7 +564,6 @@ def draw(
     share = elapsed_share(row.category, uniform(level.key, Draw.ELAPSED, call, nth))
     row.elapsed_s = share * faults.latency_s[call]
     row.cost = min(2.0, share) * faults.cost[call]
-
 
 
 # --- likelihood ---------------------------------------------------------------------------------------

@@ -156,7 +156,9 @@ def begin_call(level: Any, function: int, variant: int, kind: int, provider: int
 
 
 @kernel
-def declare(level: Any, c: int, cost: float, latency_s: float, memory: float, quality: float) -> None:
+def declare(
+    level: Any, c: int, cost: float, latency_s: float, memory: float, quality: float
+) -> None:
     """Declare what a call takes."""
     level.cost[c] = cost
     level.latency_s[c] = latency_s
@@ -464,5 +466,3 @@ def describe(level: Any, name: str) -> Level:
         wait_base=float(level["wait_base"]),
         key=int(level["key"]),
     )
-
-

@@ -45,7 +45,9 @@ def draw_levels(
 
 
 @kernel
-def begin(levels: Any, boards: Any, beliefs: Any, truths: Any, masks: Any, out: Any, which: Any) -> None:
+def begin(
+    levels: Any, boards: Any, beliefs: Any, truths: Any, masks: Any, out: Any, which: Any
+) -> None:
     """Begin an episode in each lane in `which` [N], on the level that is there."""
     for n in range(len(levels)):
         if not which[n]:

@@ -526,7 +526,9 @@ def write_artifacts(level: Level, out: Any) -> None:
 def explain(error: ValidationError, source: str) -> str:
     """The first fault of a file as one sentence: where, what, and what was given."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "function-after[_check(), Level]")
+    where = ".".join(
+        str(part) for part in first["loc"] if part != "function-after[_check(), Level]"
+    )
     what = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         what = "there is no such key here; check its spelling or remove it"
@@ -544,7 +546,8 @@ def _mapping(loader: OnceLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     for i, key in enumerate(keys):
         if key != "<<" and key in keys[:i]:
             raise yaml.constructor.ConstructorError(
-                problem=f"the key {key!r} stands there twice", problem_mark=node.value[i][0].start_mark
+                problem=f"the key {key!r} stands there twice",
+                problem_mark=node.value[i][0].start_mark,
             )
     loader.flatten_mapping(node)
     return loader.construct_mapping(node, deep=True)
@@ -583,7 +586,9 @@ def parse_level(data: dict[str, Any], source: str) -> Level:
     """
     version = data.get("level", SCHEMA)
     if version != SCHEMA:
-        raise LevelError(f"{source}: level: version {version!r} is not known; this reads {SCHEMA!r}")
+        raise LevelError(
+            f"{source}: level: version {version!r} is not known; this reads {SCHEMA!r}"
+        )
     try:
         return Level.model_validate(data)
     except ValidationError as error:

@@ -466,14 +466,14 @@ def observe(level: Any, board: Any, out: Any) -> None:
 def price(level: Any, call: int) -> float:
     """Cost and time of one typical attempt, in units of return."""
     cost = 0.06 if math.isnan(level.cost[call]) else level.cost[call] / level.cost_budget
-    time = 0.06 if math.isnan(level.latency_s[call]) else level.latency_s[call] / level.time_budget_s
+    time = (
+        0.06 if math.isnan(level.latency_s[call]) else level.latency_s[call] / level.time_budget_s
+    )
     return level.cost_weight * min(1.0, cost) + level.time_weight * min(1.0, time)
 
 
 @kernel
-def best_later(
-    level: Any, board: Any, belief: Any, c: int, bad_in: float, answers: float
-) -> Any:
+def best_later(level: Any, board: Any, belief: Any, c: int, bad_in: float, answers: float) -> Any:
     """(chance of answering, share of the budget until then) at the end of an outage that is best worth it.
 
     Outages end on a grid, so only its points are looked at; now is the answer where no wait pays.
@@ -523,5 +523,3 @@ def clear_belief(out: Any) -> None:
     for a in range(out.doubt.shape[0]):
         for i in range(DOUBT_FIELDS):
             out.doubt[a, i] = 0.0
-
-

@@ -95,7 +95,9 @@ def provider_position(level: Level, name: str, window: int) -> int:
     """
     p = position(name, level.providers, "faults.providers")
     if not 0 <= window < WINDOWS:
-        raise LevelError(f"faults.providers.{name}: there is no window {window}; they are 0 to {WINDOWS - 1}")
+        raise LevelError(
+            f"faults.providers.{name}: there is no window {window}; they are 0 to {WINDOWS - 1}"
+        )
     return p
 
 
@@ -124,7 +126,8 @@ def kind_number(level: Level, function: str, kind: str) -> int:
         return int(FunctionKind.WRONG) + 2 * v + (1 if stem == "silent" else 0)
     if kind not in PLAIN_KINDS:
         raise LevelError(
-            f"faults.functions.{function}: {kind!r} is no kind of fault." + suggest(kind, PLAIN_KINDS)
+            f"faults.functions.{function}: {kind!r} is no kind of fault."
+            + suggest(kind, PLAIN_KINDS)
         )
     return PLAIN_KINDS[kind]
 

@@ -101,7 +101,9 @@ def artifact_row(level: Level, board: Any, a: int) -> tuple[str, ...]:
 def call_past(board: Any, c: int) -> str:
     """How often a call was tried, what it answered last, and whether somebody recommends it."""
     tries, parts = int(board["tries"][c]), []
-    if any(board["flight_attempt"][m] >= 0 and board["flight_call"][m] == c for m in range(FLIGHTS)):
+    if any(
+        board["flight_attempt"][m] >= 0 and board["flight_call"][m] == c for m in range(FLIGHTS)
+    ):
         parts.append("in flight")
     elif tries:
         times = "" if tries == 1 else f"{tries}x, last "

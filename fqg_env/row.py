@@ -179,7 +179,9 @@ def bearing(level: Level, call: int, strategy: str | None) -> list[int]:
             return [c for c in others if same_function(level, c, call) and lighter(level, c, call)]
         case Strategy.FALLBACK | Strategy.HEDGE:
             return [
-                c for c in others if alternative(level, c, call) and not same_function(level, c, call)
+                c
+                for c in others
+                if alternative(level, c, call) and not same_function(level, c, call)
             ]
         case Strategy.REBUILD_UPSTREAM | Strategy.REVERSE_RECONSTRUCT:
             return makers(level, level.inputs_of(level.calls[call]), but=call)

@@ -96,7 +96,10 @@ class Search:
     def await_provider(self, node: Node | None, call: int) -> Node | None:
         """Wait while the provider of a call is down."""
         level = self.level[0]
-        window, budget = int(self.hidden["window"][0, level["provider"][call]]), level["time_budget_s"]
+        window, budget = (
+            int(self.hidden["window"][0, level["provider"][call]]),
+            level["time_budget_s"],
+        )
         while node is not None:
             if not faults.down(window, float(node.board["at_s"][0]), float(budget)):
                 return node

@@ -72,9 +72,7 @@ def attempt(
     number = rules.begin(level, board, call, board.at_s)
     slot = rules.slot_of(board, number)
     bad = truth.flight_bad[slot]
-    model.draw(
-        level, faults, board, truth, call, board.tries[call], board.at_s, rows[slot], bad
-    )
+    model.draw(level, faults, board, truth, call, board.tries[call], board.at_s, rows[slot], bad)
     truth.flight_ends_s[slot] = board.at_s + rows[slot].elapsed_s
     if board.in_flight >= level.max_in_flight:
         next_completion(level, board, belief, truth, rows)
@@ -182,5 +180,3 @@ def wrong_delivered(level: Any, board: Any, truth: Any) -> bool:
         if rules.delivered(level, board, a) and truth.bad[a]:
             return True
     return False
-
-

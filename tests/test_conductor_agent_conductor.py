@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from conductor_agent.conductor import Conductor
-from conductor_agent.events import Decided, Ended, Finished, Lost, Signal, Started, Waited, from_json, to_json
+from conductor_agent.events import (
+    Decided,
+    Ended,
+    Finished,
+    Lost,
+    Signal,
+    Started,
+    Waited,
+    from_json,
+    to_json,
+)
 from conductor_agent.fold import Fold, fold, replay
 from conductor_agent.live_world import Answer, Held
 from conductor_agent.runs import result_of
@@ -75,7 +85,9 @@ def play(policy, script, level=LEVEL, **changes):
 
 def good(elapsed_s=1.0, **more):
     """An attempt that makes the text."""
-    return Answer(Success(outputs={"text": "hi"}), elapsed_s, {"text": Made(**more)}, {"text": "hi"})
+    return Answer(
+        Success(outputs={"text": "hi"}), elapsed_s, {"text": Made(**more)}, {"text": "hi"}
+    )
 
 
 def bad(category=Category.UNAVAILABLE, elapsed_s=1.0, **more):
@@ -116,7 +128,13 @@ def test_the_intent_is_written_before_the_world_is_asked_and_the_outcome_before_
 
     clock = ManualClock()
     run = Conductor(
-        "run", Fold(level), FakeWorld(clock, script), Policy(FAST), Recorder(), clock, {"page": Held("", "")}
+        "run",
+        Fold(level),
+        FakeWorld(clock, script),
+        Policy(FAST),
+        Recorder(),
+        clock,
+        {"page": Held("", "")},
     )
     asyncio.run(run.run())
     assert log == [
@@ -155,8 +173,12 @@ def test_a_policy_may_scribble_on_what_it_sees_or_say_nonsense():
                 array[:] = 1
             return decision
 
-    run, clean = (play(policy, lambda a: good() if a.call else bad()) for policy in (Careless(), Index()))
-    seen = [[e.observation for e in r.recorder.events if isinstance(e, Decided)] for r in (run, clean)]
+    run, clean = (
+        play(policy, lambda a: good() if a.call else bad()) for policy in (Careless(), Index())
+    )
+    seen = [
+        [e.observation for e in r.recorder.events if isinstance(e, Decided)] for r in (run, clean)
+    ]
     assert seen[0] == seen[1] == replay(run.fold.plan, run.recorder.events)
 
     class Unsure(Scripted):
@@ -217,7 +239,9 @@ def test_hints_reach_the_policy():
 
 def test_events_survive_the_journal_and_give_the_same_observations_again():
     run = play(
-        Index(), lambda a: good() if a.call else bad(Category.CRASHED, blame="unknown"), max_in_flight=2
+        Index(),
+        lambda a: good() if a.call else bad(Category.CRASHED, blame="unknown"),
+        max_in_flight=2,
     )
     again = [from_json(to_json(event)) for event in run.recorder.events]
     assert again == run.recorder.events
@@ -245,9 +269,14 @@ def test_the_live_loop_and_the_simulated_step_fold_the_same_board(seed):
     while not lanes.done[0]:
         legal = np.flatnonzero(lanes.masks[0])
         wild = random.random() < 0.4 and len(legal) > 1
-        action = random.choice(legal[legal != STOP]) if wild else policy.actions(
-            {name: lanes.observations[name] for name in lanes.observations.dtype.names}, lanes.masks
-        )[0]
+        action = (
+            random.choice(legal[legal != STOP])
+            if wild
+            else policy.actions(
+                {name: lanes.observations[name] for name in lanes.observations.dtype.names},
+                lanes.masks,
+            )[0]
+        )
         actions.append(int(action))
         lanes.step(np.array([action]))
     run = play(Scripted(*actions), Simulated(lanes), level)

@@ -39,7 +39,11 @@ def workflow(functions, extensions, artifacts=None, **level):
     data = {
         "workflow": "conductor-workflow/1",
         "name": "test",
-        "artifacts": {"page": {"given": True}, "text": {"goal": {"weight": 1}}, **(artifacts or {})},
+        "artifacts": {
+            "page": {"given": True},
+            "text": {"goal": {"weight": 1}},
+            **(artifacts or {}),
+        },
         "functions": functions,
         "extensions": {
             name: {"source": "small.py", "class": "operator", **entry}
@@ -49,7 +53,9 @@ def workflow(functions, extensions, artifacts=None, **level):
         **level,
     }
     path = FOLDER / "test.yaml"
-    read = parse_workflow(data, yaml.safe_dump(data), path, ceiling=None, has_program=lambda _: True)
+    read = parse_workflow(
+        data, yaml.safe_dump(data), path, ceiling=None, has_program=lambda _: True
+    )
     read.inputs["page"] = "a page"
     return read
 
@@ -106,7 +112,8 @@ def test_a_bad_200_is_a_failure_and_the_fallback_works(tmp_path):
             "poor": work(parameters={"outputs": {"text": "abc"}, "quality": {"text": 1.0}}),
             "echo": work(),
         },
-        {name: {"extension": "fixed"} for name in ("empty", "wrong", "short", "poor")} | {"echo": {}},
+        {name: {"extension": "fixed"} for name in ("empty", "wrong", "short", "poor")}
+        | {"echo": {}},
         {
             "text": {
                 "goal": {"weight": 1},
@@ -132,7 +139,9 @@ def test_a_bad_200_is_a_failure_and_the_fallback_works(tmp_path):
 
 def test_a_gate_that_cannot_measure_rejects(tmp_path):
     check = {"quality": "gates.py:fails", "minimum": 0}
-    flow = workflow({"echo": work()}, {"echo": {}}, {"text": {"goal": {"weight": 1}, "check": check}})
+    flow = workflow(
+        {"echo": work()}, {"echo": {}}, {"text": {"goal": {"weight": 1}, "check": check}}
+    )
     run = Run(tmp_path, flow)
     assert run.result.status == "failed"
     assert "could not be measured (RuntimeError: no scale)" in run.errors[0].message
@@ -168,7 +177,9 @@ def test_limits_crashes_and_hints_become_outcomes(tmp_path):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("mode", "recover"), [("hybrid", True), ("conductor", False), ("community", True)])
+@pytest.mark.parametrize(
+    ("mode", "recover"), [("hybrid", True), ("conductor", False), ("community", True)]
+)
 def test_own_recovery_is_switched_by_responsibility(tmp_path, mode, recover):
     run = Run(tmp_path, workflow({"recover": work()}, {"recover": {}}, responsibility=mode))
     assert run.result.values["text"] == f"recover={recover} key={run.result.run_id}/recover/1"
@@ -197,7 +208,9 @@ def test_of_two_at_once_the_first_success_ends_the_other_with_its_process(tmp_pa
         name = "both"
 
         def decide(self, observation, mask):
-            legal = [i for i in (2, 3) if mask[0, i] and not observation["calls"][0][i - 2, Call.TRIES]]
+            legal = [
+                i for i in (2, 3) if mask[0, i] and not observation["calls"][0][i - 2, Call.TRIES]
+            ]
             if legal == [3] and not (tmp_path / "pid").exists():
                 legal = [0]  # not before the other is in flight for sure
             return certain(np.array([legal[0] if legal else 1]), mask.shape[1], self.name)
@@ -238,7 +251,9 @@ def test_a_deadline_is_what_the_run_has_left_and_for_repeats_what_they_have_left
     answers = [error(Category.UNAVAILABLE, "no", own_recovery=own)] * 2 + [{"text": "yes"}]
     host = FakeHost({"flaky": answers}, wall_s=3.0)
     flow = workflow(
-        {"flaky": work()}, {"flaky": {"limits": {"total_retry_s": 10}}}, budget={"time_s": 90, "cost": 50}
+        {"flaky": work()},
+        {"flaky": {"limits": {"total_retry_s": 10}}},
+        budget={"time_s": 90, "cost": 50},
     )
     done = asyncio.run(begin(flow, HandRule(Rule.CODE_AWARE), tmp_path / "j", host=host))
     assert done.status == "succeeded"
@@ -287,7 +302,15 @@ def test_run_runs_explain_and_out(tmp_path, monkeypatch, capsys):
     assert code == 0
     assert result["status"] == "succeeded"
     assert result["goals"]["text"]["delivered"] is True
-    assert set(result) >= {"run_id", "status", "goals", "attempts", "elapsed_s", "cost", "decision_ms_p50"}
+    assert set(result) >= {
+        "run_id",
+        "status",
+        "goals",
+        "attempts",
+        "elapsed_s",
+        "cost",
+        "decision_ms_p50",
+    }
     assert (tmp_path / "delivered" / "text.txt").read_text() == "the quick brown fox"
     code, out, _ = ran(capsys, "runs", "--json")
     assert [run["run_id"] for run in json.loads(out)["runs"]] == [result["run_id"]]
@@ -354,7 +377,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("arguments", BAD, ids=lambda a: " ".join(map(str, a)).replace(str(FOLDER), ""))
+@pytest.mark.parametrize(
+    "arguments", BAD, ids=lambda a: " ".join(map(str, a)).replace(str(FOLDER), "")
+)
 def test_bad_input_is_one_sentence_and_nothing_is_written(tmp_path, monkeypatch, capsys, arguments):
     monkeypatch.chdir(tmp_path)
     code, out, err = ran(capsys, *arguments)

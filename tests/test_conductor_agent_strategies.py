@@ -24,7 +24,11 @@ LEVEL = Level.model_validate(
             "clean": {
                 "inputs": ["page"],
                 "outputs": ["clean"],
-                "variants": {"heavy": {"memory_bytes": 9e6}, "light": {"memory_bytes": 1e6}, "odd": {}},
+                "variants": {
+                    "heavy": {"memory_bytes": 9e6},
+                    "light": {"memory_bytes": 1e6},
+                    "odd": {},
+                },
             },
             "sharpen": {"kind": "repair", "inputs": ["page"], "outputs": ["clean"]},
             "read": {"inputs": ["clean"], "outputs": ["text"]},
@@ -89,7 +93,11 @@ CASES = [
         "sharpen",
         Strategy.REVERSE_RECONSTRUCT,
     ),
-    (board().made("clean/odd", "clean").failed("read", **BLAMED), "clean/odd", Strategy.REBUILD_UPSTREAM),
+    (
+        board().made("clean/odd", "clean").failed("read", **BLAMED),
+        "clean/odd",
+        Strategy.REBUILD_UPSTREAM,
+    ),
     (board().made("clean/odd", "clean").failed("read"), "guess", Strategy.FALLBACK),
     (board().failed("read", hints=(Hint(0.9, call="guess"),)), "guess", Strategy.FOLLOW_HINT),
     (board().begin("guess"), "read", Strategy.HEDGE),
@@ -107,7 +115,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("drawn", "action", "label"), CASES, ids=[f"{c[1]}-{c[2].value}" for c in CASES])
+@pytest.mark.parametrize(
+    ("drawn", "action", "label"), CASES, ids=[f"{c[1]}-{c[2].value}" for c in CASES]
+)
 def test_what_a_choice_amounts_to(drawn, action, label):
     assert strategy_of(drawn.fold, drawn.fold.action(action)) is label
 

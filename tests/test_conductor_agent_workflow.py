@@ -137,7 +137,13 @@ JUNK = [None, -1, float("nan"), True, "", [], {}, {1: 2}, {"a": {"b": None}}, 10
 
 def places(data, above=()):
     """The path of every value in plain data."""
-    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    items = (
+        data.items()
+        if isinstance(data, dict)
+        else enumerate(data)
+        if isinstance(data, list)
+        else ()
+    )
     for key, value in items:
         yield (*above, key)
         yield from places(value, (*above, key))

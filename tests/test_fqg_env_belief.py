@@ -53,8 +53,13 @@ def play(drawn: Level, seed: int, calls: list[int], waits: int = 1) -> tuple[Lan
 def enumerate_all(lanes: Lanes, seen: list[Any], functions: tuple[int, ...]) -> dict[Any, float]:
     """P(window, kind of each function | outcomes) by going through all of them; the inputs are given, so good."""
     record = lanes.levels[0]
-    first = {f: int(np.flatnonzero(record["function"][: record["calls"]] == f)[0]) for f in functions}
-    ranges = [range(faults.kinds_of(record, f, bool(record["kind"][first[f]] >= Kind.VERIFY))) for f in functions]
+    first = {
+        f: int(np.flatnonzero(record["function"][: record["calls"]] == f)[0]) for f in functions
+    }
+    ranges = [
+        range(faults.kinds_of(record, f, bool(record["kind"][first[f]] >= Kind.VERIFY)))
+        for f in functions
+    ]
     weights = {}
     for window, *kinds in itertools.product(range(WINDOWS), *ranges):
         p = WINDOW_PRIOR[window]
@@ -75,8 +80,12 @@ def enumerate_all(lanes: Lanes, seen: list[Any], functions: tuple[int, ...]) -> 
 def test_it_equals_exact_enumeration(seed: int) -> None:
     """Two functions at one provider, hints left out: windows and kinds to 1e-9."""
     calls = np.random.default_rng(seed).choice([READ_A, READ_B, COPY], 8).tolist()
-    drawn = DRAWN.model_copy(update={"shield": DRAWN.shield.model_copy(update={"retries_per_function": 9})})
-    drawn = drawn.model_copy(update={"functions": {n: f for n, f in drawn.functions.items() if n != "judge"}})
+    drawn = DRAWN.model_copy(
+        update={"shield": DRAWN.shield.model_copy(update={"retries_per_function": 9})}
+    )
+    drawn = drawn.model_copy(
+        update={"functions": {n: f for n, f in drawn.functions.items() if n != "judge"}}
+    )
     lanes, seen = play(drawn, seed, calls)
     assert len(seen) >= 4
     belief = np.zeros(1, posterior.belief_dtype(SMALL))  # folded anew without the hints
@@ -155,7 +164,9 @@ def test_news_from_outside_moves_the_windows() -> None:
     assert down > 0.8 and belief["provider"][0].sum() == pytest.approx(1.0)
     posterior.hear_signal(lanes.levels[0], belief, 0, 1, 2.0)
     posterior.hear_signal(lanes.levels[0], belief, 0, 1, 2.0)
-    assert sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 2.0, 320.0)) < 0.05
+    assert (
+        sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 2.0, 320.0)) < 0.05
+    )
 
 
 def calibration_error(predicted: np.ndarray, observed: np.ndarray, bins: int = 10) -> float:
@@ -177,7 +188,9 @@ def played() -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
     lanes.keys[:] = [level_key("validation", i) for i in range(n)]
     lanes.draw_levels()
     lanes.levels["max_in_flight"] = 1
-    lanes.levels["time_budget_s"] *= 4.0  # so that few attempts are cut off, which would pick among them
+    lanes.levels["time_budget_s"] *= (
+        4.0  # so that few attempts are cut off, which would pick among them
+    )
     lanes.levels["cost_budget"] *= 4.0
     lanes.begin()
     random, row_of = np.random.default_rng(0), np.arange(n)
@@ -198,14 +211,22 @@ def played() -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
         good = made & ~((row["made"] == 1) & (lanes.truths["flight_bad"][:, 0] == 1)).any(1)
         found["answers"].append((before[tried, Belief.ANSWERS], made[tried]))
         found["well"].append((before[tried, Belief.ANSWERS_WELL], good[tried]))
-        held = (lanes.boards["present"] == 1) & (lanes.levels["given"] == 0) & (lanes.done == 0)[:, None]
+        held = (
+            (lanes.boards["present"] == 1)
+            & (lanes.levels["given"] == 0)
+            & (lanes.done == 0)[:, None]
+        )
         held &= np.arange(SMALL.artifacts) < lanes.levels["artifacts"][:, None]
-        found["doubt"].append((lanes.observations["doubt"][..., Doubt.BAD][held], lanes.truths["bad"][held]))
+        found["doubt"].append(
+            (lanes.observations["doubt"][..., Doubt.BAD][held], lanes.truths["bad"][held])
+        )
     return found
 
 
 @pytest.mark.parametrize("what", ["answers", "well", "doubt"])
-def test_it_is_calibrated(what: str, played: dict[str, list[tuple[np.ndarray, np.ndarray]]]) -> None:
+def test_it_is_calibrated(
+    what: str, played: dict[str, list[tuple[np.ndarray, np.ndarray]]]
+) -> None:
     predicted = np.concatenate([p for p, _ in played[what]])
     observed = np.concatenate([o for _, o in played[what]]).astype(float)
     assert len(predicted) > 10_000

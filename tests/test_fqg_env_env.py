@@ -60,7 +60,9 @@ def test_stable_baselines3_finds_nothing_but_its_advice_on_two_dimensions() -> N
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         checker.check_env(single(belief=True), warn=True)
-    other = [str(w.message) for w in caught if "neither an image, nor a 1D vector" not in str(w.message)]
+    other = [
+        str(w.message) for w in caught if "neither an image, nor a 1D vector" not in str(w.message)
+    ]
     assert other == []
 
 
@@ -154,7 +156,9 @@ def test_disabled_autoreset_waits_for_the_mask() -> None:
     after, _ = vec.reset(options={"reset_mask": np.array([True, False, False])})
     assert not same({k: v[0] for k, v in after.items()}, before, 0)
     assert same({k: v[1] for k, v in after.items()}, before, 1)
-    again, _ = vec.reset(seed=[None, 1, None], options={"reset_mask": np.array([False, True, False])})
+    again, _ = vec.reset(
+        seed=[None, 1, None], options={"reset_mask": np.array([False, True, False])}
+    )
     assert same({k: v[1] for k, v in again.items()}, first, 1)
 
 
@@ -256,7 +260,9 @@ class TestGivenLevels:
     def test_one_that_is_too_large_is_refused(self) -> None:
         functions = {f"read_{i}": one_move().functions["read"] for i in range(20)}
         with pytest.raises(LevelError, match="needs size 'standard'"):
-            single().reset(options={"level": one_move().model_copy(update={"functions": functions})})
+            single().reset(
+                options={"level": one_move().model_copy(update={"functions": functions})}
+            )
 
 
 def test_wrong_names_are_answered_with_the_near_one() -> None:

@@ -80,11 +80,15 @@ def kinds_of(call: int) -> range:
     return range(faults.kinds_of(record, int(record["function"][call]), is_probe))
 
 
-def expected(call: int, kind: int, is_down: bool, bad_input: float) -> dict[tuple[int, int, int], float]:
+def expected(
+    call: int, kind: int, is_down: bool, bad_input: float
+) -> dict[tuple[int, int, int], float]:
     record = LEVELS[0]
     lightest = int(faults.lightest_variant(record, int(record["function"][call])))
     return {
-        key_of(call, row): faults.likelihood(record, call, kind, lightest, is_down, bad_input, row[0])
+        key_of(call, row): faults.likelihood(
+            record, call, kind, lightest, is_down, bad_input, row[0]
+        )
         for row in classes(call)
     }
 
@@ -104,7 +108,10 @@ def test_what_is_drawn_is_as_frequent_as_the_likelihood_says(name: str) -> None:
     """Chi-square of 2,000 draws for each kind, up and down, with good and bad inputs; the keys are fixed."""
     n, call = 2000, NAMES.index(name)
     levels, hidden = LEVELS.copy(), arrays.new(arrays.faults_dtype(SMALL), 1)
-    board, truth = arrays.new(arrays.board_dtype(SMALL), 1), arrays.new(arrays.truth_dtype(SMALL), 1)
+    board, truth = (
+        arrays.new(arrays.board_dtype(SMALL), 1),
+        arrays.new(arrays.truth_dtype(SMALL), 1),
+    )
     row, bad = arrays.new(arrays.row_dtype(SMALL), 1), np.zeros(SMALL.artifacts, np.uint8)
     faults.draw_faults(levels[0], hidden[0])
     spare = [0, 1] if name.startswith("read") else [0]
@@ -124,7 +131,12 @@ def test_what_is_drawn_is_as_frequent_as_the_likelihood_says(name: str) -> None:
         chi = sum((seen[k] - e) ** 2 / e for k, e in large.items())
         chi += (rest[1] - rest[0]) ** 2 / rest[0] if rest[0] >= 5.0 else 0.0
         freedom = max(1, len(large))
-        assert chi < freedom + 5.0 * math.sqrt(2.0 * freedom), (FunctionKind, kind, is_down, input_is_bad)
+        assert chi < freedom + 5.0 * math.sqrt(2.0 * freedom), (
+            FunctionKind,
+            kind,
+            is_down,
+            input_is_bad,
+        )
 
 
 def test_a_repair_is_not_spoiled_by_what_it_mends() -> None:
@@ -154,7 +166,9 @@ def test_the_prior_of_kinds_sums_to_1() -> None:
     for reputation, n in itertools.product(reputations, (1, 2, 5)):
         drawn = level(
             {
-                "read": maker("text", reputation=reputation, variants={f"v{i}": preset() for i in range(n)}),
+                "read": maker(
+                    "text", reputation=reputation, variants={f"v{i}": preset() for i in range(n)}
+                ),
                 "judge": probe(CallKind.VERIFY, "text"),
             }
         )
@@ -186,7 +200,10 @@ def test_a_verify_is_wrong_as_often_as_it_says_and_repeats_itself() -> None:
     n, call = 3000, NAMES.index("judge")
     text = DRAWN.artifact_names.index("text")
     levels, hidden = LEVELS.copy(), arrays.new(arrays.faults_dtype(SMALL), 1)
-    board, truth = arrays.new(arrays.board_dtype(SMALL), 1), arrays.new(arrays.truth_dtype(SMALL), 1)
+    board, truth = (
+        arrays.new(arrays.board_dtype(SMALL), 1),
+        arrays.new(arrays.truth_dtype(SMALL), 1),
+    )
     row, bad = arrays.new(arrays.row_dtype(SMALL), 1), np.zeros(SMALL.artifacts, np.uint8)
     wrong = 0
     for i in range(n):

@@ -34,8 +34,16 @@ GOOD: dict[str, Any] = {
     "name": "two steps",
     "artifacts": {"page": {"given": True}, "draft": {}, "text": {"goal": {"weight": 1}}},
     "functions": {
-        "draw": {"inputs": ["page"], "outputs": ["draft"], "variants": {"default": {"latency_s": 2, "cost": 3}}},
-        "read": {"inputs": ["draft"], "outputs": ["text"], "variants": {"default": {"latency_s": 4, "cost": 5}}},
+        "draw": {
+            "inputs": ["page"],
+            "outputs": ["draft"],
+            "variants": {"default": {"latency_s": 2, "cost": 3}},
+        },
+        "read": {
+            "inputs": ["draft"],
+            "outputs": ["text"],
+            "variants": {"default": {"latency_s": 4, "cost": 5}},
+        },
     },
     "budget": {"time_s": 60, "cost": 20, "attempts": 10},
 }
@@ -108,7 +116,12 @@ def test_a_file_holds_the_hidden_faults_too(tier: int, seed: int, tmp_path: Path
     read_puzzle(path).load(other)
     calls, providers = lanes.levels["calls"][0], lanes.levels["providers"][0]
     functions = lanes.levels["functions"][0]
-    for name, n in (("window", providers), ("kind", functions), ("latency_s", calls), ("cost", calls)):
+    for name, n in (
+        ("window", providers),
+        ("kind", functions),
+        ("latency_s", calls),
+        ("cost", calls),
+    ):
         assert np.array_equal(lanes.faults[name][0, :n], other.faults[name][0, :n]), name
     assert other.levels["key"][0] == lanes.levels["key"][0]
 
@@ -282,7 +295,9 @@ def digest(seeds: range, tiers: range) -> str:
         lanes.draw_levels()
         for record, hidden in zip(lanes.levels, lanes.faults, strict=True):
             for name, value in used(record).items():
-                cells = [f"{x:.9g}" if value.dtype.kind == "f" else str(int(x)) for x in value.ravel()]
+                cells = [
+                    f"{x:.9g}" if value.dtype.kind == "f" else str(int(x)) for x in value.ravel()
+                ]
                 hashed.update(f"{name}={','.join(cells)};".encode())
             hashed.update(hidden["window"][: record["providers"]].tobytes())
             hashed.update(hidden["kind"][: record["functions"]].tobytes())

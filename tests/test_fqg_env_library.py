@@ -63,7 +63,12 @@ def test_its_witness_is_the_key(room: Game) -> None:
     names = ("WAIT", "STOP", *room.drawn.call_names)
     found = witness(room.puzzle)
     assert found is not None
-    assert [names[a] for a in found] == ["find_key", "combine_items", "use_key/complete_key", "STOP"]
+    assert [names[a] for a in found] == [
+        "find_key",
+        "combine_items",
+        "use_key/complete_key",
+        "STOP",
+    ]
     assert solves(room.puzzle, found)
 
 

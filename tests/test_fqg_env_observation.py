@@ -140,7 +140,9 @@ CALL_AXES = (
     "reputation_mean:1 reputation_strength:1 recent_success:1 recent_failure:1 fidelity:1 "
     "needs:1 makes:1 consumes:1 probes:1"
 )
-ARTIFACT_AXES = "given:1 gate:1 time_to_live_s:1 goal_class:1 goal_weight:1 needs:2 makes:2 consumes:2 probes:2"
+ARTIFACT_AXES = (
+    "given:1 gate:1 time_to_live_s:1 goal_class:1 goal_weight:1 needs:2 makes:2 consumes:2 probes:2"
+)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -229,7 +231,10 @@ def test_history_shows_the_newest_first_and_forgets_the_oldest() -> None:
 
 def test_what_a_call_shows_of_its_past() -> None:
     drawn = level(
-        {"read": maker("text", variants={"a": preset(), "b": preset()}), "look": probe(CallKind.INSPECT, "page")}
+        {
+            "read": maker("text", variants={"a": preset(), "b": preset()}),
+            "look": probe(CallKind.INSPECT, "page"),
+        }
     )
     events = Events(drawn)
     events.run("read/a", 1, Category.RATE_LIMITED, retryable=1, retry_after_s=32.0)
@@ -239,7 +244,9 @@ def test_what_a_call_shows_of_its_past() -> None:
     assert a[X.LAST_RETRYABLE] == 1.0 and b[X.LAST_RETRYABLE] == 0.5
     assert a[X.RETRY_AFTER] == pytest.approx(31.0 / 320.0)
     assert b[X.HINT] == 0.75 and a[X.HINT] == 0.0
-    assert a[X.ATTEMPTS_LEFT] == b[X.ATTEMPTS_LEFT] == pytest.approx(5 / 8)  # one function, one try of 6
+    assert (
+        a[X.ATTEMPTS_LEFT] == b[X.ATTEMPTS_LEFT] == pytest.approx(5 / 8)
+    )  # one function, one try of 6
     assert a[X.PROVIDER_FAILURE] == b[X.PROVIDER_FAILURE] == pytest.approx(1 / 3)
     assert a[X.SINCE_LAST] == pytest.approx((1 / 320) ** 0.5) and b[X.SINCE_LAST] == 1.0
 

@@ -77,7 +77,8 @@ def test_every_category_and_end_has_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(np.nan, "?"), (0.0, "0"), (0.123456, "0.123"), (12.0, "12"), (12345.6, "12,346")]
+    ("value", "text"),
+    [(np.nan, "?"), (0.0, "0"), (0.123456, "0.123"), (12.0, "12"), (12345.6, "12,346")],
 )
 def test_amounts(value: float, text: str) -> None:
     assert amount(value) == text

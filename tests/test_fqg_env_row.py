@@ -36,7 +36,10 @@ LEVEL = Level.model_validate(
             "clean": {
                 "inputs": ["page"],
                 "outputs": ["clean"],
-                "variants": {"soft": {"memory_bytes": 2e6, "cost": 3}, "light": {"memory_bytes": 1e6}},
+                "variants": {
+                    "soft": {"memory_bytes": 2e6, "cost": 3},
+                    "light": {"memory_bytes": 1e6},
+                },
             },
             "sharpen": {"kind": "repair", "inputs": ["page"], "outputs": ["clean"]},
             "read": {"inputs": ["clean"], "outputs": ["text"]},

@@ -331,7 +331,9 @@ class TestCommunity:
         assert game.legal == ["STOP"]
 
     def test_after_a_failure_nothing_else_is_waited_for(self) -> None:
-        events = Events(self.drawn.model_copy(update={"max_in_flight": 2, "plan": ("draw", "read")}))
+        events = Events(
+            self.drawn.model_copy(update={"max_in_flight": 2, "plan": ("draw", "read")})
+        )
         first = events.begin("draw")
         assert events.legal() == ["WAIT", "STOP"]
         events.finish(first, 1, Category.CRASHED)
@@ -455,7 +457,10 @@ class TestFlights:
         assert "slow" not in game.legal and "quick" in game.legal
 
     def test_a_failure_does_not_cancel_the_other(self) -> None:
-        functions = {"quick": maker("text"), "slow": maker("text", variants={"default": preset(100.0)})}
+        functions = {
+            "quick": maker("text"),
+            "slow": maker("text", variants={"default": preset(100.0)}),
+        }
         game = Game(level(functions, max_in_flight=2), functions={"quick": "broken"})
         game.act("slow", "quick")
         assert game.board["in_flight"] == 1 and not game.held("text")

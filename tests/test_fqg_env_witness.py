@@ -64,7 +64,9 @@ def test_it_goes_around_a_silently_bad_maker() -> None:
 def test_it_tries_what_is_flaky_again() -> None:
     drawn = one_move()
     for key in range(8):
-        found = witness(puzzle(drawn.model_copy(update={"key": key}), functions={"read": "very_flaky"}))
+        found = witness(
+            puzzle(drawn.model_copy(update={"key": key}), functions={"read": "very_flaky"})
+        )
         assert found is None or set(found[:-1]) == {2}
 
 

@@ -52,7 +52,9 @@ def episodes(policy: object, n: int, tiers: tuple[int, int], split: str = "valid
 RULES = [HandRule(rule) for rule in Rule]
 
 
-@pytest.mark.parametrize("policy", [*RULES, Index(), Oracle(), RandomPolicy(0)], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "policy", [*RULES, Index(), Oracle(), RandomPolicy(0)], ids=lambda p: p.name
+)
 def test_no_policy_answers_an_illegal_action(policy: object) -> None:
     lanes = episodes(policy, 600, (1, 20), "train")
     assert (lanes.boards["refused"] == 0).all()

@@ -96,7 +96,11 @@ def game(drawn: object, **hidden: object) -> Game:
 
 
 def test_gates_verdicts_and_blame_are_told() -> None:
-    artifacts = {"page": Artifact(given=True), "draft": Artifact(), "text": Artifact(goal=Goal(), gate=True)}
+    artifacts = {
+        "page": Artifact(given=True),
+        "draft": Artifact(),
+        "text": Artifact(goal=Goal(), gate=True),
+    }
     drawn = level(
         {
             "draw": maker("draft"),
@@ -128,7 +132,9 @@ def test_hints_are_told() -> None:
     )
     told = set()
     for key in range(12):
-        told |= set(game(drawn.model_copy(update={"key": key}), functions={"read": "wrong:b"}).play(4))
+        told |= set(
+            game(drawn.model_copy(update={"key": key}), functions={"read": "wrong:b"}).play(4)
+        )
     assert "It recommends read/b (90% sure)." in told
 
 

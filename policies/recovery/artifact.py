@@ -19,7 +19,6 @@ MANIFEST_FILE = "manifest.json"
 FORMAT = "conductor-policy/1"
 
 
-
 class ArtifactError(ValueError):
     """A policy file that cannot be used; the message is one sentence: what, where, what to do."""
 

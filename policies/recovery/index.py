@@ -71,9 +71,7 @@ def waits(belief: Any, time_weight: float, c: int) -> bool:
 
 
 @kernel
-def call_way(
-    calls: Any, needs: Any, belief: Any, run: Any, chance: Any, price: Any, c: int
-) -> Any:
+def call_way(calls: Any, needs: Any, belief: Any, run: Any, chance: Any, price: Any, c: int) -> Any:
     """(chance, price) of making something good by this call, inputs made first where they are missing."""
     p = own_chance(belief, c)
     cost = max(_TINY, belief[c, Belief.PRICE]) + SILENT_PRICE * belief[c, Belief.OWN_SILENT]
@@ -98,7 +96,6 @@ def best_maker(
     price: Any,
     a: int,
     used: Any,
-
 ) -> int:
     """The maker of an artifact with the best p/c among those not used, or -1."""
     best = -1
@@ -259,7 +256,10 @@ def verify_first(
                 continue
             asked = calls[c, Call.TRIES] >= y[Artifact.VERSION]
             worth = doubt[a, Doubt.BAD] * y[Artifact.GOAL_WEIGHT] * run[Run.WRONG_WEIGHT]
-            if not asked and 0.8 * worth * belief[c, Belief.ANSWERS] > belief[c, Belief.PRICE] + MARGIN:
+            if (
+                not asked
+                and 0.8 * worth * belief[c, Belief.ANSWERS] > belief[c, Belief.PRICE] + MARGIN
+            ):
                 return c
     return -1
 
@@ -291,7 +291,18 @@ def choose(
         if settled(artifacts, doubt, g, rebuild_above) or worth <= gain:
             continue
         c = descend(
-            calls, artifacts, needs, makes, belief, doubt, run, mask, rebuild_above, chance, price, g
+            calls,
+            artifacts,
+            needs,
+            makes,
+            belief,
+            doubt,
+            run,
+            mask,
+            rebuild_above,
+            chance,
+            price,
+            g,
         )
         if c == -2:
             flying = True

@@ -38,7 +38,14 @@ def reveal(level: Any, faults: Any, truth: Any, belief: Any) -> None:
 
 @kernel
 def choose_knowing(
-    levels: Any, faults: Any, boards: Any, truths: Any, beliefs: Any, out: Any, masks: Any, action: Any
+    levels: Any,
+    faults: Any,
+    boards: Any,
+    truths: Any,
+    beliefs: Any,
+    out: Any,
+    masks: Any,
+    action: Any,
 ) -> None:
     """The index rule on the truth, for N lanes; `beliefs` and `out` are scratch."""
     for n in range(len(levels)):
@@ -91,5 +98,3 @@ class Oracle:
             action,
         )
         return certain(action, lanes.masks.shape[1], self.name)
-
-

@@ -85,5 +85,7 @@ def policy_named(name: str) -> Any:
     if ":" in name:
         return _own_class(name)
     raise PolicyError(
-        f"there is no policy {name!r}." + suggest(name, BUILT_IN) + " A folder or module:Class will do too."
+        f"there is no policy {name!r}."
+        + suggest(name, BUILT_IN)
+        + " A folder or module:Class will do too."
     )

@@ -78,6 +78,4 @@ def once(inputs: Values, parameters: Values, context: Context) -> Success:
         started.write_text(str(os.getpid()))
         while True:
             time.sleep(60)
-    return Success(
-        outputs={"text": context.idempotency_key}, side_effects=SideEffects.NONE
-    )
+    return Success(outputs={"text": context.idempotency_key}, side_effects=SideEffects.NONE)
