@@ -161,7 +161,7 @@ GROUP = np.array([Group.SUCCESS] + [_GROUP_OF[category] for category in Category
 
 @cache
 def level_dtype(size: Size) -> np.dtype:
-    """Everything public before the first move. Times in seconds, memory in bytes, cost in the level's own unit."""
+    """Everything public before the first move: seconds, bytes, and cost in the level's own unit."""
     c, a, f = size.calls, size.artifacts, size.functions
     return np.dtype(
         [
@@ -256,6 +256,7 @@ def board_dtype(size: Size) -> np.dtype:
             ("not_examined", "u1", (c,)),
             ("blamed", "i4", (c,)),  # later failures blamed on what it made
             ("lost", "i4", (c,)),
+            ("answered_with", "i4", (c,)),  # 1 + sum of its inputs' versions when it last answered
             # functions and providers
             ("function_tries", "i4", (f,)),
             ("provider_success", "i4", (p,)),

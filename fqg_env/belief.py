@@ -271,7 +271,7 @@ def strongest_hint(level: Any, row: Any, function: int) -> Any:
 
 @kernel
 def silence_share(level: Any, giver: int, call: int, row: Any) -> float:
-    """How often the giver would have spoken of this call's function, had it seen a need; 0: it was not asked."""
+    """How often the giver would have spoken of this call's function, had it seen a need; 0: not asked."""
     if level.kind[giver] == Kind.INSPECT and row.category == SUCCESS:
         for a in range(level.artifacts):
             if level.probes[giver, a] and level.needs[call, a]:
@@ -363,7 +363,7 @@ def judge(level: Any, board: Any, belief: Any, call: int, artifact: int, bad: bo
 def tell_inputs(
     level: Any, board: Any, belief: Any, slot: int, row: Any, if_bad: float, if_good: float
 ) -> None:
-    """Pass the evidence of an outcome to the inputs it read: to the named one if one is blamed, else to all."""
+    """Pass the evidence of an outcome to the inputs it read: to the one that is blamed, else to all."""
     call = board.flight_call[slot]
     named = False
     for a in range(level.artifacts):

@@ -62,10 +62,12 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
 
     `reset(seed=s)` plays level s of the split; without a seed, the next one of this env's sequence.
     `reset(options={"level": ...})` plays a `Level` or a `Puzzle`: with the luck of its own key, or with that
-    of `seed` where one is given. `info["action_mask"]` [2 + C] comes with every reset and step. An illegal action costs one attempt and never raises.
+    of `seed` where one is given. `info["action_mask"]` [2 + C] comes with every reset and step. An
+    illegal action costs one attempt and never raises.
     """
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's own form)
+    observation_space: spaces.Dict  # type: ignore[assignment]  # it is a Dict of arrays, as declared
 
     def __init__(
         self,
@@ -118,7 +120,7 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         """The mask [2 + C] as booleans, where sb3-contrib looks for it."""
         return self.lanes.masks[0].astype(bool)
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """The board as text."""
         if self.render_mode != "ansi":
             return None

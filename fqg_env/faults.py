@@ -43,7 +43,8 @@ from fqg_env.outcome import WIRE, Blame, Category
 
 class FunctionKind(IntEnum):
     """What is wrong with a function. From WRONG on, kinds come in pairs, one pair per variant v:
-    WRONG + 2 v: only variant v works; WRONG + 2 v + 1: all answer, only variant v answers well."""
+    WRONG + 2 v: only variant v works; WRONG + 2 v + 1: all answer, only variant v answers well.
+    """
 
     OK = 0
     FLAKY = 1
@@ -543,7 +544,7 @@ def draw(
     row: Any,
     bad: Any,
 ) -> None:
-    """Draw the outcome of the nth attempt (from 1) of a call begun at `at_s`; `bad` [A]: truth of its outputs."""
+    """Draw the outcome of the nth attempt (from 1) of a call begun at `at_s`; `bad` [A]: of its outputs."""
     clear_row(level, row)
     cause = failing_cause(level, faults, truth, call, nth, at_s)
     function = level.function[call]

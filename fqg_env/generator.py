@@ -186,7 +186,7 @@ def reputation(level: Any, shape: Any, cursor: Any, first: int) -> None:
 def add_maker(level: Any, shape: Any, cursor: Any, a: int, layer: Any, room: int) -> None:
     """Add one function, with its variants, that makes artifact `a` from earlier ones."""
     function = level.functions
-    variants = min(room, min(VARIANTS, between(level, cursor, 1, shape[Knob.VARIANTS_MAX])))
+    variants = min(room, VARIANTS, between(level, cursor, 1, shape[Knob.VARIANTS_MAX]))
     provider = pick(chance(level, cursor), level.providers)
     before = 0  # artifacts of earlier layers come first
     while layer[before] < layer[a]:

@@ -1,4 +1,4 @@
-"""Lanes: N episodes side by side in arrays, stepped by compiled loops. The environments are thin faces of it."""
+"""Lanes: N episodes side by side in arrays, stepped by compiled loops; environments are thin faces of it."""
 
 from __future__ import annotations
 

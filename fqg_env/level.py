@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import yaml
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from fqg_env import arrays
 from fqg_env.arrays import SIZES, VARIANTS, Size
 
-SCHEMA = "function-quest/1"
+SCHEMA: Final = "function-quest/1"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -40,7 +40,8 @@ class Part(BaseModel):
 
 class Responsibility(str, Enum):
     """Who owns failures. HYBRID: extensions handle technical ones, the conductor orchestration ones.
-    CONDUCTOR: extensions do not recover internally. COMMUNITY: only extensions recover."""
+    CONDUCTOR: extensions do not recover internally. COMMUNITY: only extensions recover.
+    """
 
     HYBRID = "hybrid"
     CONDUCTOR = "conductor"
@@ -490,7 +491,7 @@ def write_calls(level: Level, out: Any) -> None:
         )
         out["idempotent"][c] = function.idempotent
         reputation = function.reputation
-        out["reputation_mean"][c] = number(reputation and reputation.mean)
+        out["reputation_mean"][c] = number(reputation.mean if reputation else None)
         out["reputation_strength"][c] = reputation.strength if reputation else 0.0
         out["fidelity"][c] = number(function.fidelity)
         recent = level.recent.get(call.name, Recent())
@@ -563,7 +564,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         LevelError: it cannot be read, is not YAML, or is not a mapping.
     """
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), OnceLoader)  # a SafeLoader
+        data = yaml.load(path.read_text(encoding="utf-8"), OnceLoader)  # noqa: S506  (a SafeLoader)
     except FileNotFoundError:
         raise LevelError(f"{path}: there is no such file; check the path") from None
     except (OSError, UnicodeDecodeError) as error:

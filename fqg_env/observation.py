@@ -82,7 +82,7 @@ class Call(IntEnum):
     PROVIDER_DOWN = 41  # announced seconds of outage left / time budget
     BLAMED = 42  # later failures blamed on what it made / 4
     LOST = 43  # answers lost to a crash / 4
-    HELD = 44  # what it would make is held, made by it from the inputs as they are now
+    REPEATS = 44  # it has already answered with the inputs as they are now
     GROUP_COUNT = 45  # [GROUPS] outcomes per group of categories / 4
     LAST_GROUP = 54  # [GROUPS] one-hot of the group of the last category
 
@@ -193,7 +193,7 @@ def observation_dtype(size: Size, belief: bool) -> np.dtype:
     """One observation as a record; the keys of the Dict space are its fields."""
     c, a = size.calls, size.artifacts
     fields: list[tuple[Any, ...]] = []
-    if belief:  # they come first: at the end, Numba would take the one record for a subtype of the other, and warn
+    if belief:  # first: at the end, Numba would take one record for a subtype of the other, and warn
         fields += [("belief", "f4", (c, BELIEF_FIELDS)), ("doubt", "f4", (a, DOUBT_FIELDS))]
     fields += [
         ("calls", "f4", (c, CALL_FIELDS)),
@@ -220,7 +220,7 @@ def share(value: float, budget: float) -> float:
 
 @kernel
 def saturating(count: float, half: float) -> float:
-    """count / (count + half)."""
+    """The share count / (count + half)."""
     return count / (count + half)
 
 
@@ -238,7 +238,7 @@ def unknown(value: float) -> float:
 
 @kernel
 def goal_distances(level: Any, distance: Any) -> None:
-    """distance [A]: calls between an artifact and the nearest goal; -1 where it leads to none."""
+    """Fill distance [A]: calls between an artifact and the nearest goal; -1 where it leads to none."""
     for a in range(level.artifacts):
         distance[a] = 0 if level.goal_class[a] > 0 else -1
     for _ in range(level.artifacts):
@@ -391,7 +391,7 @@ def observe_call(level: Any, board: Any, out: Any, c: int) -> None:
     x[Call.PROVIDER_DOWN] = min(1.0, max(0.0, board.down_until_s[p] - now) / budget)
     x[Call.BLAMED] = min(1.0, board.blamed[c] / 4.0)
     x[Call.LOST] = min(1.0, board.lost[c] / 4.0)
-    x[Call.HELD] = 1.0 if rules.repeats(level, board, c) else 0.0
+    x[Call.REPEATS] = 1.0 if rules.repeats(level, board, c) else 0.0
     for g in range(GROUPS):
         x[Call.GROUP_COUNT + g] = min(1.0, board.group_count[c, g] / 4.0)
         x[Call.LAST_GROUP + g] = 1.0 if last >= 0 and GROUP[last] == g else 0.0

@@ -182,7 +182,7 @@ def kind_text(level: Level, function: str, kind: int) -> str:
 
 
 def describe_faults(level: Level, record: Any) -> Faults:
-    """A hidden record (arrays.faults_dtype) by name, so that a file can hold it: what is sound is left out."""
+    """A hidden record (arrays.faults_dtype) by name, for a file: what is sound is left out."""
     declared = level.record()[0]
     kinds = {name: int(record["kind"][f]) for f, name in enumerate(level.functions)}
     windows = {name: int(record["window"][p]) for p, name in enumerate(level.providers)}

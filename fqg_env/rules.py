@@ -66,6 +66,7 @@ def reset(level: Any, board: Any) -> None:
         board.not_examined[c] = 0
         board.blamed[c] = 0
         board.lost[c] = 0
+        board.answered_with[c] = 0
     for f in range(level.functions):
         board.function_tries[f] = 0
     for p in range(level.providers):
@@ -114,19 +115,19 @@ def readable(level: Any, board: Any, call: int) -> bool:
 
 
 @kernel
-def repeats(level: Any, board: Any, call: int) -> bool:
-    """All that the call makes is there, made by itself from the very versions that it would read again."""
-    makes = False
+def input_versions(level: Any, board: Any, call: int) -> int:
+    """1 + the sum of the versions that a call would read now; versions only grow, so it names them."""
+    total = 1
     for a in range(level.artifacts):
-        if not level.makes[call, a]:
-            continue
-        makes = True
-        if board.present[a] == 0 or board.maker[a] != call:
-            return False
-        for i in range(level.artifacts):
-            if level.needs[call, i] and board.source_version[a, i] != board.version[i]:
-                return False
-    return makes
+        if level.needs[call, a] or level.probes[call, a]:
+            total += board.version[a]
+    return total
+
+
+@kernel
+def repeats(level: Any, board: Any, call: int) -> bool:
+    """The call has already answered with the inputs as they are now; it would most likely repeat itself."""
+    return board.answered_with[call] == input_versions(level, board, call)
 
 
 @kernel
@@ -277,7 +278,7 @@ def remember(level: Any, board: Any, call: int, row: Any, gate: int) -> None:
 
 @kernel
 def finish(level: Any, board: Any, attempt: int, row: Any, at_s: float) -> int:
-    """Fold `finished`: cost, counts, artifacts, blame, hints. Returns the call, or -1 if it was not in flight."""
+    """Fold `finished`: cost, counts, artifacts, blame, hints. Returns the call; -1: it was not in flight."""
     slot = slot_of(board, attempt)
     if slot < 0:
         return -1
@@ -301,6 +302,13 @@ def finish(level: Any, board: Any, attempt: int, row: Any, at_s: float) -> int:
             board.provider_failure[p] += 1
             board.failed += 1
     gate = 0
+    answered = category == SUCCESS
+    read = 1
+    for a in range(level.artifacts):
+        answered = answered or row.made[a] == 1
+        read += board.flight_input_version[slot, a]
+    if answered:
+        board.answered_with[call] = read
     for a in range(level.artifacts):
         if current(board, slot, a):
             if row.verdict[a] == Verdict.GOOD:

@@ -2,7 +2,7 @@
 
     base          0-100   100 x weight of what was delivered and is good, less what was delivered bad
     efficiency     0-50   50 x (1 - mean of the shares of time and of cost that were used)
-    stability      0-30   30 x (1 - share of attempts that failed or were refused; an unsafe repeat counts twice)
+    stability      0-30   30 x (1 - share of attempts failed or refused; an unsafe repeat counts twice)
     optimisation   0-20   20 x share of attempts whose work is part of what was delivered
 
 The last three are earned in proportion to the base: nothing delivered, nothing earned.

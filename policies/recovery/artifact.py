@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,7 +16,7 @@ from fqg_env.observation import OBSERVATION_VERSION
 
 MODEL_FILE = "policy.onnx"
 MANIFEST_FILE = "manifest.json"
-FORMAT = "conductor-policy/1"
+FORMAT: Final = "conductor-policy/1"
 
 
 class ArtifactError(ValueError):

@@ -37,11 +37,10 @@ _TINY = 1e-4
 
 
 @kernel
-def settled(artifacts: Any, doubt: Any, a: int, rebuild_above: float) -> bool:
-    """Held, usable, and probably good."""
+def usable(artifacts: Any, a: int) -> bool:
+    """Held, not rejected, not too old."""
     y = artifacts[a]
-    usable = y[Artifact.PRESENT] > 0.5 and y[Artifact.REJECTED] < 0.5 and y[Artifact.AGE] < 1.0
-    return usable and doubt[a, Doubt.BAD] <= rebuild_above
+    return y[Artifact.PRESENT] > 0.5 and y[Artifact.REJECTED] < 0.5 and y[Artifact.AGE] < 1.0
 
 
 @kernel
@@ -55,7 +54,7 @@ def own_chance(belief: Any, c: int) -> float:
 def open_call(calls: Any, c: int) -> bool:
     """The call exists, the shield leaves it an attempt, and it may make something new."""
     x = calls[c]
-    if x[Call.HELD] > 0.5:
+    if x[Call.REPEATS] > 0.5:
         return False  # it would only repeat itself
     spent = x[Call.IDEMPOTENT] < 0.5 and x[Call.EFFECT_COMMITTED] + x[Call.EFFECT_POSSIBLE] > 0.5
     return x[Call.EXISTS] > 0.5 and x[Call.ATTEMPTS_LEFT] > 0.0 and not spent
@@ -118,20 +117,24 @@ def appraise(
     doubt: Any,
     run: Any,
     rebuild_above: float,
+    have: Any,
     chance: Any,
     price: Any,
 ) -> None:
-    """Fill chance [A] and price [A] of having each artifact, good: makers in p/c order, from below upwards."""
+    """Fill chance [A] and price [A] of having each artifact, good: makers in p/c order, from below upwards.
+
+    have [A] becomes 1 where what is held is kept: probably good, or better than anything that could be made.
+    """
     n = artifacts.shape[0]
     used = np.zeros(calls.shape[0], np.uint8)
     for a in range(n):
-        held = settled(artifacts, doubt, a, rebuild_above)
-        chance[a] = 1.0 - doubt[a, Doubt.BAD] if held else 0.0
+        have[a] = usable(artifacts, a) and doubt[a, Doubt.BAD] <= rebuild_above
+        chance[a] = 1.0 - doubt[a, Doubt.BAD] if have[a] else 0.0
         price[a] = 0.0
     for _ in range(n):
         moved = False
         for a in range(n):
-            if artifacts[a, Artifact.EXISTS] < 0.5 or settled(artifacts, doubt, a, rebuild_above):
+            if artifacts[a, Artifact.EXISTS] < 0.5 or have[a]:
                 continue
             for c in range(calls.shape[0]):
                 used[c] = 0
@@ -148,6 +151,9 @@ def appraise(
                 cost_all += reach * cost
                 p_all += reach * p
                 reach *= 1.0 - p
+            if usable(artifacts, a) and p_all <= 1.0 - doubt[a, Doubt.BAD]:
+                have[a] = 1
+                p_all, cost_all = 1.0 - doubt[a, Doubt.BAD], 0.0
             if abs(p_all - chance[a]) > 1e-6:
                 moved = True
             chance[a], price[a] = p_all, cost_all
@@ -171,10 +177,9 @@ def descend(
     needs: Any,
     makes: Any,
     belief: Any,
-    doubt: Any,
     run: Any,
     mask: Any,
-    rebuild_above: float,
+    have: Any,
     chance: Any,
     price: Any,
     goal: int,
@@ -193,7 +198,7 @@ def descend(
             return -1
         lacking = -1
         for need in range(artifacts.shape[0]):
-            if needs[c, need] and not settled(artifacts, doubt, need, rebuild_above):
+            if needs[c, need] and not have[need]:
                 if lacking < 0 or chance[need] < chance[lacking]:
                     lacking = need
         if lacking >= 0:
@@ -208,16 +213,14 @@ def descend(
 @kernel
 def gain_of(artifacts: Any, doubt: Any, run: Any, chance: Any, price: Any, g: int) -> float:
     """What going on towards a goal is worth over delivering what is held of it."""
-    y = artifacts[g]
     wrong = 1.0 + run[Run.WRONG_WEIGHT]
-    usable = y[Artifact.PRESENT] > 0.5 and y[Artifact.REJECTED] < 0.5
-    held = 1.0 - wrong * doubt[g, Doubt.BAD] if usable else 0.0
-    return y[Artifact.GOAL_WEIGHT] * (chance[g] - held) - price[g]
+    held = 1.0 - wrong * doubt[g, Doubt.BAD] if usable(artifacts, g) else 0.0
+    return artifacts[g, Artifact.GOAL_WEIGHT] * (chance[g] - held) - price[g]
 
 
 @kernel
 def inspect_first(calls: Any, needs: Any, probes: Any, belief: Any, mask: Any, ahead: float) -> int:
-    """A probe to use now, or -1: what a silent fault of the calls it advises on would waste exceeds its price.
+    """A probe to use now, or -1: a silent fault of the calls it advises on would waste more than its price.
 
     `ahead` is the price of the way to the goal, which is lost if its beginning turns out bad.
     """
@@ -280,15 +283,18 @@ def choose(
 ) -> int:
     """The index rule's action for one observation."""
     n = artifacts.shape[0]
+    have = np.zeros(n, np.uint8)
     chance = np.zeros(n)
     price = np.zeros(n)
-    appraise(calls, artifacts, needs, makes, belief, doubt, run, rebuild_above, chance, price)
+    appraise(
+        calls, artifacts, needs, makes, belief, doubt, run, rebuild_above, have, chance, price
+    )
     best, gain, ahead, flying = -1, margin, 0.0, False
     for g in range(n):
         if artifacts[g, Artifact.GOAL_WEIGHT] == 0.0:
             continue
         worth = gain_of(artifacts, doubt, run, chance, price, g)
-        if settled(artifacts, doubt, g, rebuild_above) or worth <= gain:
+        if have[g] or worth <= gain:
             continue
         c = descend(
             calls,
@@ -296,10 +302,9 @@ def choose(
             needs,
             makes,
             belief,
-            doubt,
             run,
             mask,
-            rebuild_above,
+            have,
             chance,
             price,
             g,

@@ -101,7 +101,7 @@ def next_maker(rule: int, calls: Any, makes: Any, a: int, out_of: Any) -> int:
 
 @kernel
 def suspect(rule: int, calls: Any, artifacts: Any, makes: Any, needs: Any, a: int) -> int:
-    """Code-aware only: an input that failures of the makers of `a` were blamed on; worth rebuilding, or -1."""
+    """Code-aware only: an input blamed for failures of the makers of `a`, worth rebuilding; or -1."""
     if rule != Rule.CODE_AWARE:
         return -1
     for c in range(calls.shape[0]):
@@ -181,7 +181,8 @@ class HandRule:
         """Choose as the rule says."""
         out = np.zeros(len(mask), np.int64)
         mask = np.ascontiguousarray(mask, np.uint8)
-        choose_all(int(self.rule), *fields(observation, *FIELDS), mask, out)
+        calls, artifacts, needs, makes, run = fields(observation, *FIELDS)
+        choose_all(int(self.rule), calls, artifacts, needs, makes, run, mask, out)
         return certain(out, mask.shape[1], self.name)
 
 
