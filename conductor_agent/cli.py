@@ -56,7 +56,7 @@ def run(
     policy: Annotated[str, typer.Option(help="A name, a file or module:Class.")] = "index",
     limits: Annotated[Path | None, typer.Option(help="The operator's limits, by class.")] = None,
     journal: JournalOption = JOURNAL,
-    input: Annotated[
+    input: Annotated[  # noqa: A002  (the option is called --input)
         list[str] | None, typer.Option(help="NAME=PATH: the value of a given artifact.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for what is delivered.")] = None,
@@ -108,7 +108,9 @@ def resume(
     out: Annotated[Path | None, typer.Option(help="Folder for what is delivered.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on with a run that was interrupted. Its time counts only while it runs. One that is over is told again.
+    """Go on with a run that was interrupted. Its time counts only while it runs.
+
+    A run that is over is told again.
 
     Example: conductor resume last
     """

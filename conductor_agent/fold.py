@@ -89,7 +89,7 @@ class Fold:
         observation.clear_belief(self.seen[0])
 
     def observation(self) -> dict[str, np.ndarray]:
-        """The fields of what a policy sees, each [1, ...], as of the last `look`. They are the policy's own."""
+        """The fields of what a policy sees, each [1, ...], as of the last `look`; the policy's own."""
         return {name: self.seen[name].copy() for name in self.seen.dtype.names or ()}
 
     def look(self) -> None:

@@ -84,7 +84,8 @@ class Result:
 
 class JournalRecorder:
     """Writes the events of one run, in order. While attempts are in flight it does so from a thread of its
-    own, so that a slow disk does not delay what they have to say."""
+    own, so that a slow disk does not delay what they have to say.
+    """
 
     def __init__(self, journal: Journal, run_id: str, seq: int = 0) -> None:
         self.journal = journal

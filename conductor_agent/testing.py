@@ -1,4 +1,4 @@
-"""Fakes of the conductor's seams: a clock that jumps, a world that is told what to answer, a journal in memory.
+"""Fakes of the conductor's seams: a clock that jumps, a world told what to answer, a journal in memory.
 
 clock = ManualClock()
 world = FakeWorld(clock, lambda attempt: Answer(Success(outputs={"text": "hi"}), elapsed_s=2.0))

@@ -168,7 +168,8 @@ def parse_workflow(
     """
     if data.get("workflow") != SCHEMA:
         raise WorkflowError(
-            f"{path}: workflow: version {data.get('workflow')!r} is not known; begin with `workflow: {SCHEMA}`"
+            f"{path}: workflow: version {data.get('workflow')!r} is not known; "
+            f"begin with `workflow: {SCHEMA}`"
         )
     _require(data.get("require") or {}, path)
     rest = {key: value for key, value in data.items() if key not in KEYS}
@@ -219,7 +220,8 @@ def _require(wanted: Any, path: Path) -> None:
         here = found[limit]
         if not reaches(Enforced(here["level"]), Enforced(level)):
             raise WorkflowError(
-                f"{where}.{limit}: {level} is wanted, this machine gives {here['level']} ({here['mechanism']})"
+                f"{where}.{limit}: {level} is wanted, "
+                f"this machine gives {here['level']} ({here['mechanism']})"
             )
 
 

@@ -408,7 +408,8 @@ def test_nobody_need_look_on(tmp_path):
 
 
 def test_running_needs_no_trainer(tmp_path):
-    code = "import sys, conductor_agent.runs, conductor_agent.cli, conductor_agent.show; " + (
+    code = (
+        "import sys, conductor_agent.runs, conductor_agent.cli, conductor_agent.show; "
         "sys.exit(', '.join({'torch', 'stable_baselines3', 'onnxruntime'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}

@@ -68,7 +68,7 @@ def test_padding_is_zero(lanes_and_seen: tuple[Lanes, list[np.ndarray]]) -> None
 
 
 def test_every_field_is_named_once() -> None:
-    assert CALL_FIELDS == DTYPE["calls"].shape[1] and ARTIFACT_FIELDS == DTYPE["artifacts"].shape[1]
+    assert DTYPE["calls"].shape[1] == CALL_FIELDS and DTYPE["artifacts"].shape[1] == ARTIFACT_FIELDS
     assert len(History) == arrays.HISTORY_FIELDS == DTYPE["history"].shape[1]
     one_each = [*X][:-2]  # the last two are blocks of GROUPS
     assert [int(field) for field in one_each] == list(range(int(X.GROUP_COUNT)))

@@ -1,5 +1,6 @@
 """Deploy policies on the scanned page: the same pages for each, real models in limited processes, judged by
-the truth that the pages were made from."""
+the truth that the pages were made from.
+"""
 
 from __future__ import annotations
 
@@ -143,7 +144,7 @@ def totals(runs: Sequence[PageRun]) -> dict[str, Any]:
 
 
 def replayed(journal: Path) -> dict[str, int]:
-    """Fold every run of a journal again: observations that were logged, and those that came out bit for bit."""
+    """Fold every run of a journal again: observations logged, and those that came out bit for bit."""
     from conductor_agent.events import Decided
     from conductor_agent.fold import replay
 

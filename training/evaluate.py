@@ -1,4 +1,4 @@
-"""The judge: every policy plays the same levels under the same luck, and pairs are compared level by level."""
+"""The judge: every policy plays the same levels under the same luck; pairs are compared level by level."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def observations(lanes: Lanes) -> dict[str, np.ndarray]:
 def ask(policy: Any, lanes: Lanes) -> Decision:
     """Let a policy or a planner decide for all lanes."""
     if hasattr(policy, "plan"):
-        return policy.plan(lanes)  # type: ignore[no-any-return]
-    return policy.decide(observations(lanes), lanes.masks)  # type: ignore[no-any-return]
+        return policy.plan(lanes)
+    return policy.decide(observations(lanes), lanes.masks)
 
 
 def time_decisions(policy: Any, lanes: Lanes) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Export a trained set network as a policy artifact: ONNX with dynamic numbers of lanes, calls and artifacts."""
+"""Export a trained set network as a policy artifact: ONNX, any number of lanes, calls and artifacts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def to_onnx(network: SetNetwork) -> bytes:
         torch.onnx.export(
             network,
             example(2, 6, 5),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # this exporter writes to buffers, whatever its types say
             input_names=list(INPUTS),
             output_names=["logits", "success"],
             dynamic_axes=AXES,

@@ -1,4 +1,4 @@
-"""`fqg levels`: look at levels, check level files, write generated levels to files with their hidden faults."""
+"""`fqg levels`: look at levels, check level files, write generated levels with their hidden faults."""
 
 from __future__ import annotations
 

@@ -159,9 +159,9 @@ def train(
         if not (out / CHECKPOINT).exists():
             raise FileNotFoundError(f"{out}: there is no checkpoint to go on from")
         model = MaskablePPO.load(out / CHECKPOINT, env=env, device=device)
-        model._last_obs = env.reset()
+        model._last_obs = env.reset()  # noqa: SLF001  (what `learn` goes on from)
         load_lanes(out, env)
-        model._last_obs = env.observe()
+        model._last_obs = env.observe()  # noqa: SLF001
         watch.curve = [Point(**p) for p in json.loads((out / CURVE).read_text("utf-8"))]
         watch.before_s = watch.curve[-1].elapsed_s if watch.curve else 0.0
     else:

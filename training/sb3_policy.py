@@ -41,7 +41,9 @@ class SetPolicy(MaskableActorCriticPolicy):
             if hasattr(self, idle):
                 setattr(self, idle, torch.nn.Identity())
         self.optimizer = self.optimizer_class(
-            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
+            self.parameters(),
+            lr=lr_schedule(1),  # type: ignore[call-arg]  # every optimiser but the base class has it
+            **self.optimizer_kwargs,
         )
 
     @staticmethod
@@ -56,7 +58,7 @@ class SetPolicy(MaskableActorCriticPolicy):
             distribution.apply_masking(masks)
         return distribution
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, obs: Any, deterministic: bool = False, action_masks: np.ndarray | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Actions, values and log-probabilities [N]."""
@@ -65,7 +67,7 @@ class SetPolicy(MaskableActorCriticPolicy):
         actions = distribution.get_actions(deterministic=deterministic)
         return actions, self.critic(*inputs), distribution.log_prob(actions)
 
-    def evaluate_actions(  # type: ignore[override]
+    def evaluate_actions(
         self, obs: Any, actions: Tensor, action_masks: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Values, log-probabilities and entropies [N]."""
@@ -73,7 +75,7 @@ class SetPolicy(MaskableActorCriticPolicy):
         distribution = self._distribution(inputs, action_masks)
         return self.critic(*inputs), distribution.log_prob(actions), distribution.entropy()
 
-    def get_distribution(  # type: ignore[override]
+    def get_distribution(
         self, obs: Any, action_masks: np.ndarray | None = None
     ) -> MaskableDistribution:
         """Distribution over actions."""

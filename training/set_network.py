@@ -34,7 +34,7 @@ INPUTS = (
     "doubt",
     "index",
 )
-"""Fields the network reads: those of the observation, and `index` [N, 2 + C], the rule's choice as one-hot."""
+"""Fields the network reads: of the observation, and `index` [N, 2 + C], the rule's choice as one-hot."""
 
 
 class Tokens(nn.Module):
@@ -55,6 +55,7 @@ class Tokens(nn.Module):
         doubt: Tensor,
         index: Tensor,
     ) -> tuple[Tensor, Tensor]:
+        """Embed each call and each artifact; calls that do not exist are zero."""
         exists = calls[:, :, Call.EXISTS : Call.EXISTS + 1]  # [N, C, 1]
         chosen = index[:, 2:].unsqueeze(2)
         context = self.run(run).unsqueeze(1)  # [N, 1, H]
@@ -90,6 +91,7 @@ class Messages(nn.Module):
         probes: Tensor,
         same_function: Tensor,
     ) -> Tensor:
+        """One exchange of messages: artifacts hear their calls, then calls their artifacts and siblings."""
         up = torch.cat([needs, makes], 1).transpose(1, 2)  # [N, A, 2 C]
         told = torch.cat(self.from_calls(c).split(self.hidden, 2), 1)  # [N, 2 C, H]
         a = torch.relu(self.artifact(a) + up @ told)

@@ -1,4 +1,4 @@
-"""Fit the success head: how likely is this run to deliver every Essential goal, good, if the policy goes on?"""
+"""Fit the success head: how likely does this run deliver every Essential goal, good, if it goes on so?"""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def fit_success(network: SetNetwork, recipe: Recipe) -> float:
         value.backward()
         return value
 
-    optimiser.step(closure)
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
     held_out, happened = gather(network, recipe, far + recipe.success_episodes)
     with torch.no_grad():
         probability = torch.sigmoid(head(held_out).squeeze(1)).numpy()

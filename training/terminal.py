@@ -1,4 +1,4 @@
-"""What the commands share: bad input becomes one sentence on standard error and exit code 2, never a traceback."""
+"""What the commands share: bad input is one sentence on standard error and exit code 2, no traceback."""
 
 from __future__ import annotations
 

@@ -97,10 +97,12 @@ class ConductorVecEnv(VecEnv):
         self.spent_s += time.perf_counter() - began
         return observation, rewards.astype(np.float32), done.astype(bool), infos
 
-    def env_method(self, name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
+    ) -> Any:
         """`action_masks`, where sb3-contrib asks for it."""
-        if name != "action_masks":
-            raise AttributeError(f"lanes have no method {name!r}")
+        if method_name != "action_masks":
+            raise AttributeError(f"lanes have no method {method_name!r}")
         return self.lanes.masks.astype(bool)
 
     def has_attr(self, attr_name: str) -> bool:

@@ -40,7 +40,7 @@ EXIT_NO_MSGSPEC = 69
 """Exit code of a worker whose Python lacks msgspec (EX_UNAVAILABLE)."""
 
 
-class InvalidInput(Exception):  # noqa: N818  (authors raise it as a sentence, not as a fault)
+class InvalidInput(Exception):
     """Raised by an extension whose inputs or parameters cannot be used.
 
     Naming the artifact lets the conductor rebuild it upstream instead of repeating the call.
@@ -52,7 +52,7 @@ class InvalidInput(Exception):  # noqa: N818  (authors raise it as a sentence, n
         self.field = field
 
 
-class Unable(Exception):  # noqa: N818
+class Unable(Exception):
     """Raised by an extension that works but cannot do this one, its own recovery included."""
 
     def __init__(
@@ -351,7 +351,7 @@ def _cause(problem: BaseException, depth: int = 1) -> Cause:
 
 
 def _trace(problem: BaseException) -> str:
-    import traceback  # noqa: PLC0415  (a worker that never fails need not load it)
+    import traceback  # a worker that never fails need not load it
 
     return "".join(traceback.format_tb(problem.__traceback__, limit=-20))
 

@@ -70,8 +70,8 @@ def launch(source: ExtensionSource, limits: ResourceLimits, python: str) -> Laun
             os.close(write_log)
         pidfd = os.pidfd_open(process.pid)
         undo.pop_all()
-    ours.setblocking(False)  # noqa: FBT003
-    os.set_blocking(read_log, False)  # noqa: FBT003
+    ours.setblocking(False)
+    os.set_blocking(read_log, False)
     return Launched(process, ours, read_log, pidfd, directory)
 
 

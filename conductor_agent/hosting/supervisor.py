@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from msgspec.structs import replace
 
@@ -119,7 +119,7 @@ class Supervisor:
         """End every worker; none is left when this returns. Open calls answer CANCELLED."""
         await self._pool.close()
 
-    async def __aenter__(self) -> Supervisor:
+    async def __aenter__(self) -> Self:
         """Nothing starts before it is needed."""
         return self
 

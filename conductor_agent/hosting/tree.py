@@ -147,7 +147,7 @@ def kill(pid: int) -> None:
 
 def _tasks(pid: int) -> list[str]:
     try:
-        return os.listdir(f"/proc/{pid}/task")
+        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  (many times a second)
     except OSError:
         return []
 

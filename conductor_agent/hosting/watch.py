@@ -112,7 +112,8 @@ class Watched:
 
     def _count_cpu(self, cpu: dict[int, tuple[float, float]]) -> None:
         """Two accounts, each blind to something: of the living with the children they waited for,
-        and of everybody as last seen. The larger is nearer the truth."""
+        and of everybody as last seen. The larger is nearer the truth.
+        """
         self._seen_cpu.update((pid, own) for pid, (own, _) in cpu.items())
         living = sum(own + waited for own, waited in cpu.values())
         self.cpu_s = max(self.cpu_s, living, sum(self._seen_cpu.values()))

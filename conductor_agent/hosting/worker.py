@@ -106,7 +106,7 @@ def _load(source: str, name: str) -> tuple[frames.Ready, Extension | None, Any]:
 
 
 def _module(source: str) -> Any:
-    import importlib.util  # noqa: PLC0415
+    import importlib.util
 
     if not source.endswith(".py"):
         return importlib.import_module(source)

@@ -20,6 +20,7 @@ class Function:
 
 
 def how(*names: str) -> dict[str, dict[str, Any]]:
+    """Variants that differ in nothing but how the work is done."""
     return {name: {"how": name} for name in names}
 
 

@@ -21,6 +21,7 @@ def advice(seen: Look) -> tuple[tuple[Hint, ...], tuple[str, ...]]:
 
 
 def about_position(seen: Look) -> list[Hint]:
+    """Hints of a page that leans or stands on its head."""
     hints = []
     if abs(seen.angle) >= 0.6:
         hints.append(
@@ -37,6 +38,7 @@ def about_position(seen: Look) -> list[Hint]:
 
 
 def about_ink(seen: Look) -> list[Hint]:
+    """Hints of specks, grain and faint ink."""
     hints = []
     if seen.specks > 0.05 and seen.noise < 4:
         hints.append(

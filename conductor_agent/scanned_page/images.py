@@ -30,7 +30,7 @@ def encode(image: np.ndarray) -> bytes:
 
 
 def ink_mask(image: np.ndarray) -> np.ndarray:
-    """1 where it is darker than the paper around it. [height, width] of uint8"""
+    """1 where it is darker than the paper around it: [height, width] of uint8."""
     smooth = cv2.medianBlur(image, 3)
     paper = cv2.blur(smooth, (41, 41)).astype(np.int16)
     depth = paper - smooth
@@ -62,6 +62,7 @@ def skew_angle(image: np.ndarray, largest: float = 16.0) -> tuple[float, float]:
 
 
 def row_contrast(ink: np.ndarray, degrees: float) -> float:
+    """How sharply rows of ink part when turned by so many degrees: most where lines lie level."""
     height, width = ink.shape
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
     rows = cv2.warpAffine(ink, matrix, (width, height)).sum(axis=1)
@@ -137,5 +138,6 @@ def look(image: np.ndarray) -> Look:
 
 
 def iqr(values: np.ndarray) -> float:
+    """The spread of the middle 60 percent."""
     low, high = np.percentile(values, [20, 80])
     return float(high - low)

@@ -33,10 +33,12 @@ def error_rate(truth: str, text: str) -> float:
 
 
 def text_is_good(page: Page, text: Any) -> bool:
+    """Whether few enough characters differ from the truth."""
     return isinstance(text, str) and error_rate(page.truth_text, text) <= GOOD_ERROR_RATE
 
 
 def language_is_good(page: Page, language: Any) -> bool:
+    """Whether it is the language that the page was written in."""
     return bool(language == page.truth_language)
 
 

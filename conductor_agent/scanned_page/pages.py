@@ -81,6 +81,7 @@ def draw_defects(rng: random.Random) -> tuple[str, ...]:
 
 
 def pick(rng: random.Random, weights: dict[str, float]) -> str:
+    """One of the names, drawn by weight."""
     return rng.choices(list(weights), list(weights.values()))[0]
 
 
@@ -138,16 +139,19 @@ def spoil(page: np.ndarray, defects: tuple[str, ...], rng: random.Random) -> np.
 
 
 def skew(page: np.ndarray, rng: random.Random) -> np.ndarray:
+    """Laid on the glass at an angle."""
     angle = rng.choice([-1, 1]) * rng.uniform(4.0, 14.0)
     image = Image.fromarray(page).rotate(angle, Image.Resampling.BICUBIC, fillcolor=PAPER)
     return np.asarray(image)
 
 
 def upside_down(page: np.ndarray, rng: random.Random) -> np.ndarray:
+    """Laid on the glass the wrong way round."""
     return page[::-1, ::-1]
 
 
 def faint(page: np.ndarray, rng: random.Random) -> np.ndarray:
+    """Hardly any ink left."""
     return PAPER - (PAPER - page) * rng.uniform(0.026, 0.042) + pixel_noise(page, rng, 1.2)
 
 
@@ -161,16 +165,19 @@ def coarse(page: np.ndarray, rng: random.Random) -> np.ndarray:
 
 
 def blur(page: np.ndarray, rng: random.Random) -> np.ndarray:
+    """Out of focus."""
     sigma = rng.uniform(2.0, 2.45) * page.shape[1] / WIDTH
     return gauss(page, sigma)
 
 
 def gauss(page: np.ndarray, sigma: float) -> np.ndarray:
+    """Blurred by a Gaussian of this many pixels."""
     image = Image.fromarray(np.clip(page, 0, 255).astype(np.uint8))
     return np.asarray(image.filter(ImageFilter.GaussianBlur(sigma)), dtype=np.float32)
 
 
 def ruined(page: np.ndarray, rng: random.Random) -> np.ndarray:
+    """Blurred and grained beyond repair."""
     return gauss(page, 4.5) + pixel_noise(page, rng, 30)
 
 
@@ -185,6 +192,7 @@ def shading(page: np.ndarray, rng: random.Random) -> np.ndarray:
 
 
 def noise(page: np.ndarray, rng: random.Random) -> np.ndarray:
+    """Grain in every pixel."""
     return page + pixel_noise(page, rng, rng.uniform(40, 72))
 
 
@@ -202,6 +210,7 @@ def stripes(page: np.ndarray, rng: random.Random) -> np.ndarray:
 
 
 def pixel_noise(page: np.ndarray, rng: random.Random, sigma: float) -> np.ndarray:
+    """Grain of `sigma` grey levels, the same for the same `rng`."""
     return np.random.default_rng(rng.getrandbits(32)).normal(0.0, sigma, page.shape)
 
 
@@ -220,6 +229,7 @@ SPOILERS = {
 
 
 def to_png(page: np.ndarray) -> bytes:
+    """The page as the bytes of a PNG file."""
     buffer = BytesIO()
     Image.fromarray(np.clip(page, 0, 255).astype(np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()

@@ -31,7 +31,7 @@ def read_tesseract(
             Category.UNSUPPORTED, "The program tesseract is not installed.", blame=Blame.PLATFORM
         )
     psm, languages = str(parameters.get("psm", 6)), str(parameters.get("languages", "eng"))
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603  (a program of a fixed name, its options from a fixed list)
         [PROGRAM, "stdin", "stdout", "--psm", psm, "-l", languages, "tsv"],
         input=png,
         capture_output=True,

@@ -89,6 +89,7 @@ class Reading:
 
     @property
     def text(self) -> str:
+        """All lines that hold anything, one below the other."""
         return "\n".join(line.text for line in self.lines if line.text.strip())
 
     @property
@@ -117,8 +118,9 @@ class Reader:
         from rapidocr import RapidOCR
 
         engine = RapidOCR(params=ONE_THREAD)
-        self.find = engine._load_det_model()
-        self.recognise = engine._load_rec_model()
+        # RapidOCR has no public way to its parts, nor types for them
+        self.find = engine._load_det_model()  # type: ignore[no-untyped-call]  # noqa: SLF001
+        self.recognise = engine._load_rec_model()  # type: ignore[no-untyped-call]  # noqa: SLF001
         self.crop = engine.crop_text_regions
 
     def __call__(self, image: np.ndarray, preset: Preset) -> Reading:
@@ -154,7 +156,7 @@ class Reader:
         return Reading(tuple(lines)), crops
 
     def found(self, image: np.ndarray, side: int) -> np.ndarray:
-        """Boxes of four corners in the order of reading. [lines, 4, 2]"""
+        """Boxes of four corners in the order of reading: [lines, 4, 2]."""
         self.find.limit_side_len = side
         boxes = self.find(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)).boxes
         return np.zeros((0, 4, 2), np.float32) if boxes is None else in_reading_order(boxes)
@@ -188,6 +190,7 @@ def enlarged(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def squeezed(crop: np.ndarray, share: float) -> np.ndarray:
+    """The line of text, narrowed to this share of its width."""
     if share == 1.0:
         return crop
     width = max(8, round(crop.shape[1] * share))
@@ -195,15 +198,17 @@ def squeezed(crop: np.ndarray, share: float) -> np.ndarray:
 
 
 def denoised(image: np.ndarray) -> np.ndarray:
+    """Without specks and grain."""
     return nlm(despeckle(image))
 
 
 def evened(image: np.ndarray) -> np.ndarray:
+    """Without stripes and shadows."""
     return flatten(destripe(image))
 
 
 def in_reading_order(boxes: np.ndarray) -> np.ndarray:
-    """Sorted from the page's own top down, pieces of a line from left to right. [lines, 4, 2]"""
+    """Sorted from the page's own top down, pieces of a line from left to right: [lines, 4, 2]."""
     angle = np.median([np.arctan2(*(box[1] - box[0])[::-1]) for box in boxes])
     middle = boxes.mean(axis=1)
     down = middle @ np.array([-np.sin(angle), np.cos(angle)])
@@ -215,7 +220,7 @@ def in_reading_order(boxes: np.ndarray) -> np.ndarray:
 
 
 def rows_of_ink(image: np.ndarray) -> np.ndarray:
-    """Boxes of four corners around rows of ink. [lines, 4, 2]"""
+    """Boxes of four corners around rows of ink: [lines, 4, 2]."""
     boxes = []
     for top, bottom, left, right in line_spans(image):
         top, bottom, left, right = top - 3, bottom + 3, left - 4, right + 4

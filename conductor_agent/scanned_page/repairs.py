@@ -70,6 +70,7 @@ def sharpen(image: np.ndarray) -> np.ndarray:
 
 
 def unchanged(image: np.ndarray) -> np.ndarray:
+    """The page as it is."""
     return image
 
 
