@@ -95,6 +95,7 @@ def test_it_equals_exact_enumeration(seed: int) -> None:
     for call, row, began in seen:
         row = row.copy()
         row["hint"] = 0.0
+        row["not_examined"] = 1  # silence would be evidence too
         number = rules.begin(lanes.levels[0], boards[0], call, began)
         slot = rules.slot_of(boards[0], number)
         posterior.update(lanes.levels[0], boards[0], belief[0], slot, row[0])
@@ -119,6 +120,37 @@ def test_it_equals_exact_enumeration(seed: int) -> None:
             well += 0.0 if faults.silent(kinds[f], variant) else works
         ours_now = posterior.chances(lanes.levels[0], belief[0], call, now, 0.0)
         assert ours_now[:2] == pytest.approx((answers, well), abs=1e-9)
+
+
+def test_a_hint_and_a_silence_weigh_as_the_model_says() -> None:
+    """An inspection's hint, and its silence, move the kinds by Bayes's rule; asked again, by nothing."""
+    drawn = level(
+        {
+            "look": probe(CallKind.INSPECT, "page").model_copy(update={"fidelity": 0.8}),
+            "read": maker("text", variants={"a": preset(30.0), "b": preset(30.0)}),
+        }
+    )
+    said = set()
+    for seed in range(60):
+        lanes, seen = play(drawn, seed, [0])
+        if not seen or seen[0][1]["category"][0] != 0:
+            continue
+        row, prior = seen[0][1], np.zeros(1, posterior.belief_dtype(SMALL))
+        posterior.reset(lanes.levels[0], prior[0])
+        hints = row["hint"][0, 1:3]
+        variant = int(hints.argmax()) if hints.max() > 0 else -1
+        said.add(variant)
+        kinds = prior["function"][0, 1, 0].copy()
+        for k in range(faults.kinds_of(lanes.levels[0], 1, False)):
+            if variant >= 0:
+                kinds[k] *= faults.hint_chance(k, variant, 2, 0.8)
+            else:
+                kinds[k] *= faults.silence_chance(k, faults.HINTED_INSPECT, 0.8)
+        again = lanes.beliefs["function"][0, 1, 0].copy()
+        assert again == pytest.approx(kinds / kinds.sum(), abs=1e-9)
+        lanes.step(np.array([2]))
+        assert lanes.beliefs["function"][0, 1, 0] == pytest.approx(again, abs=1e-9)
+    assert said == {-1, 0, 1}
 
 
 def test_doubt_of_what_is_made_is_exact_and_a_verdict_weighs_in() -> None:
