@@ -368,7 +368,9 @@ class Index:
         """[N] the chosen actions."""
         out = np.zeros(len(mask), np.int64)
         mask = np.ascontiguousarray(mask, np.uint8)
-        choose_all(*fields(observation, *FIELDS), mask, self.rebuild_above, self.margin, out)
+        calls, artifacts, needs, makes, probes, belief, doubt, run = fields(observation, *FIELDS)
+        view = (calls, artifacts, needs, makes, probes, belief, doubt, run, mask)
+        choose_all(*view, self.rebuild_above, self.margin, out)
         return out
 
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:

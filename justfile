@@ -1,0 +1,44 @@
+# One command for all checks: `just check`. What a machine runs from nothing: `.ci/run`.
+
+# list the recipes
+default:
+    @just --list
+
+# everything below, in the environment that is active
+check: format-check lint types imports dependencies test
+
+# run the tests; arguments go to pytest
+test *arguments:
+    pytest {{arguments}}
+
+# run the tests, with branches covered
+coverage:
+    pytest --cov --cov-report=term-missing:skip-covered
+
+# ruff, all rules but those that pyproject.toml gives a reason for
+lint:
+    ruff check
+
+# rewrite in the common form
+format:
+    ruff format
+
+# say what is not in the common form
+format-check:
+    ruff format --check
+
+# mypy, strict
+types:
+    mypy
+
+# the stack: imports go down only
+imports:
+    lint-imports
+
+# what is imported is declared, what is declared is imported
+dependencies:
+    deptry .
+
+# from nothing, in fresh environments
+ci:
+    .ci/run
