@@ -95,7 +95,16 @@ def bar(description: str, total: float) -> Iterator[Any]:
 def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
     """The figures of an evaluation for people."""
     table = Table(title=title)
-    heads = ("policy", "success", "return [95%]", "of oracle", "attempts/succ.", "cost/succ.", "wrong", "ms")
+    heads = (
+        "policy",
+        "success",
+        "return [95%]",
+        "of oracle",
+        "attempts/succ.",
+        "cost/succ.",
+        "wrong",
+        "ms",
+    )
     for i, head in enumerate(heads):
         table.add_column(head, justify="left" if i == 0 else "right", no_wrap=True)
     for name, p in policies.items():
@@ -157,7 +166,8 @@ def train(
 ) -> None:
     """Train a conductor and export it to OUT/policy."""
     need_torch()
-    from training.ppo import Interrupted, train as run
+    from training.ppo import Interrupted
+    from training.ppo import train as run
     from training.recipe import read_recipe
 
     chosen = read_recipe(recipe)
@@ -171,7 +181,9 @@ def train(
                 out,
                 resume,
                 device,
-                lambda p: update(p.steps, f"return {p.return_mean:.3f} success {p.success_rate:.1%}"),
+                lambda p: update(
+                    p.steps, f"return {p.return_mean:.3f} success {p.success_rate:.1%}"
+                ),
             )
         except Interrupted:
             fail(
@@ -242,9 +254,9 @@ def evaluate(
 @app.command(epilog="Example: fqg quickstart --out quickstart")
 @command
 def quickstart(
-    out: Annotated[Path, typer.Option(help="Folder for the policy, the journal, the report.")] = Path(
-        "quickstart"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the policy, the journal, the report.")
+    ] = Path("quickstart"),
     recipe: Annotated[str, typer.Option(help="Name of a recipe, or a YAML file.")] = "quick",
     seed: SeedOption = 0,
     episodes: Annotated[int, typer.Option(min=1, help="Held-out levels.")] = 2048,
@@ -312,7 +324,7 @@ class Watcher:
             "Judging": self.plan.episodes * (len(RIVALS) + 1),
             "Deploying": 2 * self.plan.pages,
         }
-        self.begin(title, totals[title.split()[0]])
+        self.begin(title, totals[title.split(maxsplit=1)[0]])
 
     def training(self, point: Any) -> None:
         """A rollout has ended."""

@@ -1,4 +1,4 @@
-"""The quickstart: train a conductor, judge it on held-out levels, deploy that very file on a real workflow."""
+"""The quickstart: train a conductor, judge it on held-out levels, deploy that very file for real."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from training.deploy import PageRun, deploy, replayed, totals
 from training.deploy import JOURNAL as JOURNAL_FILE
+from training.deploy import PageRun, deploy, replayed, totals
 from training.evaluate import Setting, evaluate
 from training.ppo import Point, train
 from training.recipe import Recipe

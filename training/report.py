@@ -62,7 +62,9 @@ def bars(policies: dict[str, dict[str, Any]], ours: str) -> str:
             f'<line x1="{c:.1f}" x2="{d:.1f}" y1="{y + 9}" y2="{y + 9}" stroke="#111" stroke-width="2"/>'
             f'<text x="{max(b, d) + 6:.1f}" y="{y + 14}">{p["return_mean"]:.3f}</text>'
         )
-    return f'<svg width="{left + width + 60}" height="{20 + row * len(shown)}">{"".join(parts)}</svg>'
+    return (
+        f'<svg width="{left + width + 60}" height="{20 + row * len(shown)}">{"".join(parts)}</svg>'
+    )
 
 
 def curve(points: Sequence[dict[str, Any]]) -> str:
