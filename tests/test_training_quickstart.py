@@ -1,0 +1,212 @@
+"""The quickstart in small: training, judging, export and real models, end to end through the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from fqg_env.observation import OBSERVATION_VERSION
+from policies.recovery.artifact import ArtifactError
+from policies.recovery.network import load
+from policies.recovery.registry import PolicyError, policy_named
+from training.cli import app, tier_range
+from training.evaluate import Setting, deal, evaluate, observations
+from training.export import largest_difference, to_onnx
+from training.ppo import train
+from training.recipe import Recipe, read_recipe
+from training.set_network import INPUTS, SetNetwork
+
+TINY = Recipe(name="tiny", lanes=32, steps=1024, rollout=8, batch=128, hidden=8, success_episodes=32)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A conductor of a few hundred steps."""
+    out = tmp_path_factory.mktemp("trained")
+    train(TINY, 0, out)
+    return out
+
+
+def test_untrained_the_network_is_the_index_rule() -> None:
+    """Its last layer is zero, so learning starts where the rule stands."""
+    from policies.recovery.features import index_choice
+
+    lanes = deal(Setting(split="validation"), 0, 256)
+    fields = observations(lanes)
+    fields["index"] = index_choice(fields, lanes.masks)
+    inputs = [torch.as_tensor(np.ascontiguousarray(fields[name])).float() for name in INPUTS]
+    with torch.no_grad():
+        logits, _ = SetNetwork(8)(*inputs)
+    assert (logits.numpy().argmax(1) == fields["index"].argmax(1)).all()
+
+
+def test_onnx_equals_torch_on_a_thousand_observations(trained: Path) -> None:
+    """Real observations of two sizes, one graph."""
+    network = SetNetwork(16)
+    torch.manual_seed(0)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    model = to_onnx(network)
+    from policies.recovery.features import index_choice
+
+    for size in ("small", "standard"):
+        lanes = deal(Setting(split="validation", size=size), 0, 500)
+        lanes.step(lanes.masks[:, 2:].argmax(1) + 2)
+        fields = observations(lanes)
+        fields["index"] = index_choice(fields, lanes.masks)
+        inputs = tuple(torch.as_tensor(np.ascontiguousarray(fields[n])).float() for n in INPUTS)
+        assert largest_difference(network, model, inputs) < 1e-3
+
+
+def test_a_cut_training_goes_on_where_it_was(trained: Path, tmp_path: Path) -> None:
+    """Half, then resumed: the same lanes and the same number of steps as in one go."""
+    half = TINY.model_copy(update={"steps": 512})
+    train(half, 0, tmp_path)
+    result = train(TINY, 0, tmp_path, resume=True)
+    assert result["steps"] == TINY.steps
+    assert load(tmp_path / "policy").name == "trained"
+
+
+def test_the_judge_is_fair_and_workers_change_nothing(trained: Path) -> None:
+    """The same figures in one process and in two; a pair is the negative of its mirror."""
+    policies = {"index": "index", "mine": str(trained / "policy"), "random": "random"}
+    setting = Setting(split="validation", episodes=600, tiers=(10, 20))
+    one = evaluate(policies, setting)
+    two = evaluate(policies, setting, workers=2)
+    for result in (one, two):
+        for figures in result["policies"].values():
+            figures.pop("decision_ms_p50")
+            figures.pop("decision_ms_p99")
+    assert one == two
+    there, back = one["paired"]["index/random"], one["paired"]["random/index"]
+    assert there["difference_mean"] == pytest.approx(-back["difference_mean"])
+    assert there["difference_ci95"][0] > 0
+
+
+class Liar:
+    """A policy that answers nonsense."""
+
+    name = "liar"
+
+    def decide(self, observation: object, mask: np.ndarray) -> object:
+        raise ZeroDivisionError("no idea")
+
+
+def test_a_policy_that_raises_costs_only_itself() -> None:
+    result = evaluate(
+        {"index": "index", "liar": f"{__name__}:Liar"},
+        Setting(split="validation", episodes=20),
+    )
+    assert "no idea" in result["policies"]["liar"]["error"]
+    assert result["policies"]["index"]["success_rate"] > 0
+    assert result["paired"] == {}
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("truncate", "truncated or altered"),
+        ("version", "observation version"),
+        ("not_onnx", "truncated or altered"),
+        ("not_json", "not JSON"),
+        ("no_model", "cannot be read"),
+        ("wrong_key", "manifest.json"),
+    ],
+)
+def test_a_damaged_policy_gets_one_sentence(
+    trained: Path, tmp_path: Path, damage: str, says: str
+) -> None:
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    model = (trained / "policy" / "policy.onnx").read_bytes()
+    manifest = json.loads((trained / "policy" / "manifest.json").read_text())
+    text = json.dumps(manifest)
+    match damage:
+        case "truncate":
+            model = model[: len(model) // 2]
+        case "version":
+            text = json.dumps(manifest | {"observation_version": OBSERVATION_VERSION + 1})
+        case "not_onnx":
+            model = b"GIF89a"
+        case "not_json":
+            text = text[:40]
+        case "wrong_key":
+            text = json.dumps(manifest | {"surprise": 1})
+    if damage != "no_model":
+        (folder / "policy.onnx").write_bytes(model)
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(ArtifactError, match=says) as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(PolicyError):
+        policy_named(str(folder))
+
+
+def test_the_floor_decides_where_the_network_is_unsure(trained: Path) -> None:
+    """With a threshold above every probability, every decision is the rule's and says so."""
+    policy = load(trained / "policy")
+    policy.manifest = policy.manifest.model_copy(update={"floor_below": 1.1})
+    lanes = deal(Setting(split="validation"), 0, 64)
+    decision = policy.decide(observations(lanes), lanes.masks)
+    rule = policy_named("index").decide(observations(lanes), lanes.masks)
+    assert set(decision.source) == {"floor"}
+    assert (decision.action == rule.action).all()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", "--policies", "indx"],
+        ["evaluate", "--split", "tset"],
+        ["evaluate", "--tiers", "20-16"],
+        ["evaluate", "--tiers", "many"],
+        ["evaluate", "--size", "huge"],
+        ["evaluate", "--levels", "/nowhere"],
+        ["train", "--recipe", "quik"],
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    said = [line for line in result.stderr.splitlines() if line.startswith("fqg:")]
+    assert len(said) == 1
+    assert "Traceback" not in result.output
+
+
+def test_recipes_say_where_they_are_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("name: mine\ntiers: [5, 40]\n")
+    with pytest.raises(ValueError, match=r"mine.yaml.*tiers"):
+        read_recipe(str(file))
+    assert tier_range("7") == (7, 7)
+
+
+def test_quickstart_end_to_end(tmp_path: Path) -> None:
+    """The command in small, on real models: all keys are there and the journal folds to the same bits."""
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text("\n".join(f"{k}: {json.dumps(v)}" for k, v in TINY.model_dump().items()))
+    out = tmp_path / "out"
+    command = ["quickstart", "--out", str(out), "--recipe", str(recipe)]
+    result = CliRunner().invoke(app, [*command, "--episodes", "64", "--pages", "2", "--json"])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert set(told) == {"train", "evaluate", "deploy", "report"}
+    assert {"rule", "trained"} <= set(told["deploy"])
+    assert {"status", "goals"} <= set(told["deploy"]["rule"])
+    replay = told["deploy"]["replay"]
+    assert replay["observations"] == replay["identical"] > 0
+    assert "<svg" in (out / "report.html").read_text()
+    assert set(told["evaluate"]["policies"]) == {
+        "random",
+        "retry_fallback",
+        "cascade",
+        "code_aware",
+        "index",
+        "oracle",
+        "trained",
+    }
