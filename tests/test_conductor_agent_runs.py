@@ -279,7 +279,8 @@ def test_a_missing_or_rejected_input_is_refused_before_anything_starts():
 
 
 def command(*arguments, cwd, **more):
-    """Start `conductor` as a user would."""
+    """Start `conductor` as a user would; Ctrl-C reaches it even where whoever runs the tests ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     return subprocess.Popen(
         [sys.executable, "-m", "conductor_agent.cli", *map(str, arguments)],
