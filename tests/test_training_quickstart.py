@@ -21,7 +21,9 @@ from training.ppo import train
 from training.recipe import Recipe, read_recipe
 from training.set_network import INPUTS, SetNetwork
 
-TINY = Recipe(name="tiny", lanes=32, steps=1024, rollout=8, batch=128, hidden=8, success_episodes=32)
+TINY = Recipe(
+    name="tiny", lanes=32, steps=1024, rollout=8, batch=128, hidden=8, success_episodes=32
+)
 
 
 @pytest.fixture(scope="module")

@@ -286,9 +286,7 @@ def choose(
     have = np.zeros(n, np.uint8)
     chance = np.zeros(n)
     price = np.zeros(n)
-    appraise(
-        calls, artifacts, needs, makes, belief, doubt, run, rebuild_above, have, chance, price
-    )
+    appraise(calls, artifacts, needs, makes, belief, doubt, run, rebuild_above, have, chance, price)
     best, gain, ahead, flying = -1, margin, 0.0, False
     for g in range(n):
         if artifacts[g, Artifact.GOAL_WEIGHT] == 0.0:
