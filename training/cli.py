@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -92,36 +93,39 @@ def bar(description: str, total: float) -> Iterator[Any]:
         yield update
 
 
+def figures_table(title: str, heads: tuple[str, ...]) -> Table:
+    """An empty table that fits a terminal of 80 columns."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="right" if i else "left", overflow="fold")
+    return table
+
+
+def or_dash(value: float | None, form: str) -> str:
+    """A figure in a form, a dash where there is none."""
+    return "-" if value is None else format(value, form)
+
+
 def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
     """The figures of an evaluation for people."""
-    table = Table(title=title)
-    heads = (
-        "policy",
-        "success",
-        "return [95%]",
-        "of oracle",
-        "attempts/succ.",
-        "cost/succ.",
-        "wrong",
-        "ms",
-    )
-    for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i == 0 else "right", no_wrap=True)
+    heads = ("policy", "success", "return", "+-95%", "of oracle", "tries", "cost", "wrong", "ms")
+    table = figures_table(title, heads)
+    table.caption = "tries and cost: per success; ms: one decision, median"
     for name, p in policies.items():
         if "error" in p:
             table.add_row(name, "failed:", p["error"][:60])
             continue
         low, high = p["return_ci95"]
-        share = p["fraction_of_oracle"]
         table.add_row(
             name,
             f"{p['success_rate']:.1%}",
-            f"{p['return_mean']:.3f} [{low:.3f}, {high:.3f}]",
-            "-" if share is None else f"{share:.1%}",
-            "-" if p["attempts_per_success"] is None else f"{p['attempts_per_success']:.1f}",
-            "-" if p["cost_per_success"] is None else f"{p['cost_per_success']:.2f}",
+            f"{p['return_mean']:.3f}",
+            f"{(high - low) / 2:.3f}",
+            or_dash(p["fraction_of_oracle"], ".1%"),
+            or_dash(p["attempts_per_success"], ".1f"),
+            or_dash(p["cost_per_success"], ".2f"),
             f"{p['wrong_delivered_rate']:.1%}",
-            "-" if p["decision_ms_p50"] is None else f"{p['decision_ms_p50']:.3f}",
+            or_dash(p["decision_ms_p50"], ".3f"),
             style="bold" if name == "trained" else None,
         )
     return table
@@ -129,9 +133,8 @@ def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
 
 def page_table(deploy: dict[str, Any]) -> Table:
     """The figures of a deployment for people."""
-    table = Table(title="Scanned pages, real models in limited processes")
-    for head in ("policy", "pages done", "texts good", "cost", "attempts", "seconds", "wrong"):
-        table.add_column(head, justify="left" if head == "policy" else "right", no_wrap=True)
+    heads = ("policy", "pages done", "texts good", "cost", "tries", "seconds", "wrong")
+    table = figures_table("Scanned pages, real models in limited processes", heads)
     for label in ("rule", "trained"):
         d = deploy[label]
         table.add_row(
