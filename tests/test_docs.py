@@ -1,0 +1,141 @@
+"""The documentation is true: commands exist, snippets run, links lead somewhere, made pages are up to date."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import json
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from conductor_agent import cli as conductor
+from training import cli as fqg
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+GROUPS = {"conductor": conductor.app, "fqg": fqg.app}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+FILES = re.compile(
+    r"`((?:fqg_env|policies|training|conductor_agent|tests|docs|benchmarks)/[\w./]+)`"
+)
+SOURCE = re.compile(r"`(\w[\w./]*\.(?:py|toml|yaml|md))`")
+OF_THE_READER = {"note.py", "note.yaml"}
+"""Files that a page asks its reader to write."""
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def fences(page: Path) -> list[tuple[str, str]]:
+    """(language, text) of each fence."""
+    return FENCE.findall(page.read_text("utf-8"))
+
+
+def commands(page: Path) -> list[str]:
+    """Parts of the lines of fences that run one of our commands; in a transcript those after `$`."""
+    lines = [
+        line.removeprefix("$ ")
+        for language, text in fences(page)
+        for line in text.splitlines()
+        if language == "sh" or (language == "" and line.startswith("$ "))
+    ]
+    parts = [part.strip() for line in lines for part in line.split("&&")]
+    return [part for part in parts if part.split(" ")[0] in GROUPS]
+
+
+def made_pages() -> dict[Path, str]:
+    spec = importlib.util.spec_from_file_location(
+        "make_observation", ROOT / "docs/make_observation.py"
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.pages()
+
+
+def parse(line: str) -> None:
+    """Let the command's own parser read the line, and run nothing."""
+    program, *arguments = shlex.split(line, comments=True)
+    group = typer.main.get_command(GROUPS[program])
+    context = group.make_context(program, arguments[:1], resilient_parsing=True)
+    command, rest = group.get_command(context, arguments[0]), arguments[1:]
+    assert command is not None, f"{line}: there is no such command"
+    while hasattr(command, "commands"):
+        command, rest = command.commands.get(rest[0]), rest[1:]
+        assert command is not None, f"{line}: there is no such command"
+    command.make_context(program, rest, parent=context)
+
+
+COMMANDS = [(named(page), line) for page in PAGES for line in commands(page)]
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{p}: {c}" for p, c in COMMANDS])
+def test_a_command_that_is_shown_exists_with_its_options(page: str, line: str):
+    try:
+        parse(line)
+    except (click.ClickException, typer.Exit) as problem:
+        pytest.fail(f"{page}: {line}: {getattr(problem, 'message', problem)}")
+
+
+def test_the_first_screen_has_the_two_commands():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert '\npip install -e ".[train,models]" && fqg quickstart\n' in readme
+    assert '\npip install -e ".[train,models,dev]" && pytest\n' in readme
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "docs" / name for name in ("observation.md", "errors.md", "game.md")], ids=named
+)
+def test_what_the_code_says_is_up_to_date(path: Path):
+    assert path.read_text("utf-8") == made_pages()[path], "run: python docs/make_observation.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page: Path):
+    for target, _ in LINK.findall(page.read_text("utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_files_that_are_named_are_there(page: Path):
+    text = page.read_text("utf-8")
+    for path in FILES.findall(text):
+        assert (ROOT / path).exists(), path
+    for path in set(SOURCE.findall(text)) - OF_THE_READER:
+        assert any(ROOT.glob(f"*/**/{path}")) or any(ROOT.glob(path)), path
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if ">>> " in p.read_text("utf-8")], ids=named)
+def test_python_that_is_shown_answers_as_shown(page: Path):
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried and not failed
+
+
+def test_the_workflow_that_is_shown_runs_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    shown = fences(ROOT / "README.md")
+    code = next(text for language, text in shown if language == "python" and ">>>" not in text)
+    workflow = next(text for language, text in shown if language == "yaml")
+    (tmp_path / "note.py").write_text(code, "utf-8")
+    (tmp_path / "note.yaml").write_text(workflow, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        conductor.main(["run", "note.yaml", "--out", "delivered", "--json"])
+    result = json.loads(capsys.readouterr().out)
+    assert end.value.code == 0 and result["attempts"] == 2 and result["cost"] == 3.0
+    assert (tmp_path / "delivered/summary.txt").read_text("utf-8") == "The boiler is cold again."
+
+
+def test_pages_name_no_place_of_ours():
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        assert not re.search(r"/(work|tmp|home|root)/", text), named(page)
