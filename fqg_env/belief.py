@@ -38,6 +38,12 @@ def belief_dtype(size: Size) -> np.dtype:
             ("works", "f8", (c, WINDOWS)),  # chance that the kind does not fail the attempt
             ("works_well", "f8", (c, WINDOWS)),  # ... and is not silently bad
             ("never", "f8", (c,)),  # chance that this call can never work
+            # scratch of one step, so that no kernel allocates
+            ("likelihood", "f8", (WINDOWS, KINDS)),
+            ("hopeless", "f8", (WINDOWS,)),
+            ("open", "f8", (p, WINDOWS)),  # chance of the window, and that no outage hits now
+            ("later", "f8", (p, WINDOWS, WINDOWS)),  # the same at the end of each window
+            ("outage", "f8", (p,)),  # chance that an outage hits now
             ("hinted_by", "u8", (c,)),  # givers heard on this function, a bit each
             (
                 "judged",
@@ -78,22 +84,25 @@ def summarise_call(level: Any, belief: Any, call: int) -> None:
     f, v = level.function[call], level.variant[call]
     n = faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)
     p = level.provider[call]
+    for w in range(WINDOWS):
+        belief.works[call, w] = 0.0
+        belief.works_well[call, w] = 0.0
+        belief.hopeless[w] = 0.0
+    for k in range(n):
+        ok = 1.0 - faults.fails(k, v, belief.lightest[f])
+        if ok == 0.0:
+            for w in range(WINDOWS):
+                belief.hopeless[w] += belief.function[f, w, k]
+            continue
+        well = not faults.silent(k, v)
+        for w in range(WINDOWS):
+            answers = belief.function[f, w, k] * ok
+            belief.works[call, w] += answers
+            if well:
+                belief.works_well[call, w] += answers
     never = 0.0
     for w in range(WINDOWS):
-        works = 0.0
-        well = 0.0
-        hopeless = 0.0
-        for k in range(n):
-            chance = belief.function[f, w, k]
-            ok = 1.0 - faults.fails(k, v, belief.lightest[f])
-            works += chance * ok
-            if not faults.silent(k, v):
-                well += chance * ok
-            if ok == 0.0:
-                hopeless += chance
-        belief.works[call, w] = works
-        belief.works_well[call, w] = well
-        never += belief.provider[p, w] * hopeless
+        never += belief.provider[p, w] * belief.hopeless[w]
     belief.never[call] = never
 
 
@@ -182,7 +191,7 @@ def doubt(
     state = np.zeros(n, np.int8)  # 0 untouched, 1 waiting, 2 done
     message[artifact, 0], message[artifact, 1] = if_bad, if_good
     state[artifact] = 1
-    likelihood = np.empty((WINDOWS, KINDS))
+    likelihood = belief.likelihood
     while True:
         a = -1
         for i in range(n):  # the newest first, so that evidence gathers before it moves up
@@ -229,7 +238,7 @@ def doubt(
 @kernel
 def hear(level: Any, board: Any, belief: Any, giver: int, row: Any) -> None:
     """Fold the hints of an outcome, and its silence; a giver that repeats itself says nothing new."""
-    likelihood = np.empty((WINDOWS, KINDS))
+    likelihood = belief.likelihood
     bit = ONE << np.uint64(giver)
     for c in range(level.calls):
         f = level.function[c]
@@ -324,12 +333,13 @@ def update(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
     made = faults.made_something(level, row)
     began_s = board.flight_since_s[slot]
     made_bad = output_bad(level, belief, call, began_s, bad_in, row) if made else 0.0
-    likelihood = np.empty((WINDOWS, KINDS))
+    likelihood = belief.likelihood
     if_bad, if_good = 0.0, 0.0  # of the outcome, given that some input is bad, or none is
+    lightest, seen = belief.lightest[f], faults.evidence(level, call, row)
     for k in range(faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)):
         for is_down in (False, True):
-            good = faults.likelihood(level, call, k, belief.lightest[f], is_down, 0.0, row)
-            bad = faults.likelihood(level, call, k, belief.lightest[f], is_down, 1.0, row)
+            good = faults.likelihood_of(level, call, k, lightest, is_down, 0.0, row, seen)
+            bad = faults.likelihood_of(level, call, k, lightest, is_down, 1.0, row, seen)
             for w in range(WINDOWS):
                 if faults.down(w, began_s, level.time_budget_s) == is_down:
                     likelihood[w, k] = bad_in * bad + (1.0 - bad_in) * good

@@ -272,8 +272,11 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
             info["final_info"], info["_final_info"] = dict(info), terminated
             names = tuple(self.single_observation_space.spaces)  # type: ignore[attr-defined]
             final = np.full(self.num_envs, None, object)
-            for i in np.flatnonzero(terminated):
-                final[i] = {name: lanes.observations[i][name].copy() for name in names}
+            ended = np.flatnonzero(terminated)
+            last = lanes.observations[ended]  # a copy
+            columns = [list(last[name]) for name in names]
+            for i, values in zip(ended, zip(*columns, strict=True), strict=True):
+                final[i] = dict(zip(names, values, strict=True))
             info["final_obs"], info["_final_obs"] = final, terminated
         return info
 

@@ -594,27 +594,15 @@ def made_something(level: Any, row: Any) -> bool:
 
 
 @kernel
-def likelihood(
-    level: Any, call: int, kind: int, lightest: int, is_down: bool, bad_input: float, row: Any
-) -> float:
-    """Chance of an outcome, given the kind of the function, its provider, and how likely an input is bad.
+def evidence(level: Any, call: int, row: Any) -> Any:
+    """What an outcome says whatever the kind of the function is.
 
-    Linear in `bad_input`. Hints are not part of it: see `hint_chance`.
+    (made something, what its gates said if the outputs are bad, if they are good; else: the likelihoods of
+    an outage, of a fault of the function but for its category, of a bad input)
     """
-    hit = HIT if is_down else 0.0
-    variant = level.variant[call]
-    own = fails(kind, variant, lightest)
-    taint = 0.0 if level.kind[call] >= Kind.VERIFY else TAINT
     if made_something(level, row):
-        if level.kind[call] >= Kind.VERIFY:
-            return (1.0 - hit) * (1.0 - own)
         if_bad, if_good = gate_likelihood(level, row, True), gate_likelihood(level, row, False)
-        noticed = bad_input * taint
-        if silent(kind, variant):
-            output = (1.0 - noticed) * if_bad
-        else:
-            output = (bad_input - noticed) * if_bad + (1.0 - bad_input) * if_good
-        return (1.0 - hit) * (1.0 - own) * output
+        return True, if_bad, if_good, 0.0, 0.0, 0.0
     fidelity = fidelity_of(level, call)
     blamed = False
     for a in range(level.artifacts):
@@ -624,8 +612,49 @@ def likelihood(
     other = falsely if blamed else 1.0 - falsely
     truly = fidelity if blamed else 1.0 - fidelity
     outage = category_chance(Cause.OUTAGE, row.category, fidelity) * other
-    failed = category_chance(cause_of(kind), row.category, fidelity) * other
     tainted = category_chance(Cause.BAD_INPUT, row.category, fidelity) * truly
+    return False, 0.0, 0.0, outage, other, tainted
+
+
+@kernel
+def likelihood(
+    level: Any, call: int, kind: int, lightest: int, is_down: bool, bad_input: float, row: Any
+) -> float:
+    """Chance of an outcome, given the kind of the function, its provider, and how likely an input is bad.
+
+    Linear in `bad_input`. Hints are not part of it: see `hint_chance`.
+    """
+    seen = evidence(level, call, row)
+    return likelihood_of(level, call, kind, lightest, is_down, bad_input, row, seen)
+
+
+@kernel
+def likelihood_of(
+    level: Any,
+    call: int,
+    kind: int,
+    lightest: int,
+    is_down: bool,
+    bad_input: float,
+    row: Any,
+    seen: Any,
+) -> float:
+    """`likelihood`, where `evidence` is at hand."""
+    made, if_bad, if_good, outage, other, tainted = seen
+    hit = HIT if is_down else 0.0
+    variant = level.variant[call]
+    own = fails(kind, variant, lightest)
+    taint = 0.0 if level.kind[call] >= Kind.VERIFY else TAINT
+    if made:
+        if level.kind[call] >= Kind.VERIFY:
+            return (1.0 - hit) * (1.0 - own)
+        noticed = bad_input * taint
+        if silent(kind, variant):
+            output = (1.0 - noticed) * if_bad
+        else:
+            output = (bad_input - noticed) * if_bad + (1.0 - bad_input) * if_good
+        return (1.0 - hit) * (1.0 - own) * output
+    failed = category_chance(cause_of(kind), row.category, fidelity_of(level, call)) * other
     return hit * outage + (1.0 - hit) * (own * failed + (1.0 - own) * bad_input * taint * tainted)
 
 

@@ -25,10 +25,11 @@ from fqg_env.arrays import (
     SUCCESS,
     Effect,
     GoalClass,
+    Kind,
     Size,
 )
 from fqg_env.compiled import kernel
-from fqg_env.faults import WINDOW_UNTIL, WINDOWS
+from fqg_env.faults import TAINT, WINDOW_UNTIL, WINDOWS
 
 OBSERVATION_VERSION = 1
 """Changes whenever a field is added, moved or means something else; a policy file names the one it reads."""
@@ -193,7 +194,9 @@ def observation_dtype(size: Size, belief: bool) -> np.dtype:
     """One observation as a record; the keys of the Dict space are its fields."""
     c, a = size.calls, size.artifacts
     fields: list[tuple[Any, ...]] = []
-    if belief:  # first: at the end, Numba would take one record for a subtype of the other, and warn
+    if (
+        belief
+    ):  # first: at the end, Numba would take one record for a subtype of the other, and warn
         fields += [("belief", "f4", (c, BELIEF_FIELDS)), ("doubt", "f4", (a, DOUBT_FIELDS))]
     fields += [
         ("calls", "f4", (c, CALL_FIELDS)),
@@ -242,6 +245,7 @@ def goal_distances(level: Any, distance: Any) -> None:
     for a in range(level.artifacts):
         distance[a] = 0 if level.goal_class[a] > 0 else -1
     for _ in range(level.artifacts):
+        moved = False
         for c in range(level.calls):
             best = -1
             for a in range(level.artifacts):
@@ -252,21 +256,34 @@ def goal_distances(level: Any, distance: Any) -> None:
             for a in range(level.artifacts):
                 if level.needs[c, a] and (distance[a] < 0 or distance[a] > best + 1):
                     distance[a] = best + 1
+                    moved = True
+        if not moved:
+            return
 
 
 @kernel
-def same_outputs(level: Any, one: int, other: int) -> bool:
+def outputs(level: Any, makes: Any, probes: Any) -> None:
+    """Fill makes [C] and probes [C]: the artifacts that each call makes or looks at, a bit each."""
+    for c in range(level.calls):
+        makes[c] = 0
+        probes[c] = 0
+        for a in range(level.artifacts):
+            makes[c] |= np.uint64(level.makes[c, a] != 0) << np.uint64(a)
+            probes[c] |= np.uint64(level.probes[c, a] != 0) << np.uint64(a)
+
+
+@kernel
+def same_outputs(level: Any, makes: Any, probes: Any, one: int, other: int) -> bool:
     """Both calls make (or probe) some artifact in common."""
-    for a in range(level.artifacts):
-        if level.makes[one, a] and level.makes[other, a]:
-            return True
-        if level.probes[one, a] and level.probes[other, a] and level.kind[one] == level.kind[other]:
-            return True
-    return False
+    if (makes[one] & makes[other]) != 0:
+        return True
+    return level.kind[one] == level.kind[other] and (probes[one] & probes[other]) != 0
 
 
 @kernel
-def observe_static_call(level: Any, out: Any, c: int, distance: Any) -> None:
+def observe_static_call(
+    level: Any, out: Any, c: int, distance: Any, makes: Any, probes: Any
+) -> None:
     """Write what is known of one call before the first move."""
     x = out.calls[c]
     x[Call.EXISTS] = 1.0
@@ -297,17 +314,36 @@ def observe_static_call(level: Any, out: Any, c: int, distance: Any) -> None:
     alternatives = 0
     dearer = 0
     for other in range(level.calls):
-        if other != c and same_outputs(level, c, other):
+        if other != c and same_outputs(level, makes, probes, c, other):
             alternatives += 1
             if level.cost[other] > level.cost[c]:
                 dearer += 1
     x[Call.ALTERNATIVES] = min(1.0, alternatives / 8.0)
     x[Call.COST_RANK] = dearer / alternatives if alternatives > 0 else 1.0
-    x[Call.PLAN_POSITION] = 0.0
-    for i in range(level.calls):
-        if level.plan[i] == c:
-            x[Call.PLAN_POSITION] = 1.0 - i / level.calls
-            break
+
+
+@kernel
+def observe_relations(level: Any, out: Any) -> None:
+    """Write which call reads, makes, consumes and probes what, and which calls belong together."""
+    cs, az = out.needs.shape
+    for c in range(cs):
+        for a in range(az):
+            out.needs[c, a] = 0
+            out.makes[c, a] = 0
+            out.consumes[c, a] = 0
+            out.probes[c, a] = 0
+        for d in range(cs):
+            out.same_function[c, d] = 0
+            out.same_provider[c, d] = 0
+    for c in range(level.calls):
+        for a in range(level.artifacts):
+            out.needs[c, a] = level.needs[c, a]
+            out.makes[c, a] = level.makes[c, a]
+            out.consumes[c, a] = level.consumes[c, a]
+            out.probes[c, a] = level.probes[c, a]
+        for d in range(level.calls):
+            out.same_function[c, d] = level.function[c] == level.function[d]
+            out.same_provider[c, d] = level.provider[c] == level.provider[d]
 
 
 @kernel
@@ -316,22 +352,18 @@ def observe_static(level: Any, out: Any) -> None:
     cs, az = out.needs.shape
     distance = np.empty(az, np.int64)
     goal_distances(level, distance)
+    makes = np.empty(cs, np.uint64)
+    probes = np.empty(cs, np.uint64)
+    outputs(level, makes, probes)
+    observe_relations(level, out)
     for c in range(cs):
         for i in range(CALL_FIELDS):
             out.calls[c, i] = 0.0
-        exists = c < level.calls
-        for a in range(az):
-            inside = exists and a < level.artifacts
-            out.needs[c, a] = level.needs[c, a] if inside else 0
-            out.makes[c, a] = level.makes[c, a] if inside else 0
-            out.consumes[c, a] = level.consumes[c, a] if inside else 0
-            out.probes[c, a] = level.probes[c, a] if inside else 0
-        for d in range(cs):
-            both = exists and d < level.calls
-            out.same_function[c, d] = 1 if both and level.function[c] == level.function[d] else 0
-            out.same_provider[c, d] = 1 if both and level.provider[c] == level.provider[d] else 0
-        if exists:
-            observe_static_call(level, out, c, distance)
+    for c in range(level.calls):
+        observe_static_call(level, out, c, distance, makes, probes)
+    for i in range(level.calls - 1, -1, -1):  # the first place of a call is written last
+        if level.plan[i] >= 0:
+            out.calls[level.plan[i], Call.PLAN_POSITION] = 1.0 - i / level.calls
     for a in range(az):
         y = out.artifacts[a]
         for i in range(ARTIFACT_FIELDS):
@@ -449,16 +481,31 @@ def wait_quantum(level: Any, board: Any) -> float:
 
 
 @kernel
+def observe_history(board: Any, out: Any) -> None:
+    """Write the last attempts, the newest first; `CALL` is above 0 where there was one."""
+    slot = board.history_next
+    h = 0
+    while h < HISTORY:
+        slot = slot - 1 if slot > 0 else HISTORY - 1
+        if board.history[slot, History.CALL] == 0.0:
+            break
+        for i in range(HISTORY_FIELDS):
+            out.history[h, i] = board.history[slot, i]
+        h += 1
+    while h < HISTORY and out.history[h, History.CALL] != 0.0:  # left by a longer episode
+        for i in range(HISTORY_FIELDS):
+            out.history[h, i] = 0.0
+        h += 1
+
+
+@kernel
 def observe(level: Any, board: Any, out: Any) -> None:
     """Write the parts that a step may change; `observe_static` has written the others."""
     for c in range(level.calls):
         observe_call(level, board, out, c)
     for a in range(level.artifacts):
         observe_artifact(level, board, out, a)
-    for h in range(HISTORY):  # the newest first
-        slot = (board.history_next - 1 - h + 2 * HISTORY) % HISTORY
-        for i in range(HISTORY_FIELDS):
-            out.history[h, i] = board.history[slot, i]
+    observe_history(board, out)
     observe_run(level, board, out)
 
 
@@ -473,20 +520,44 @@ def price(level: Any, call: int) -> float:
 
 
 @kernel
-def best_later(level: Any, board: Any, belief: Any, c: int, bad_in: float, answers: float) -> Any:
+def prepare_chances(level: Any, board: Any, belief: Any) -> None:
+    """Fill `belief.open`, `belief.later` and `belief.outage` for now: what all calls of a provider share."""
+    now = board.at_s / level.time_budget_s
+    for p in range(level.providers):
+        outage = 0.0
+        for w in range(WINDOWS):
+            up = posterior.up_chance(w, board.at_s, level.time_budget_s)
+            belief.open[p, w] = belief.provider[p, w] * up
+            outage += belief.provider[p, w] * (1.0 - up)
+        belief.outage[p] = outage
+        for w in range(WINDOWS):
+            if WINDOW_UNTIL[w] - now <= 0.0 or WINDOW_UNTIL[w] >= 1.0:
+                continue
+            at_s = (WINDOW_UNTIL[w] + 1e-6) * level.time_budget_s
+            for v in range(WINDOWS):
+                up = posterior.up_chance(v, at_s, level.time_budget_s)
+                belief.later[p, w, v] = belief.provider[p, v] * up
+
+
+@kernel
+def best_later(
+    level: Any, board: Any, belief: Any, c: int, untainted: float, answers: float
+) -> Any:
     """(chance of answering, share of the budget until then) at the end of an outage that is best worth it.
 
     Outages end on a grid, so only its points are looked at; now is the answer where no wait pays.
     """
     best, best_in = answers, 0.0
     now = board.at_s / level.time_budget_s
+    p = level.provider[c]
     for w in range(WINDOWS):
         delay = WINDOW_UNTIL[w] - now
         if delay <= 0.0 or WINDOW_UNTIL[w] >= 1.0:
             continue
-        later, _, _ = posterior.chances(
-            level, belief, c, (WINDOW_UNTIL[w] + 1e-6) * level.time_budget_s, bad_in
-        )
+        later = 0.0
+        for v in range(WINDOWS):
+            later += belief.later[p, w, v] * belief.works[c, v]
+        later *= untainted
         if later - level.time_weight * delay > best - level.time_weight * best_in:
             best, best_in = later, delay
     return best, best_in
@@ -495,17 +566,29 @@ def best_later(level: Any, board: Any, belief: Any, c: int, bad_in: float, answe
 @kernel
 def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
     """Write what is believed of each call and each artifact."""
+    prepare_chances(level, board, belief)
     for c in range(level.calls):
         b = out.belief[c]
+        p = level.provider[c]
         bad_in = posterior.bad_input(level, belief, c)
-        answers, well, outage = posterior.chances(level, belief, c, board.at_s, bad_in)
-        later, later_in = best_later(level, board, belief, c, bad_in, answers)
+        answers = 0.0
+        well = 0.0
+        for w in range(WINDOWS):
+            answers += belief.open[p, w] * belief.works[c, w]
+            well += belief.open[p, w] * belief.works_well[c, w]
+        untainted = 1.0
+        if level.kind[c] < Kind.VERIFY:
+            untainted = 1.0 - TAINT * bad_in
+            answers *= untainted
+            well *= 1.0 - bad_in
+        later, later_in = best_later(level, board, belief, c, untainted, answers)
+        each = price(level, c)
         b[Belief.ANSWERS] = answers
         b[Belief.ANSWERS_WELL] = well
-        b[Belief.OUTAGE] = outage
+        b[Belief.OUTAGE] = belief.outage[p]
         b[Belief.NEVER] = belief.never[c]
-        b[Belief.PRICE] = price(level, c)
-        b[Belief.PRICE_OF_SUCCESS] = min(1.0, price(level, c) / max(1e-6, well))
+        b[Belief.PRICE] = each
+        b[Belief.PRICE_OF_SUCCESS] = min(1.0, each / max(1e-6, well))
         b[Belief.ANSWERS_LATER] = later
         b[Belief.BAD_INPUT] = bad_in
         b[Belief.OWN_SILENT] = posterior.silent_chance(level, belief, c)

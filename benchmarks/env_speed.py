@@ -1,0 +1,194 @@
+"""How many steps a second the environments play on one core, against writing the bytes alone.
+
+    python benchmarks/env_speed.py [--quick] [--json]
+
+Standard size, 1,024 lanes, random legal actions. Choosing them takes no part in the time;
+observations, masks and new episodes (same-step, with final observations) do: about every fifth
+action ends one. `vector` is the vector environment as a trainer drives it (views, no copies),
+`rule` the rulebook and the mask without an observation, `batch1` one environment by itself, `bound`
+filling the observations with a constant. CPU time of this process, the best of several rounds.
+
+Example:  python benchmarks/env_speed.py --quick --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fqg_env import rules, world
+from fqg_env.chance import mix, pick
+from fqg_env.compiled import kernel
+from fqg_env.env import FunctionQuest, VectorFunctionQuest
+
+LANES = 1024
+SIZE = "standard"
+
+
+@kernel
+def random_legal(masks: Any, state: Any, out: Any) -> None:
+    """One legal action for each lane, all equally likely."""
+    for n in range(len(masks)):
+        state[n] = mix(state[n], np.uint64(n))
+        legal = 0
+        for i in range(masks.shape[1]):
+            legal += masks[n, i]
+        left = pick((state[n] >> np.uint64(11)) / 9007199254740992.0, legal)
+        for i in range(masks.shape[1]):
+            if masks[n, i]:
+                if left == 0:
+                    out[n] = i
+                    break
+                left -= 1
+
+
+@kernel
+def play_by_rule(
+    levels: Any, faults: Any, boards: Any, truths: Any, rows: Any, masks: Any, actions: Any
+) -> None:
+    """Play one action in every lane without observing; an ended episode begins again on its level."""
+    for n in range(len(levels)):
+        world.step(levels[n], faults[n], boards[n], None, truths[n], rows[n], masks[n], actions[n])
+        if boards[n].stopped:
+            world.begin_episode(levels[n], boards[n], None, truths[n])
+        rules.legal(levels[n], boards[n], masks[n])
+
+
+class Actions:
+    """Random legal actions [N] of masks [N, 2 + C]."""
+
+    def __init__(self, n: int) -> None:
+        self.state = np.arange(n, dtype=np.uint64) + np.uint64(1)
+        self.out = np.zeros(n, np.int64)
+
+    def of(self, masks: np.ndarray) -> np.ndarray:
+        """The next ones."""
+        random_legal(masks.view(np.uint8), self.state, self.out)
+        return self.out
+
+
+def best_rate(rounds: int, per_round: int, play: Callable[[], tuple[float, int]]) -> float:
+    """Most steps a second over rounds of `per_round` plays, each (seconds, steps)."""
+    play()
+    best = 0.0
+    for _ in range(rounds):
+        seconds, steps = 0.0, 0
+        for _ in range(per_round):
+            took, played = play()
+            seconds += took
+            steps += played
+        best = max(best, steps / seconds)
+    return best
+
+
+def vector(belief: bool) -> tuple[VectorFunctionQuest, Callable[[], tuple[float, int]]]:
+    """The vector environment and one step of it."""
+    vec = VectorFunctionQuest(
+        LANES, size=SIZE, belief=belief, copy=False, autoreset_mode="SameStep"
+    )
+    vec.reset(seed=0)
+    actions = Actions(LANES)
+
+    def play() -> tuple[float, int]:
+        chosen = actions.of(vec.action_masks())
+        began = time.process_time()
+        vec.step(chosen)
+        return time.process_time() - began, LANES
+
+    for _ in range(50):  # episodes of all ages
+        play()
+    return vec, play
+
+
+def rule_alone(vec: VectorFunctionQuest) -> Callable[[], tuple[float, int]]:
+    """One step of the rulebook in every lane."""
+    lanes = vec.lanes
+    lanes.begin()
+    actions = Actions(LANES)
+
+    def play() -> tuple[float, int]:
+        chosen = actions.of(lanes.masks)
+        began = time.process_time()
+        play_by_rule(
+            lanes.levels, lanes.faults, lanes.boards, lanes.truths, lanes.rows, lanes.masks, chosen
+        )
+        return time.process_time() - began, LANES
+
+    return play
+
+
+def single() -> Callable[[], tuple[float, int]]:
+    """One step of a single environment."""
+    env = FunctionQuest(size=SIZE)
+    env.reset(seed=0)
+    actions = Actions(1)
+
+    def play() -> tuple[float, int]:
+        chosen = int(actions.of(env.lanes.masks)[0])
+        began = time.process_time()
+        _, _, over, _, _ = env.step(chosen)
+        if over:
+            env.reset()
+        return time.process_time() - began, 1
+
+    return play
+
+
+def writing(vec: VectorFunctionQuest) -> Callable[[], tuple[float, int]]:
+    """Writing every byte of the observations once."""
+    memory = np.zeros((LANES, vec.lanes.observations.itemsize), np.uint8)
+
+    def play() -> tuple[float, int]:
+        began = time.process_time()
+        memory.fill(1)
+        return time.process_time() - began, LANES
+
+    return play
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """All figures, in the form that --json prints."""
+    rounds, steps = (3, 100) if quick else (7, 500)
+
+    def rate(name: str, play: Callable[[], tuple[float, int]], per_round: int) -> float:
+        print(f"{name} ...", file=sys.stderr)
+        return best_rate(rounds, per_round, play)
+
+    vec, plain = vector(False)
+    _, believing = vector(True)
+    ours: dict[str, Any] = {
+        "vector_steps_per_s": round(rate("vector", plain, steps)),
+        "vector_steps_per_s_with_belief": round(rate("vector with belief", believing, steps)),
+    }
+    bound = round(rate("bound", writing(vec), 2 * steps))
+    ours["rule_steps_per_s"] = round(rate("rule", rule_alone(vec), steps))
+    ours["batch1_us_per_step"] = round(1e6 / rate("batch of one", single(), 4 * steps), 2)
+    ours["obs_bytes"] = vec.lanes.observations.itemsize
+    return {"ours": ours, "peers": {}, "bound": {"write_steps_per_s": bound}}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--quick", action="store_true", help="fewer steps")
+    arguments = parser.parse_args()
+    result = measure(arguments.quick)
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    for figures in result.values():
+        for key, value in figures.items():
+            print(f"{key:32} {value:>14,}")
+
+
+if __name__ == "__main__":
+    main()
