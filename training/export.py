@@ -61,7 +61,7 @@ def to_onnx(network: SetNetwork) -> bytes:
     network = network.cpu().eval()
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # the TorchScript exporter needs no further package; torch announces its successor at every call
+        # the TorchScript exporter needs onnx alone; torch announces its successor at every call
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
