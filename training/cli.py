@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,24 +55,22 @@ def tier_range(text: str) -> tuple[int, int]:
     return pair
 
 
-def need_torch() -> None:
-    """Leave with one sentence where the extra is missing."""
-    try:
-        import sb3_contrib  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError:
-        fail('training needs the extra `train`; install it with: pip install -e ".[train]"')
+EXTRAS = {
+    "train": ("sb3_contrib", "torch", "onnx"),
+    "models": ("cv2", "py3langid", "rapidocr", "sklearn"),
+}
 
 
-def need_models() -> None:
-    """Leave with one sentence where the real models are missing."""
-    try:
-        import cv2  # noqa: F401
-        import py3langid  # noqa: F401
-        import rapidocr  # noqa: F401
-        import sklearn  # noqa: F401
-    except ImportError:
-        fail('the real models need the extra `models`; install it with: pip install -e ".[models]"')
+def need(*extras: str) -> None:
+    """Leave with one sentence where an extra that a command needs is missing."""
+    missing = [
+        extra for extra in extras if any(find_spec(module) is None for module in EXTRAS[extra])
+    ]
+    if missing:
+        names = ",".join(extras)
+        fail(
+            f'this needs the extra {" and ".join(missing)}; install with: pip install -e ".[{names}]"'
+        )
 
 
 @contextlib.contextmanager
@@ -168,7 +167,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a conductor and export it to OUT/policy."""
-    need_torch()
+    need("train")
     from training.ppo import Interrupted
     from training.ppo import train as run
     from training.recipe import read_recipe
@@ -267,8 +266,7 @@ def quickstart(
     as_json: JsonOption = False,
 ) -> None:
     """Train a conductor, judge it, deploy it on a real workflow: about 5 minutes on 2 cores."""
-    need_torch()
-    need_models()
+    need("train", "models")
     from training import quickstart as whole
     from training.ppo import Interrupted
     from training.recipe import read_recipe

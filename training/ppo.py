@@ -152,6 +152,8 @@ def train(
         FileNotFoundError: `resume` and there is no checkpoint in `out`.
     """
     out.mkdir(parents=True, exist_ok=True)
+    # at this size a second thread gains nothing, and on a busy machine threads wait for each other
+    torch.set_num_threads(1)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     env = ConductorVecEnv(recipe.lanes, recipe.size, recipe.tiers, seed)
     watch = Watch(out, on_point)
