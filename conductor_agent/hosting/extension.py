@@ -39,7 +39,7 @@ class Context:
     run_id: str
     attempt: int
     idempotency_key: str
-    """The same for every repeat of this attempt: hand it to services that can use it."""
+    """Run, call and attempt: hand it to services that can use it. A new attempt has a new key."""
     recover: bool
     """False: do not recover by yourself, answer the first failure."""
     loaded: Any
