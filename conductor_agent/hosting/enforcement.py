@@ -54,7 +54,10 @@ def enforcement() -> dict[str, dict[str, str]]:
         "log_bytes": (Level.WATCHED, "counted as it is read, then SIGKILL to the whole tree"),
         "calls_per_worker": (Level.WATCHED, "the worker is replaced"),
         "idle_s": (Level.WATCHED, "the worker is ended"),
-        "total_retry_s": (Level.WATCHED, "the conductor refuses a repeat past it and shortens its deadline"),
+        "total_retry_s": (
+            Level.WATCHED,
+            "the conductor refuses a repeat past it and shortens its deadline",
+        ),
         "written_bytes": (Level.NONE, "number and sum of files are not limited"),
         "network": (Level.NONE, "the host's network is open to it"),
         "filesystem": (Level.NONE, "it reads and writes what this user may"),
