@@ -243,6 +243,7 @@ def board_dtype(size: Size) -> np.dtype:
             ("flight_since_s", "f8", (FLIGHTS,)),
             ("flight_input_version", "i4", (FLIGHTS, a)),  # 0 where it does not read it
             # calls
+            ("reads", "u8", (c,)),  # what the level says it reads, an artifact a bit
             ("tries", "i4", (c,)),
             ("group_count", "i4", (c, GROUPS)),
             ("last_category", "i2", (c,)),  # -1: never finished

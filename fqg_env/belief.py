@@ -240,6 +240,9 @@ def hear(level: Any, board: Any, belief: Any, giver: int, row: Any) -> None:
     """Fold the hints of an outcome, and its silence; a giver that repeats itself says nothing new."""
     likelihood = belief.likelihood
     bit = ONE << np.uint64(giver)
+    spoke = False
+    for c in range(level.calls):
+        spoke = spoke or row.hint[c] > 0.0 or row.not_examined[c] != 0
     for c in range(level.calls):
         f = level.function[c]
         n = level.variants[f]
@@ -247,7 +250,9 @@ def hear(level: Any, board: Any, belief: Any, giver: int, row: Any) -> None:
             continue
         if (belief.hinted_by[c] & bit) != 0:
             continue
-        said, confidence, examined = strongest_hint(level, row, f)
+        said, confidence, examined = -1, 0.0, True
+        if spoke:
+            said, confidence, examined = strongest_hint(level, row, f)
         share = silence_share(level, giver, c, row) if examined else 0.0
         if said < 0 and share == 0.0:
             continue
@@ -335,13 +340,16 @@ def update(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
     made_bad = output_bad(level, belief, call, began_s, bad_in, row) if made else 0.0
     likelihood = belief.likelihood
     if_bad, if_good = 0.0, 0.0  # of the outcome, given that some input is bad, or none is
+    downs = 0  # the windows that are down when it began, a bit each
+    for w in range(WINDOWS):
+        downs |= int(faults.down(w, began_s, level.time_budget_s)) << w
     lightest, seen = belief.lightest[f], faults.evidence(level, call, row)
     for k in range(faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)):
         for is_down in (False, True):
             good = faults.likelihood_of(level, call, k, lightest, is_down, 0.0, row, seen)
             bad = faults.likelihood_of(level, call, k, lightest, is_down, 1.0, row, seen)
             for w in range(WINDOWS):
-                if faults.down(w, began_s, level.time_budget_s) == is_down:
+                if ((downs >> w) & 1 == 1) == is_down:
                     likelihood[w, k] = bad_in * bad + (1.0 - bad_in) * good
                     weight = belief.provider[p, w] * belief.function[f, w, k]
                     if_bad += weight * bad

@@ -12,6 +12,7 @@ import numpy as np
 
 from fqg_env.compiled import kernel
 
+ZERO, ONE = np.uint64(0), np.uint64(1)
 _ONE = np.uint64(0x9E3779B97F4A7C15)
 _TWO = np.uint64(0xBF58476D1CE4E5B9)
 _THREE = np.uint64(0x94D049BB133111EB)
@@ -49,12 +50,18 @@ def mix(state: np.uint64, value: np.uint64) -> np.uint64:
 
 
 @kernel
+def unit(state: np.uint64) -> float:
+    """A number in [0, 1) with 53 bits, from a 64-bit state."""
+    return (state >> _S11) * _SCALE
+
+
+@kernel
 def uniform(key: np.uint64, draw: int, a: int, b: int) -> float:
     """A number in [0, 1) with 53 bits, from the level's key, the kind of draw and two indices."""
     state = mix(key, np.uint64(draw))
     state = mix(state, np.uint64(a))
     state = mix(state, np.uint64(b))
-    return (state >> _S11) * _SCALE
+    return unit(state)
 
 
 @kernel

@@ -470,7 +470,8 @@ def failing_cause(level: Any, faults: Any, truth: Any, call: int, nth: int, at_s
     if down(faults.window[level.provider[call]], at_s, level.time_budget_s):
         if uniform(level.key, Draw.HIT, call, nth) < HIT:
             return Cause.OUTAGE
-    lightest = lightest_variant(level, level.function[call])
+    limited = kind == FunctionKind.OVER_LIMIT  # nothing else asks for the lightest
+    lightest = lightest_variant(level, level.function[call]) if limited else 0
     if uniform(level.key, Draw.FLAKE, call, nth) < fails(kind, level.variant[call], lightest):
         return cause_of(kind)
     if level.kind[call] < Kind.VERIFY:

@@ -16,7 +16,7 @@ import numpy as np
 
 from fqg_env import arrays
 from fqg_env.arrays import MAX_ATTEMPTS, P95_OF_TYPICAL, VARIANTS, GoalClass, Kind
-from fqg_env.chance import Draw, pick, uniform
+from fqg_env.chance import ONE, ZERO, Draw, mix, pick, unit
 from fqg_env.compiled import kernel
 from fqg_env.level import (
     Artifact,
@@ -93,8 +93,17 @@ SHAPES = shapes()
 @kernel
 def chance(level: Any, cursor: Any) -> float:
     """The next random number of this level's generator."""
-    cursor[0] += 1
-    return uniform(level.key, Draw.LEVEL, cursor[0], 0)
+    cursor[0] += ONE
+    return unit(mix(mix(cursor[1], cursor[0]), ZERO))
+
+
+@kernel
+def cursor_at(level: Any, start: int) -> Any:
+    """A cursor [2] of the level's generator: numbers drawn so far, and the state they all begin from."""
+    cursor = np.empty(2, np.uint64)
+    cursor[0] = start
+    cursor[1] = mix(level.key, np.uint64(Draw.LEVEL))
+    return cursor
 
 
 @kernel
@@ -317,8 +326,8 @@ def plan(level: Any) -> None:
 def generate(level: Any, shapes_: Any, tier: int, key: np.uint64) -> None:
     """Write the level of this key and tier (1 to TIERS), every declared number known."""
     shape = shapes_[tier - 1]
-    cursor = np.zeros(1, np.int64)
     level.key = key
+    cursor = cursor_at(level, 0)
     level.calls = 0
     level.functions = 0
     layer = np.zeros(level.given.shape[0], np.int64)
@@ -357,7 +366,7 @@ def renumber_providers(level: Any) -> None:
 @kernel
 def conceal(level: Any, shapes_: Any, tier: int) -> None:
     """Blank what is not declared. Call it after the faults are drawn."""
-    cursor = np.full(1, 100_000, np.int64)
+    cursor = cursor_at(level, 100_000)
     forget(level, shapes_[tier - 1], cursor)
 
 

@@ -31,6 +31,7 @@ from fqg_env.arrays import (
 from fqg_env.compiled import kernel
 from fqg_env.faults import TAINT, WINDOW_UNTIL, WINDOWS
 
+ZERO, ONE = np.uint64(0), np.uint64(1)
 OBSERVATION_VERSION = 1
 """Changes whenever a field is added, moved or means something else; a policy file names the one it reads."""
 
@@ -222,9 +223,15 @@ def share(value: float, budget: float) -> float:
 
 
 @kernel
+def ahead(at_s: float, now: float, budget: float) -> float:
+    """How far ahead a time is, as a share of the budget; 0 where it has passed."""
+    return min(1.0, (at_s - now) / budget) if at_s > now else 0.0
+
+
+@kernel
 def saturating(count: float, half: float) -> float:
     """The share count / (count + half)."""
-    return count / (count + half)
+    return 0.0 if count == 0.0 else count / (count + half)
 
 
 @kernel
@@ -240,44 +247,45 @@ def unknown(value: float) -> float:
 
 
 @kernel
-def goal_distances(level: Any, distance: Any) -> None:
-    """Fill distance [A]: calls between an artifact and the nearest goal; -1 where it leads to none."""
+def goal_distances(level: Any, makes: Any, needs: Any, distance: Any) -> None:
+    """Fill distance [A]: calls between an artifact and the nearest goal; -1 where it leads to none.
+
+    makes [C] and needs [C] are bits of artifacts; from the goals backwards, one call further each time.
+    """
+    newest = ZERO
     for a in range(level.artifacts):
         distance[a] = 0 if level.goal_class[a] > 0 else -1
-    for _ in range(level.artifacts):
-        moved = False
+        newest |= np.uint64(level.goal_class[a] > 0) << np.uint64(a)
+    reached = newest
+    away = 0
+    while newest != ZERO:
+        before = ZERO
         for c in range(level.calls):
-            best = -1
-            for a in range(level.artifacts):
-                if level.makes[c, a] and distance[a] >= 0 and (best < 0 or distance[a] < best):
-                    best = distance[a]
-            if best < 0:
-                continue
-            for a in range(level.artifacts):
-                if level.needs[c, a] and (distance[a] < 0 or distance[a] > best + 1):
-                    distance[a] = best + 1
-                    moved = True
-        if not moved:
-            return
+            if (makes[c] & newest) != ZERO:
+                before |= needs[c]
+        newest = before & ~reached
+        reached |= newest
+        away += 1
+        for a in range(level.artifacts):
+            if (newest >> np.uint64(a)) & ONE:
+                distance[a] = away
 
 
 @kernel
-def outputs(level: Any, makes: Any, probes: Any) -> None:
-    """Fill makes [C] and probes [C]: the artifacts that each call makes or looks at, a bit each."""
-    for c in range(level.calls):
-        makes[c] = 0
-        probes[c] = 0
-        for a in range(level.artifacts):
-            makes[c] |= np.uint64(level.makes[c, a] != 0) << np.uint64(a)
-            probes[c] |= np.uint64(level.probes[c, a] != 0) << np.uint64(a)
+def as_bits(relation: Any, calls: int, artifacts: int, bits: Any) -> None:
+    """Fill bits [C]: the artifacts of each call in a relation [C, A]."""
+    for c in range(calls):
+        found = ZERO
+        for a in range(artifacts):
+            found |= np.uint64(relation[c, a] != 0) << np.uint64(a)
+        bits[c] = found
 
 
 @kernel
 def same_outputs(level: Any, makes: Any, probes: Any, one: int, other: int) -> bool:
     """Both calls make (or probe) some artifact in common."""
-    if (makes[one] & makes[other]) != 0:
-        return True
-    return level.kind[one] == level.kind[other] and (probes[one] & probes[other]) != 0
+    alike = np.uint64(level.kind[one] == level.kind[other])
+    return ((makes[one] & makes[other]) | (probes[one] & probes[other]) * alike) != ZERO
 
 
 @kernel
@@ -306,18 +314,18 @@ def observe_static_call(
     x[Call.RECENT_FAILURE] = saturating(level.recent_failure[c], 4.0)
     x[Call.FIDELITY] = known(level.fidelity[c])
     nearest = -1
+    reaches = makes[c] | probes[c]
     for a in range(level.artifacts):
-        reaches = level.makes[c, a] or level.probes[c, a]
-        if reaches and distance[a] >= 0 and (nearest < 0 or distance[a] < nearest):
-            nearest = distance[a]
+        if (reaches >> np.uint64(a)) & ONE and distance[a] >= 0:
+            if nearest < 0 or distance[a] < nearest:
+                nearest = distance[a]
     x[Call.GOAL_DISTANCE] = 0.0 if nearest < 0 else 1.0 / (1.0 + nearest)
     alternatives = 0
     dearer = 0
     for other in range(level.calls):
-        if other != c and same_outputs(level, makes, probes, c, other):
-            alternatives += 1
-            if level.cost[other] > level.cost[c]:
-                dearer += 1
+        same = int(same_outputs(level, makes, probes, c, other) and other != c)
+        alternatives += same
+        dearer += same & int(level.cost[other] > level.cost[c])
     x[Call.ALTERNATIVES] = min(1.0, alternatives / 8.0)
     x[Call.COST_RANK] = dearer / alternatives if alternatives > 0 else 1.0
 
@@ -351,10 +359,11 @@ def observe_static(level: Any, out: Any) -> None:
     """Write the parts that do not change during an episode, and zero the rest."""
     cs, az = out.needs.shape
     distance = np.empty(az, np.int64)
-    goal_distances(level, distance)
-    makes = np.empty(cs, np.uint64)
-    probes = np.empty(cs, np.uint64)
-    outputs(level, makes, probes)
+    makes, needs, probes = np.empty(cs, np.uint64), np.empty(cs, np.uint64), np.empty(cs, np.uint64)
+    as_bits(level.makes, level.calls, level.artifacts, makes)
+    as_bits(level.needs, level.calls, level.artifacts, needs)
+    as_bits(level.probes, level.calls, level.artifacts, probes)
+    goal_distances(level, makes, needs, distance)
     observe_relations(level, out)
     for c in range(cs):
         for i in range(CALL_FIELDS):
@@ -387,24 +396,24 @@ def observe_static(level: Any, out: Any) -> None:
 
 
 @kernel
-def observe_call(level: Any, board: Any, out: Any, c: int) -> None:
+def observe_call(level: Any, board: Any, out: Any, c: int, usables: int, presents: int) -> None:
     """Write what has happened to one call."""
     now, budget = board.at_s, level.time_budget_s
     x = out.calls[c]
-    x[Call.READABLE] = 1.0 if rules.readable(level, board, c) else 0.0
+    x[Call.READABLE] = 1.0 if rules.readable(level, board, c, usables, presents) else 0.0
     x[Call.TRIES] = min(1.0, board.tries[c] / 8.0)
     retryable = board.last_retryable[c]
     x[Call.LAST_RETRYABLE] = 0.5 if retryable == 2 else float(retryable)
     last = board.last_category[c]
     x[Call.LAST_CATEGORY] = max(SUCCESS, last) / (CATEGORIES - 1.0)
-    x[Call.RETRY_AFTER] = min(1.0, max(0.0, board.retry_at_s[c] - now) / budget)
+    x[Call.RETRY_AFTER] = ahead(board.retry_at_s[c], now, budget)
     left = level.shield_retries + 1 - board.function_tries[level.function[c]]
     x[Call.ATTEMPTS_LEFT] = min(1.0, max(0, left) / 8.0)
     finished = last >= 0 or board.lost[c] > 0
     x[Call.SINCE_LAST] = share(now - board.last_at_s[c], budget) if finished else 1.0
     x[Call.IN_FLIGHT] = 0.0
     x[Call.IN_FLIGHT_SHARE] = 0.0
-    for m in range(FLIGHTS):
+    for m in range(FLIGHTS if board.in_flight > 0 else 0):
         if board.flight_attempt[m] >= 0 and board.flight_call[m] == c:
             ran = now - board.flight_since_s[m]
             typical = 0.06 * budget if math.isnan(level.latency_s[c]) else level.latency_s[c]
@@ -420,13 +429,19 @@ def observe_call(level: Any, board: Any, out: Any, c: int) -> None:
     p = level.provider[c]
     x[Call.PROVIDER_SUCCESS] = saturating(board.provider_success[p], 2.0)
     x[Call.PROVIDER_FAILURE] = saturating(board.provider_failure[p], 2.0)
-    x[Call.PROVIDER_DOWN] = min(1.0, max(0.0, board.down_until_s[p] - now) / budget)
+    x[Call.PROVIDER_DOWN] = ahead(board.down_until_s[p], now, budget)
     x[Call.BLAMED] = min(1.0, board.blamed[c] / 4.0)
     x[Call.LOST] = min(1.0, board.lost[c] / 4.0)
     x[Call.REPEATS] = 1.0 if rules.repeats(level, board, c) else 0.0
     for g in range(GROUPS):
-        x[Call.GROUP_COUNT + g] = min(1.0, board.group_count[c, g] / 4.0)
-        x[Call.LAST_GROUP + g] = 1.0 if last >= 0 and GROUP[last] == g else 0.0
+        x[Call.LAST_GROUP + g] = 0.0
+    if last >= 0:
+        x[Call.LAST_GROUP + GROUP[last]] = 1.0
+        for g in range(GROUPS):
+            x[Call.GROUP_COUNT + g] = min(1.0, board.group_count[c, g] / 4.0)
+    else:
+        for g in range(GROUPS):
+            x[Call.GROUP_COUNT + g] = 0.0
 
 
 @kernel
@@ -501,8 +516,9 @@ def observe_history(board: Any, out: Any) -> None:
 @kernel
 def observe(level: Any, board: Any, out: Any) -> None:
     """Write the parts that a step may change; `observe_static` has written the others."""
+    usables, presents = rules.held(level, board)
     for c in range(level.calls):
-        observe_call(level, board, out, c)
+        observe_call(level, board, out, c, usables, presents)
     for a in range(level.artifacts):
         observe_artifact(level, board, out, a)
     observe_history(board, out)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from fqg_env.arrays import (
     CANCELLED,
     CATEGORIES,
@@ -25,6 +27,7 @@ from fqg_env.arrays import (
     Stopped,
     Verdict,
 )
+from fqg_env.chance import ONE, ZERO
 from fqg_env.compiled import kernel
 
 WAIT = 0
@@ -52,6 +55,11 @@ def reset(level: Any, board: Any) -> None:
     for m in range(FLIGHTS):
         board.flight_attempt[m] = -1
     for c in range(level.calls):
+        reads = ZERO
+        for a in range(level.artifacts):
+            read = level.needs[c, a] != 0 or level.probes[c, a] != 0
+            reads |= np.uint64(read) << np.uint64(a)
+        board.reads[c] = reads
         board.tries[c] = 0
         for g in range(board.group_count.shape[1]):
             board.group_count[c, g] = 0
@@ -101,17 +109,20 @@ def usable(level: Any, board: Any, artifact: int) -> bool:
 
 
 @kernel
-def readable(level: Any, board: Any, call: int) -> bool:
-    """Every input is there; a repair or a probe may also read what a gate rejected."""
-    lenient = level.kind[call] >= Kind.REPAIR
+def held(level: Any, board: Any) -> Any:
+    """(usable, present): the artifacts that are usable and those that are there, a bit each."""
+    usables, presents = ZERO, ZERO
     for a in range(level.artifacts):
-        if level.needs[call, a] or level.probes[call, a]:
-            if lenient:
-                if board.present[a] == 0:
-                    return False
-            elif not usable(level, board, a):
-                return False
-    return True
+        presents |= np.uint64(board.present[a] != 0) << np.uint64(a)
+        usables |= np.uint64(usable(level, board, a)) << np.uint64(a)
+    return usables, presents
+
+
+@kernel
+def readable(level: Any, board: Any, call: int, usables: int, presents: int) -> bool:
+    """Every input is there (see `held`); a repair or a probe may also read what a gate rejected."""
+    there = presents if level.kind[call] >= Kind.REPAIR else usables
+    return (board.reads[call] & ~there) == ZERO
 
 
 @kernel
@@ -119,7 +130,7 @@ def input_versions(level: Any, board: Any, call: int) -> int:
     """1 + the sum of the versions that a call would read now; versions only grow, so it names them."""
     total = 1
     for a in range(level.artifacts):
-        if level.needs[call, a] or level.probes[call, a]:
+        if (board.reads[call] >> np.uint64(a)) & ONE:
             total += board.version[a]
     return total
 
@@ -127,7 +138,8 @@ def input_versions(level: Any, board: Any, call: int) -> int:
 @kernel
 def repeats(level: Any, board: Any, call: int) -> bool:
     """The call has already answered with the inputs as they are now; it would most likely repeat itself."""
-    return board.answered_with[call] == input_versions(level, board, call)
+    answered = board.answered_with[call]
+    return answered > 0 and answered == input_versions(level, board, call)
 
 
 @kernel
@@ -145,6 +157,8 @@ def shielded(level: Any, board: Any, call: int) -> bool:
 @kernel
 def flying(board: Any, call: int) -> bool:
     """The call is in flight now."""
+    if board.in_flight == 0:
+        return False
     for m in range(FLIGHTS):
         if board.flight_attempt[m] >= 0 and board.flight_call[m] == call:
             return True
@@ -172,10 +186,12 @@ def legal(level: Any, board: Any, out: Any) -> None:
     if board.attempts >= level.attempt_budget or board.in_flight >= level.max_in_flight:
         return
     planned = next_planned(level, board) if community else -1
+    usables, presents = held(level, board)
     for c in range(level.calls):
         if community and c != planned:
             continue
-        if readable(level, board, c) and not shielded(level, board, c) and not flying(board, c):
+        readily = readable(level, board, c, usables, presents)
+        if readily and not shielded(level, board, c) and not flying(board, c):
             out[FIRST_CALL + c] = 1
 
 
