@@ -6,7 +6,6 @@ before the policy sees it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -100,6 +99,9 @@ class Conductor:
     async def step(self) -> None:
         """One decision and what comes of it."""
         await self.complete(self.landed())
+        if (spent := self.fold.exhausted()) is not Stopped.NO:
+            await self.end(spent)
+            return
         self.fold.look()
         choice = self.choose()
         decided = self.decided(choice, self.fold.digest())
@@ -308,9 +310,8 @@ async def _ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks and wait until they are over."""
     for task in (waiting := list(tasks)):
         task.cancel()
-    for task in waiting:
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
+    if waiting:
+        await asyncio.wait(waiting)
 
 
 def cancelled(fold: Fold, call: int, ran_s: float) -> Any:

@@ -221,7 +221,9 @@ async def resume(
         )
         chosen = policy(record.policy)
         journal.take(run_id)
-        events = journal.events(run_id)  # nobody else writes them from here on
+        # nobody else writes from here on: what was read before may be old
+        events = journal.events(run_id)
+        state, held = fold(level, events), holdings(journal, record, events)
         at_s = state.number("at_s")
         recorder = JournalRecorder(journal, run_id, len(events))
         lost: list[Event] = [Lost(at_s=at_s, attempt=number) for number in state.flights()]

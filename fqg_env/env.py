@@ -207,7 +207,7 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         one = int(seed) if isinstance(seed, (int, np.integer)) else None
         super().reset(seed=one)
         which = reset_mask(options, self.num_envs)
-        if seed is None and not self._seeded:
+        if not self._seeded:
             self.lanes.keys[:] = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
         seeds = list(seed) if isinstance(seed, (list, tuple)) else []
         if one is not None:

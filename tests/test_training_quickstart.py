@@ -65,7 +65,7 @@ def test_onnx_equals_torch_on_a_thousand_observations(trained: Path) -> None:
         assert largest_difference(network, model, inputs) < 1e-3
 
 
-def test_a_cut_training_goes_on_where_it_was(trained: Path, tmp_path: Path) -> None:
+def test_a_cut_training_goes_on_where_it_was(tmp_path: Path) -> None:
     """Half, then resumed: the same lanes and the same number of steps as in one go."""
     half = TINY.model_copy(update={"steps": 512})
     train(half, 0, tmp_path)

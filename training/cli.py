@@ -173,8 +173,6 @@ def train(
     from training.recipe import read_recipe
 
     chosen = read_recipe(recipe)
-    if resume and not (out / "checkpoint.zip").exists():
-        fail(f"{out}: there is no checkpoint to go on from; leave out --resume")
     with bar("training", chosen.steps) as update:
         try:
             result = run(

@@ -49,9 +49,22 @@ class Played:
     attempts: np.ndarray
     cost: np.ndarray
     unsafe: np.ndarray
-    tier: np.ndarray
     floor_share: float
     decision_ms: np.ndarray
+
+
+class Seen:
+    """What a planner is handed: lanes without what is hidden."""
+
+    def __init__(self, lanes: Lanes):
+        self.n, self.size = lanes.n, lanes.size
+        self.levels, self.boards, self.beliefs = (
+            lanes.levels.copy(),
+            lanes.boards.copy(),
+            None if lanes.beliefs is None else lanes.beliefs.copy(),
+        )
+        self.levels["key"] = 0  # it seeds the draws to come
+        self.masks, self.observations = lanes.masks.copy(), lanes.observations.copy()
 
 
 def observations(lanes: Lanes) -> dict[str, np.ndarray]:
@@ -80,14 +93,10 @@ def time_decisions(policy: Any, lanes: Lanes) -> np.ndarray:
     return np.asarray(out)
 
 
-def play(policy: Any, lanes: Lanes) -> Iterator[int]:
-    """Play every lane to its end, yielding after each round how many are still running."""
+def play(policy: Any, lanes: Lanes) -> float:
+    """Play every lane to its end and judge it; returns the share of decisions that the floor made."""
     floor, decisions = 0, 0
-    while True:
-        running = lanes.boards["stopped"] == 0
-        if not running.any():
-            lanes.judge()
-            break
+    while (running := lanes.boards["stopped"] == 0).any():
         decision = ask(policy, lanes)
         action = np.asarray(decision.action)
         if action.shape != (lanes.n,):
@@ -95,8 +104,8 @@ def play(policy: Any, lanes: Lanes) -> Iterator[int]:
         floor += int((np.asarray(decision.source)[running] == "floor").sum())
         decisions += int(running.sum())
         lanes.step(action.astype(np.int64))
-        yield int(running.sum())
-    lanes.floor_share = floor / max(1, decisions)  # type: ignore[attr-defined]
+    lanes.judge()
+    return floor / max(1, decisions)
 
 
 def size_of(setting: Setting, puzzles: Sequence[Puzzle]) -> Size:
@@ -126,13 +135,10 @@ def deal(setting: Setting, first: int, n: int) -> Lanes:
 
 def play_chunk(name: str, setting: Setting, first: int, n: int) -> Played:
     """One policy on one chunk of episodes."""
-    policy = policy_named(name)
     lanes = deal(setting, first, n)
-    spent = time_decisions(policy, lanes) if first == 0 else np.zeros(0)
-    if name == "random":
-        policy = policy_named(name)  # its state must not depend on what was timed
-    for _ in play(policy, lanes):
-        pass
+    # a policy of its own is timed, so that a state it may keep does not depend on it
+    spent = time_decisions(policy_named(name), lanes) if first == 0 else np.zeros(0)
+    floor_share = play(policy_named(name), lanes)
     boards = lanes.boards
     return Played(
         returns=lanes.truths["episode_return"].copy(),
@@ -141,8 +147,7 @@ def play_chunk(name: str, setting: Setting, first: int, n: int) -> Played:
         attempts=boards["attempts"].astype(float),
         cost=boards["cost"] / lanes.levels["cost_budget"],
         unsafe=(boards["unsafe_repeats"] > 0).astype(float),
-        tier=np.zeros(n),
-        floor_share=lanes.floor_share,  # type: ignore[attr-defined]
+        floor_share=floor_share,
         decision_ms=spent,
     )
 
@@ -153,9 +158,7 @@ def joined(parts: Sequence[Played]) -> Played:
     def all_of(field: str) -> np.ndarray:
         return np.concatenate([getattr(part, field) for part in parts])
 
-    arrays = {
-        f: all_of(f) for f in ("returns", "success", "wrong", "attempts", "cost", "unsafe", "tier")
-    }
+    arrays = {f: all_of(f) for f in ("returns", "success", "wrong", "attempts", "cost", "unsafe")}
     weights = [len(part.returns) for part in parts]
     floor = float(np.average([part.floor_share for part in parts], weights=weights))
     return Played(**arrays, floor_share=floor, decision_ms=all_of("decision_ms"))

@@ -94,6 +94,7 @@ def export(
     name: str,
     recipe: dict[str, Any],
     results: dict[str, Any] | None = None,
+    max_calls: int = 64,
 ) -> Manifest:
     """Write the artifact.
 
@@ -114,5 +115,6 @@ def export(
             "inputs": INPUTS,
             "recipe": recipe,
             "results": results or {},
+            "max_calls": max_calls,
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,15 +15,19 @@ import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
 
+from fqg_env.arrays import SIZES
+from fqg_env.level import LevelError
 from training.export import export
 from training.recipe import Recipe
 from training.sb3_policy import SetPolicy
 from training.success import fit_success
 from training.vec_env import ConductorVecEnv
 
-CHECKPOINT = "checkpoint.zip"
-LANES = "lanes.npz"
+CHECKPOINT = "checkpoint"
+"""Folder in OUT with model.zip, lanes.npz and curve.json, swapped in whole."""
 CURVE = "curve.json"
+GENERALISES = 2
+"""Levels of up to so many times the calls of training are trusted to the network, see docs/results.md."""
 _STATE = (
     "levels",
     "faults",
@@ -81,34 +86,64 @@ class Watch(BaseCallback):
             )
             self.curve.append(point)
             self.on_point(point)
-        if now - self._saved > self.every_s:
-            self.save()
-            self._saved = time.monotonic()
 
-    def save(self) -> None:
-        """Write a checkpoint that training goes on from exactly."""
-        save_checkpoint(self.out, self.model, self.curve)
+    def _on_rollout_start(self) -> None:
+        # here the last rollout has been learnt from, so that nothing counts that was not
+        if time.monotonic() - self._saved > self.every_s:
+            save_checkpoint(self.out, self.model, self.curve)
+            self._saved = time.monotonic()
 
 
 def save_checkpoint(out: Path, model: Any, curve: list[Point]) -> None:
-    """Write model, lanes and curve; the model last, by a rename, so that a cut leaves the old one."""
+    """Write model, lanes, curve and random states into a new folder and swap it in: a cut leaves the old one.
+
+    Written between rollouts training goes on from it exactly (on a CPU); after Ctrl-C the steps of the
+    rollout that was cut count without having been learnt from.
+    """
+    new, old = out / f"{CHECKPOINT}.new", out / f"{CHECKPOINT}.old"
+    for folder in (new, old):
+        shutil.rmtree(folder, ignore_errors=True)
+    new.mkdir(parents=True)
     lanes = model.get_env().lanes
+    _, keys, position, *_ = np.random.get_state()  # noqa: NPY002 (SB3 draws its minibatches from it)
     np.savez(
-        out / LANES,
+        new / "lanes.npz",
         **{name: getattr(lanes, name) for name in _STATE},
         torch_state=torch.get_rng_state().numpy(),
+        numpy_keys=keys,
+        numpy_position=position,
     )
-    (out / CURVE).write_text(json.dumps([asdict(p) for p in curve]), "utf-8")
-    model.save(out / ("new-" + CHECKPOINT))
-    (out / ("new-" + CHECKPOINT)).replace(out / CHECKPOINT)
+    (new / CURVE).write_text(json.dumps([asdict(p) for p in curve]), "utf-8")
+    model.save(new / "model.zip")
+    if (out / CHECKPOINT).exists():
+        (out / CHECKPOINT).replace(old)
+    new.replace(out / CHECKPOINT)
+    shutil.rmtree(old, ignore_errors=True)
 
 
-def load_lanes(out: Path, env: ConductorVecEnv) -> None:
-    """Put the lanes of a checkpoint back."""
-    with np.load(out / LANES) as data:
+def find_checkpoint(out: Path, recipe: Recipe) -> Path:
+    """The checkpoint in a folder.
+
+    Raises:
+        LevelError: there is none, or it is of another recipe.
+    """
+    found = [out / name for name in (CHECKPOINT, f"{CHECKPOINT}.old") if (out / name).is_dir()]
+    if not found:
+        raise LevelError(f"{out}: there is no checkpoint to go on from; leave out --resume")
+    began = Recipe.model_validate_json((out / "recipe.json").read_text("utf-8"))
+    if began.model_copy(update={"steps": recipe.steps}) != recipe:
+        raise LevelError(f"{out}: it was begun with another recipe, {began.name!r}; name that one")
+    return found[0]
+
+
+def load_lanes(checkpoint: Path, env: ConductorVecEnv) -> None:
+    """Put the lanes and random states of a checkpoint back."""
+    with np.load(checkpoint / "lanes.npz") as data:
         for name in _STATE:
             getattr(env.lanes, name)[...] = data[name]
         torch.set_rng_state(torch.from_numpy(data["torch_state"].copy()))
+        state = ("MT19937", data["numpy_keys"], int(data["numpy_position"]), 0, 0.0)
+        np.random.set_state(state)  # noqa: NPY002
 
 
 def new_model(
@@ -149,7 +184,7 @@ def train(
 
     Raises:
         Interrupted: Ctrl-C; `resume=True` goes on from the checkpoint.
-        FileNotFoundError: `resume` and there is no checkpoint in `out`.
+        LevelError: `resume`, and `out` has no checkpoint or one of another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
     # at this size a second thread gains nothing, and on a busy machine threads wait for each other
@@ -158,13 +193,12 @@ def train(
     env = ConductorVecEnv(recipe.lanes, recipe.size, recipe.tiers, seed)
     watch = Watch(out, on_point)
     if resume:
-        if not (out / CHECKPOINT).exists():
-            raise FileNotFoundError(f"{out}: there is no checkpoint to go on from")
-        model = MaskablePPO.load(out / CHECKPOINT, env=env, device=device)
-        model._last_obs = env.reset()  # noqa: SLF001  (what `learn` goes on from)
-        load_lanes(out, env)
+        checkpoint = find_checkpoint(out, recipe)
+        model = MaskablePPO.load(checkpoint / "model.zip", env=env, device=device)
+        env.reset()
+        load_lanes(checkpoint, env)
         model._last_obs = env.observe()  # noqa: SLF001
-        watch.curve = [Point(**p) for p in json.loads((out / CURVE).read_text("utf-8"))]
+        watch.curve = [Point(**p) for p in json.loads((checkpoint / CURVE).read_text("utf-8"))]
         watch.before_s = watch.curve[-1].elapsed_s if watch.curve else 0.0
     else:
         (out / "recipe.json").write_text(recipe.model_dump_json(indent=2), "utf-8")
@@ -208,7 +242,9 @@ def finish(
         "trained",
         {"seed": seed, **recipe.model_dump()},
         {k: v for k, v in result.items() if k != "policy"},
+        max_calls=GENERALISES * SIZES[recipe.size].calls,
     )
+    (out / CURVE).write_text(json.dumps([asdict(p) for p in curve]), "utf-8")
     (out / "result.json").write_text(json.dumps(result, indent=2), "utf-8")
     return result
 

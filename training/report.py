@@ -143,7 +143,7 @@ def evaluation(result: dict[str, Any], ours: str = "trained") -> str:
         + bars(result["policies"], ours)
         + table(POLICY_HEAD, policy_rows(result["policies"]), ours)
         + '<p class="note">Every policy plays the same levels under the same luck. '
-        "The oracle knows what is hidden; it is a bound, not a rival. "
+        "The oracle is the index rule told what is hidden: a reference, not a rival. "
         "A return is 1 for everything delivered, good, at no cost; 0 for stopping at once.</p>"
         + (f"<p>Difference in return, level by level:</p><ul>{pairs}</ul>" if pairs else "")
     )

@@ -25,7 +25,7 @@ def expect_goals(
 ) -> None:
     """Replace the drawn worth of what was delivered by its expectation under the posterior.
 
-    The mean is the same and the noise is gone: a policy cannot tell the two apart before it stops.
+    As far as the posterior is calibrated the mean is the same, and the noise of the draw is gone.
     """
     for n in range(len(levels)):
         if not done[n]:
@@ -43,12 +43,12 @@ class ConductorVecEnv(VecEnv):
         n: lanes.
         size: padding of the levels.
         tiers: lowest and highest tier.
-        seed: lane i begins with level seed + i of the `train` split.
+        seed: lane i begins with level seed * n + i of the `train` split.
     """
 
     def __init__(self, n: int, size: str, tiers: tuple[int, int], seed: int):
         self.lanes = Lanes(n, size_named(size), True, tiers)
-        self.start_seed = seed
+        self.start_seed = seed * n  # no two seeds share a lane
         whole = observation_space(size, True)
         parts: dict[str, spaces.Space[Any]] = {k: whole[k] for k in INPUTS if k != "index"}
         parts["index"] = spaces.Box(0, 1, (2 + self.lanes.size.calls,), np.float32)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from fqg_env.observation import Call
 from policies.recovery.artifact import ArtifactError, Manifest, read_artifact
 from policies.recovery.base import Decision, Observation
 from policies.recovery.features import index_choice
@@ -54,7 +55,7 @@ class NetworkPolicy:
             ) from None
         reads = [entry.name for entry in self._session.get_inputs()]
         answers = [entry.name for entry in self._session.get_outputs()]
-        if reads != list(manifest.inputs) or answers[:1] != ["logits"]:
+        if reads != list(manifest.inputs) or answers != ["logits", "success"]:
             raise ArtifactError(
                 f"{source}: its model reads {', '.join(reads)} and not what the manifest says; "
                 "export the policy again"
@@ -84,8 +85,7 @@ class NetworkPolicy:
         source = np.full(len(mask), self.name, object)
         best = probabilities[np.arange(len(mask)), action]
         floor = (best < self.manifest.floor_below) | ~np.isfinite(best)
-        if mask.shape[1] - 2 > self.manifest.max_calls:
-            floor[:] = True
+        floor |= observation["calls"][:, :, Call.EXISTS].sum(1) > self.manifest.max_calls
         if floor.any():
             choice = index_choice(observation, mask)
             action[floor] = choice[floor].argmax(1)

@@ -1,6 +1,7 @@
 """The oracle: the index rule told the hidden faults. It knows every cause, not the coin flips to come.
 
-A bound from above for context, not a policy: no player can know what it knows.
+A reference for context, not a policy: no player can know what it knows. It is no proven bound, since the
+rule that it follows is a heuristic.
 """
 
 from __future__ import annotations
