@@ -229,7 +229,7 @@ def measured(measure: Measure, value: Any) -> tuple[float, str]:
     """The quality of a value in [0, 1], and why it is 0 where it could not be measured."""
     try:
         quality = float(measure(value))
-    except Exception as problem:  # noqa: BLE001  (what cannot be measured is not accepted)
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  (not measured, not accepted)
         return 0.0, f"the quality could not be measured ({type(problem).__name__}: {problem})"
     if math.isnan(quality):
         return 0.0, "the quality is not a number"

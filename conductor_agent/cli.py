@@ -76,10 +76,10 @@ def run(
     ceiling = load_ceiling(limits) if limits else {}
     workflow = read_workflow(file, inputs=_named_paths(input or []), ceiling=ceiling)
     chosen = _policy(policy)
-    _check_out(out)
     if dry_run:
         _show_dry_run(workflow, policy, as_json)
         return
+    _check_out(out)
     run_id = runs.new_run_id()
     for note in workflow.notes:
         _say(f"left out {note}")
@@ -263,6 +263,11 @@ def _named_paths(pairs: list[str]) -> dict[str, Path]:
 def _check_out(out: Path | None) -> None:
     if out is not None and out.exists() and not out.is_dir():
         raise BadInput(f"--out {out}: it is a file; name a folder")
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise BadInput(f"--out {out}: it cannot be made ({problem.strerror})") from None
 
 
 def _write_values(out: Path, values: dict[str, Any]) -> None:

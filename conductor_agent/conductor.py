@@ -123,7 +123,7 @@ class Conductor:
         try:
             action, probabilities, source = self._ask(self.policy)
             why = "" if self.legal(action) else f"the policy chose {action}, which is not legal"
-        except Exception as problem:  # noqa: BLE001  (a policy may be anybody's)
+        except (Exception, SystemExit) as problem:  # noqa: BLE001  (a policy may be anybody's)
             why = f"the policy failed with {type(problem).__name__}: {problem}"
         if why:
             action, probabilities, _ = self._ask(self._floor)

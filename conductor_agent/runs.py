@@ -267,7 +267,7 @@ def warm_up(level: Level, policy: Policy) -> None:
     state, name = Fold(level), level.call_names[0]
     state.look()
     state.digest()
-    with contextlib.suppress(Exception):  # the loop says so, if it fails there too
+    with contextlib.suppress(Exception, SystemExit):  # the loop says so, if it fails there too
         policy.decide(state.observation(), state.mask)
     answer = Finished(at_s=0.0, attempt=0, call=name, outcome=Success(), elapsed_s=0.0)
     state.wait_until()

@@ -272,14 +272,21 @@ def hear(level: Any, board: Any, belief: Any, giver: int, row: Any) -> None:
 
 @kernel
 def strongest_hint(level: Any, row: Any, function: int) -> Any:
-    """(variant named with most confidence or -1, that confidence, whether the function was examined)."""
-    said, confidence, examined = -1, 0.0, True
+    """(variant named with most confidence or -1, that confidence, whether the function was examined).
+
+    A hint that names several variants alike names none: it says nothing of which one is needed.
+    """
+    said, confidence, examined, alike = -1, 0.0, True, False
     for c in range(level.calls):
         if level.function[c] == function:
             if row.hint[c] > confidence:
-                said, confidence = level.variant[c], row.hint[c]
+                said, confidence, alike = level.variant[c], row.hint[c], False
+            elif row.hint[c] == confidence and confidence > 0.0:
+                alike = True
             if row.not_examined[c]:
                 examined = False
+    if alike:
+        return -1, 0.0, False
     return said, confidence, examined
 
 

@@ -7,6 +7,7 @@ to any of them compiles anew, never half.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -51,6 +52,22 @@ def cache_folder() -> str:
     return str(folder)
 
 
+def save_alone(compiled: Any) -> None:
+    """Let one process at a time write into the cache.
+
+    Numba numbers the files of a kernel by how many its index names; two processes that compile two
+    versions at once would take the same number, and one would later load the other's code.
+    """
+    save = compiled._cache.save_overload  # noqa: SLF001
+
+    def locked(signature: Any, data: Any) -> None:
+        with open(Path(cache_folder()) / ".writable", "a") as lock:  # noqa: PTH123
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            save(signature, data)
+
+    compiled._cache.save_overload = locked  # noqa: SLF001
+
+
 def kernel(function: F) -> F:
     """Compile a plain loop over one record (or over N of them)."""
     settings: Any = numba.core.config
@@ -60,4 +77,5 @@ def kernel(function: F) -> F:
         compiled = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
     finally:
         settings.CACHE_DIR = before
+    save_alone(compiled)
     return cast("F", compiled)

@@ -569,6 +569,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise LevelError(f"{path}: there is no such file; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise LevelError(f"{path}: it cannot be read ({error})") from None
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, LevelError):
+            raise
+        raise LevelError(f"{path}: a value in it cannot be read; mend it") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""

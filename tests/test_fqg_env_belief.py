@@ -153,6 +153,20 @@ def test_a_hint_and_a_silence_weigh_as_the_model_says() -> None:
     assert said == {-1, 0, 1}
 
 
+def test_a_hint_that_names_several_variants_alike_says_nothing_of_them() -> None:
+    """`other_parameters` expands to all other variants: the kinds stay where the failure alone puts them."""
+    lanes, seen = play(DRAWN, 0, [])
+    row = np.zeros(1, lanes.rows.dtype)
+    row["hint"][0, READ_A] = row["hint"][0, READ_B] = 0.8
+    before = lanes.beliefs["function"].copy()
+    posterior.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
+    assert (lanes.beliefs["function"] == before).all()
+    row["hint"][0, READ_B] = 0.0
+    posterior.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
+    assert (lanes.beliefs["function"] != before).any()
+    assert not seen
+
+
 def test_doubt_of_what_is_made_is_exact_and_a_verdict_weighs_in() -> None:
     judged = 0
     for seed in range(60):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
+from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,10 +25,19 @@ from rich.table import Table
 
 from fqg_env.generator import TIERS
 from fqg_env.level import LevelError
-from policies.recovery.registry import PolicyError
+from fqg_env.splits import split_key
+from policies.recovery.registry import PolicyError, policy_named
 from training import levels
 from training.play import play
-from training.terminal import INTERRUPTED, NOT_ACHIEVED, JsonOption, command, fail, print_json
+from training.terminal import (
+    BAD_INPUT,
+    INTERRUPTED,
+    NOT_ACHIEVED,
+    JsonOption,
+    command,
+    fail,
+    print_json,
+)
 
 app = typer.Typer(
     help="Function Quest: train and judge what decides when functions fail.",
@@ -149,6 +160,14 @@ def page_table(deploy: dict[str, Any]) -> Table:
     return table
 
 
+class Device(str, Enum):
+    """Where to train."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the run.")]
 
 
@@ -163,16 +182,18 @@ def train(
         "runs/train"
     ),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
     as_json: JsonOption = False,
 ) -> None:
     """Train a conductor and export it to OUT/policy."""
     need("train")
-    from training.ppo import Interrupted
+    from training.ppo import Interrupted, find_checkpoint
     from training.ppo import train as run
     from training.recipe import read_recipe
 
     chosen = read_recipe(recipe)
+    if resume:
+        find_checkpoint(out, chosen, seed)
     with bar("training", chosen.steps) as update:
         try:
             result = run(
@@ -180,7 +201,7 @@ def train(
                 seed,
                 out,
                 resume,
-                device,
+                device.value,
                 lambda p: update(
                     p.steps, f"return {p.return_mean:.3f} success {p.success_rate:.1%}"
                 ),
@@ -223,6 +244,14 @@ def evaluate(
     from training import evaluate as judge
 
     labels = dict.fromkeys(name.strip() for name in policies.split(",") if name.strip())
+    if not labels:
+        fail("--policies names none; write names separated by commas, as in index,code_aware")
+    for name in labels:
+        try:
+            policy_named(name)
+        except PolicyError as problem:
+            fail(str(problem))
+    split_key(split)
     setting = judge.Setting(
         split="levels" if levels_dir else split,
         episodes=episodes,
@@ -342,8 +371,22 @@ class Watcher:
 
 
 def main() -> None:
-    """Entry point of `fqg`."""
-    app()
+    """Entry point of `fqg`: every usage error is one sentence and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        typer.echo("fqg: interrupted; run the same command to start again", err=True)
+        sys.exit(INTERRUPTED)
+    except Exception as problem:
+        if hasattr(problem, "format_message"):  # of the command line, made for users
+            typer.echo(f"fqg: {' '.join(problem.format_message().split())}", err=True)
+            sys.exit(BAD_INPUT)
+        if os.environ.get("FQG_DEBUG"):
+            raise
+        text = " ".join(f"{type(problem).__name__}: {problem}".split())
+        typer.echo(f"fqg: a fault of ours: {text} (set FQG_DEBUG=1 to see where)", err=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from fqg_env.level import LevelError
 from fqg_env.puzzle import Puzzle, read_puzzle
 from fqg_env.splits import level_key
 from policies.recovery.base import Decision
-from policies.recovery.registry import policy_named
+from policies.recovery.registry import one_line, policy_named
 from training.stats import iqm, mean_ci95
 
 CHUNK = 512
@@ -68,15 +70,15 @@ class Seen:
 
 
 def observations(lanes: Lanes) -> dict[str, np.ndarray]:
-    """The observation fields of all lanes, by name."""
-    return {name: lanes.observations[name] for name in lanes.observations.dtype.names or ()}
+    """The observation fields of all lanes, by name; copies, since a policy may be anybody's."""
+    return {name: lanes.observations[name].copy() for name in lanes.observations.dtype.names or ()}
 
 
 def ask(policy: Any, lanes: Lanes) -> Decision:
     """Let a policy or a planner decide for all lanes."""
     if hasattr(policy, "plan"):
         return policy.plan(lanes)
-    return policy.decide(observations(lanes), lanes.masks)
+    return policy.decide(observations(lanes), lanes.masks.copy())
 
 
 def time_decisions(policy: Any, lanes: Lanes) -> np.ndarray:
@@ -84,11 +86,11 @@ def time_decisions(policy: Any, lanes: Lanes) -> np.ndarray:
     if hasattr(policy, "plan"):
         return np.full(1, np.nan)
     out = []
-    fields = observations(lanes)
+    fields, masks = observations(lanes), lanes.masks.copy()
     for i in range(min(TIMED_DECISIONS, lanes.n)):
         one = {name: value[i : i + 1] for name, value in fields.items()}
         began = time.perf_counter()
-        policy.decide(one, lanes.masks[i : i + 1])
+        policy.decide(one, masks[i : i + 1])
         out.append((time.perf_counter() - began) * 1e3)
     return np.asarray(out)
 
@@ -209,8 +211,8 @@ def _job(job: tuple[str, str, Setting, int, int]) -> tuple[str, Played | str]:
         return label, play_chunk(name, setting, first, n)
     except LevelError:
         raise
-    except Exception as error:  # noqa: BLE001 (a policy of somebody else's costs only itself)
-        return label, f"{type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's policy costs only itself)
+        return label, one_line(error)
 
 
 def evaluate(
@@ -274,8 +276,14 @@ def run_jobs(jobs: Sequence[Any], workers: int) -> Iterator[tuple[str, Played | 
     if workers <= 1:
         yield from map(_job, jobs)
         return
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
-        yield from pool.imap(_job, jobs)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=spawn) as pool:
+        answers = [pool.submit(_job, job) for job in jobs]
+        for job, answer in zip(jobs, answers, strict=True):
+            try:
+                yield answer.result()
+            except BrokenProcessPool:
+                yield job[0], "a worker process died while policies played"
 
 
 def level_files(folder: str | Path) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -121,18 +122,26 @@ def save_checkpoint(out: Path, model: Any, curve: list[Point]) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def find_checkpoint(out: Path, recipe: Recipe) -> Path:
+def find_checkpoint(out: Path, recipe: Recipe, seed: int) -> Path:
     """The checkpoint in a folder.
 
     Raises:
-        LevelError: there is none, or it is of another recipe.
+        LevelError: there is none, or it is of another recipe or seed.
     """
     found = [out / name for name in (CHECKPOINT, f"{CHECKPOINT}.old") if (out / name).is_dir()]
     if not found:
         raise LevelError(f"{out}: there is no checkpoint to go on from; leave out --resume")
-    began = Recipe.model_validate_json((out / "recipe.json").read_text("utf-8"))
-    if began.model_copy(update={"steps": recipe.steps}) != recipe:
-        raise LevelError(f"{out}: it was begun with another recipe, {began.name!r}; name that one")
+    try:
+        data = json.loads((out / "recipe.json").read_text("utf-8"))
+        began_seed, began = data.pop("seed"), Recipe.model_validate(data)
+    except (OSError, ValueError, KeyError):
+        raise LevelError(
+            f"{out}: recipe.json cannot be read; train anew without --resume"
+        ) from None
+    if began.model_copy(update={"steps": recipe.steps}) != recipe or began_seed != seed:
+        raise LevelError(
+            f"{out}: it was begun with recipe {began.name!r} and seed {began_seed}; name those"
+        )
     return found[0]
 
 
@@ -186,22 +195,32 @@ def train(
         Interrupted: Ctrl-C; `resume=True` goes on from the checkpoint.
         LevelError: `resume`, and `out` has no checkpoint or one of another recipe.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".writable").touch()
+    except OSError as error:
+        raise LevelError(
+            f"{out}: it cannot be written to ({error.strerror}); name another"
+        ) from None
     # at this size a second thread gains nothing, and on a busy machine threads wait for each other
     torch.set_num_threads(1)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     env = ConductorVecEnv(recipe.lanes, recipe.size, recipe.tiers, seed)
     watch = Watch(out, on_point)
     if resume:
-        checkpoint = find_checkpoint(out, recipe)
-        model = MaskablePPO.load(checkpoint / "model.zip", env=env, device=device)
-        env.reset()
-        load_lanes(checkpoint, env)
+        checkpoint = find_checkpoint(out, recipe, seed)
+        try:
+            model = MaskablePPO.load(checkpoint / "model.zip", env=env, device=device)
+            env.reset()
+            load_lanes(checkpoint, env)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            raise LevelError(f"{checkpoint}: it is damaged; train anew without --resume") from None
         model._last_obs = env.observe()  # noqa: SLF001
         watch.curve = [Point(**p) for p in json.loads((checkpoint / CURVE).read_text("utf-8"))]
         watch.before_s = watch.curve[-1].elapsed_s if watch.curve else 0.0
     else:
-        (out / "recipe.json").write_text(recipe.model_dump_json(indent=2), "utf-8")
+        began_with = {"seed": seed, **recipe.model_dump()}
+        (out / "recipe.json").write_text(json.dumps(began_with, indent=2), "utf-8")
         board = str(out / "tensorboard") if _has_tensorboard() else None
         model = new_model(recipe, env, seed, device, board)
     left = recipe.steps - model.num_timesteps

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from fqg_env.observation import OBSERVATION_VERSION
 
@@ -29,7 +29,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     format: Literal["conductor-policy/1"] = FORMAT
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    observation_version: int
+    observation_version: StrictInt
     inputs: tuple[str, ...]
     """Fields the network reads, in the order of its inputs; `index` is the index rule's choice."""
     sha256: str
@@ -37,9 +37,9 @@ class Manifest(BaseModel):
     recipe: dict[str, Any] = {}
     results: dict[str, Any] = {}
     """Measured results, as `fqg evaluate` gives them."""
-    floor_below: float = 0.0
+    floor_below: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """Where the probability of its best action is lower than this, the index rule decides."""
-    max_calls: int = 64
+    max_calls: Annotated[StrictInt, Field(ge=1)] = 64
     """Levels with more calls are outside what it was trained on: the index rule decides."""
 
 
@@ -76,6 +76,10 @@ def read_artifact(path: str | Path) -> tuple[Manifest, bytes]:
     except json.JSONDecodeError as error:
         raise ArtifactError(
             f"{folder / MANIFEST_FILE}: not JSON (line {error.lineno}); export the policy again"
+        ) from None
+    except (RecursionError, ValueError):
+        raise ArtifactError(
+            f"{folder / MANIFEST_FILE}: it is no manifest; export the policy again"
         ) from None
     version = data.get("observation_version") if isinstance(data, dict) else None
     if version is not None and version != OBSERVATION_VERSION:

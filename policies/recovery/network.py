@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from fqg_env.observation import Call
+from fqg_env.arrays import SIZES
+from fqg_env.observation import Call, observation_dtype
 from policies.recovery.artifact import ArtifactError, Manifest, read_artifact
 from policies.recovery.base import Decision, Observation
 from policies.recovery.features import index_choice
@@ -60,6 +61,20 @@ class NetworkPolicy:
                 f"{source}: its model reads {', '.join(reads)} and not what the manifest says; "
                 "export the policy again"
             )
+
+        self._check_fields(source)
+
+    def _check_fields(self, source: str) -> None:
+        """The graph reads fields as wide as they are here."""
+        dtype = observation_dtype(SIZES["small"], True)
+        for entry in self._session.get_inputs():
+            if entry.name in (dtype.names or ()) and isinstance(entry.shape[-1], int):
+                width = dtype[entry.name].shape[-1]
+                if entry.shape[-1] != width:
+                    raise ArtifactError(
+                        f"{source}: its model reads {entry.shape[-1]} numbers per entry of "
+                        f"{entry.name!r} and there are {width}; train or export it again"
+                    )
 
     def logits(self, observation: Observation, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits [N, 2 + C] and success logit [N], before masking."""

@@ -49,20 +49,28 @@ BUILT_IN: dict[str, Callable[[], Any]] = {
 }
 
 
+def one_line(error: BaseException) -> str:
+    """The message of somebody else's exception as one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
 def _own_class(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise PolicyError(f"the policy {name!r} cannot be imported ({error})") from None
+    except Exception as error:  # noqa: BLE001 (somebody else's code)
+        raise PolicyError(f"the policy {name!r} cannot be imported ({one_line(error)})") from None
     try:
         policy = found() if isinstance(found, type) else found
     except Exception as error:  # noqa: BLE001 (somebody else's code)
-        raise PolicyError(f"the policy {name!r} cannot be made ({error})") from None
+        raise PolicyError(f"the policy {name!r} cannot be made ({one_line(error)})") from None
     if not (hasattr(policy, "decide") or hasattr(policy, "plan")):
         raise PolicyError(f"the policy {name!r} has no method `decide(observation, mask)`")
-    if not hasattr(policy, "name"):
-        policy.name = attribute
+    if not isinstance(getattr(policy, "name", None), str):
+        try:
+            policy.name = attribute
+        except AttributeError:
+            raise PolicyError(f"the policy {name!r} needs a `name` that is text") from None
     return policy
 
 
