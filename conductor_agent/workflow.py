@@ -35,7 +35,7 @@ from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement, reaches
 from conductor_agent.hosting.values import NotPlainError, check_plain
-from fqg_env.level import Level, LevelError, explain, parse_level, suggest
+from fqg_env.level import Level, LevelError, OnceLoader, explain, parse_level, suggest
 from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for
 
 SCHEMA = "conductor-workflow/1"
@@ -227,11 +227,14 @@ def _require(wanted: Any, path: Path) -> None:
 
 def _mapping(text: str, path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, OnceLoader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
-        raise WorkflowError(f"{path}: it is not valid YAML{line}; mend it there") from None
+        what = getattr(problem, "problem", None) or "it cannot be parsed"
+        raise WorkflowError(f"{path}: it is not valid YAML{line}: {what}; mend it there") from None
+    except (ValueError, RecursionError):
+        raise WorkflowError(f"{path}: a value in it cannot be read; mend it") from None
     if not isinstance(data, dict):
         raise WorkflowError(f"{path}: it holds no mapping; begin with `workflow: {SCHEMA}`")
     return data
