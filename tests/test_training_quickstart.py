@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_untrained_the_network_is_the_index_rule() -> None:
     assert (logits.numpy().argmax(1) == fields["index"].argmax(1)).all()
 
 
-def test_onnx_equals_torch_on_a_thousand_observations(trained: Path) -> None:
+def test_onnx_equals_torch_on_a_thousand_observations() -> None:
     """Real observations of two sizes, one graph."""
     network = SetNetwork(16)
     torch.manual_seed(0)
@@ -66,7 +67,7 @@ def test_onnx_equals_torch_on_a_thousand_observations(trained: Path) -> None:
 
 
 def test_a_cut_training_goes_on_where_it_was(tmp_path: Path) -> None:
-    """Half, then resumed: the same lanes and the same number of steps as in one go."""
+    """Half, then resumed to the whole number of steps, and exported."""
     half = TINY.model_copy(update={"steps": 512})
     train(half, 0, tmp_path)
     result = train(TINY, 0, tmp_path, resume=True)
@@ -114,7 +115,7 @@ def test_a_policy_that_raises_costs_only_itself() -> None:
     [
         ("truncate", "truncated or altered"),
         ("version", "observation version"),
-        ("not_onnx", "truncated or altered"),
+        ("not_onnx", "not a valid ONNX graph"),
         ("not_json", "not JSON"),
         ("no_model", "cannot be read"),
         ("wrong_key", "manifest.json"),
@@ -135,6 +136,7 @@ def test_a_damaged_policy_gets_one_sentence(
             text = json.dumps(manifest | {"observation_version": OBSERVATION_VERSION + 1})
         case "not_onnx":
             model = b"GIF89a"
+            text = json.dumps(manifest | {"sha256": hashlib.sha256(model).hexdigest()})
         case "not_json":
             text = text[:40]
         case "wrong_key":

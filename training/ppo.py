@@ -98,8 +98,8 @@ class Watch(BaseCallback):
 def save_checkpoint(out: Path, model: Any, curve: list[Point]) -> None:
     """Write model, lanes, curve and random states into a new folder and swap it in: a cut leaves the old one.
 
-    Written between rollouts training goes on from it exactly (on a CPU); after Ctrl-C the steps of the
-    rollout that was cut count without having been learnt from.
+    Written between rollouts nothing counts that was not learnt from; after Ctrl-C the steps of the rollout
+    that was cut do. That a resumed training equals an uncut one bit for bit is not tested.
     """
     new, old = out / f"{CHECKPOINT}.new", out / f"{CHECKPOINT}.old"
     for folder in (new, old):

@@ -124,6 +124,13 @@ class SetNetwork(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
+    def context(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Call tokens [N, C, H] and what the heads read of the whole [N, H]; inputs as in INPUTS."""
+        calls, artifacts, needs, makes, probes, same_function, run, belief, doubt, index = inputs
+        c, a = self.tokens(calls, artifacts, run, belief, doubt, index)
+        c = self.messages(c, a, needs, makes, probes, same_function)
+        return c, torch.relu(self.pooled(pool(c, calls, index)))
+
     def forward(
         self,
         calls: Tensor,
@@ -138,9 +145,9 @@ class SetNetwork(nn.Module):
         index: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Logits [N, 2 + C] and success logit [N]."""
-        c, a = self.tokens(calls, artifacts, run, belief, doubt, index)
-        c = self.messages(c, a, needs, makes, probes, same_function)
-        context = torch.relu(self.pooled(pool(c, calls, index)))  # [N, H]
+        c, context = self.context(
+            calls, artifacts, needs, makes, probes, same_function, run, belief, doubt, index
+        )
         token = torch.relu(self.token(c) + context.unsqueeze(1))
         logits = torch.cat([self.other(context), self.pointer(token).squeeze(2)], 1)
         return logits + self.trust * index, self.success(context).squeeze(1)

@@ -13,15 +13,7 @@ from fqg_env.lanes import Lanes
 from fqg_env.splits import level_key
 from policies.recovery.features import index_choice
 from training.recipe import Recipe
-from training.set_network import INPUTS, SetNetwork, pool
-
-
-def context_of(network: SetNetwork, inputs: dict[str, Tensor]) -> Tensor:
-    """[N, H] what the success head reads."""
-    x = inputs
-    c, a = network.tokens(x["calls"], x["artifacts"], x["run"], x["belief"], x["doubt"], x["index"])
-    c = network.messages(c, a, x["needs"], x["makes"], x["probes"], x["same_function"])
-    return torch.relu(network.pooled(pool(c, x["calls"], x["index"])))
+from training.set_network import INPUTS, SetNetwork
 
 
 def gather(network: SetNetwork, recipe: Recipe, first: int) -> tuple[Tensor, Tensor]:
@@ -39,7 +31,7 @@ def gather(network: SetNetwork, recipe: Recipe, first: int) -> tuple[Tensor, Ten
         inputs = {k: torch.as_tensor(v).float() for k, v in fields.items()}
         with torch.no_grad():
             logits, _ = network(*(inputs[k] for k in INPUTS))
-            contexts.append(context_of(network, inputs)[running])
+            contexts.append(network.context(*(inputs[k] for k in INPUTS))[1][running])
         owners.append(running)
         scores = np.where(lanes.masks > 0, logits.numpy(), -np.inf)
         lanes.step(scores.argmax(1))
