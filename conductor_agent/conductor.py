@@ -135,8 +135,8 @@ class Conductor:
         decision = policy.decide(self.fold.observation(), self.fold.mask.copy())
         action = int(decision.action[0])
         shares = decision.probabilities[0]
-        if not np.isfinite(shares).all():
-            raise ValueError("probabilities that are not finite")
+        if not (np.isfinite(shares).all() and (shares >= 0).all()):
+            raise ValueError("it answered probabilities that are none")
         named = {
             self.fold.action_name(i): float(share)
             for i, share in enumerate(shares[: FIRST_CALL + len(self.fold.plan.calls)])

@@ -46,6 +46,8 @@ CREATE TABLE holders (
     for table in ("runs", "events", "contents", "holders")
     for verb in ("UPDATE", "DELETE")
 )
+NOBODY = 0
+"""As a process that holds a run: it has been released."""
 Content = tuple[str, bytes]
 """SHA-256 and the bytes it is of."""
 
@@ -99,16 +101,18 @@ class Journal:
             JournalError: the file is something else, damaged, of a newer version, or cannot be written.
         """
         path = Path(path)
+        if str(path) == ":memory:":
+            raise JournalError("a journal is a file, `:memory:` is none; name a file")
         try:
             connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             try:
                 connection.execute("PRAGMA busy_timeout = 10000")
-                if _tables(connection):  # before anything is written into what may not be ours
+                if not _blank(connection):  # before anything is written into what may not be ours
                     _check(path, connection)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN IMMEDIATE")
-                if not _tables(connection):
+                if _blank(connection):
                     for statement in _statements(SCHEMA):
                         connection.execute(statement)
                 connection.execute("COMMIT")
@@ -175,14 +179,20 @@ class Journal:
             JournalError: another one still does.
         """
         rows = self._rows("SELECT pid, born FROM holders WHERE run_id = ? ORDER BY nth", run_id)
-        if rows and _born(rows[-1][0]) == rows[-1][1]:
-            raise JournalError(
-                f"{self.path}: the run {run_id} is being played by process {rows[-1][0]}"
-            )
-        pid = os.getpid()
+        pid, born = rows[-1] if rows else (NOBODY, "")
+        if pid != NOBODY and _born(pid) == born:
+            raise JournalError(f"{self.path}: the run {run_id} is being played by process {pid}")
+        self._hold(run_id, len(rows), os.getpid())
+
+    def release(self, run_id: str) -> None:
+        """Enter that this process plays a run no longer, so that it can go on with it itself."""
+        rows = self._rows("SELECT count(*) FROM holders WHERE run_id = ?", run_id)
+        self._hold(run_id, rows[0][0], NOBODY)
+
+    def _hold(self, run_id: str, nth: int, pid: int) -> None:
         statement = "INSERT INTO holders VALUES (?, ?, ?, ?)"
         taken = f"another conductor goes on with the run {run_id}"
-        self._transact((), [(statement, (run_id, len(rows), pid, _born(pid)))], taken)
+        self._transact((), [(statement, (run_id, nth, pid, _born(pid)))], taken)
 
     def write(
         self, run_id: str, seq: int, events: Sequence[Event], contents: Iterable[Content] = ()
@@ -334,8 +344,10 @@ def _statements(script: str) -> Iterable[str]:
             part = ""
 
 
-def _tables(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+def _blank(connection: sqlite3.Connection) -> bool:
+    """Nobody has written anything into the file, not even whose it is."""
+    marks = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+    return not any(connection.execute(mark).fetchone()[0] for mark in marks)
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> None:

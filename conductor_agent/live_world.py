@@ -8,7 +8,6 @@ measure    the quality, by our own function                       LOW_QUALITY, m
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from conductor_agent.checks import measured
+from conductor_agent.checks import measured_within
 from conductor_agent.hosting.contract import CallRequest, Host
 from conductor_agent.workflow import Workflow
 from fqg_env.level import CallKind, Responsibility
@@ -121,7 +120,7 @@ class LiveWorld:
         }
         if isinstance(reply.outcome, StandardError):
             return Answer(reply.outcome, reply.usage.wall_s, usage=usage)
-        judged = await self.judge(attempt.call, reply.outcome)
+        judged = await self.judge(attempt.call, reply.outcome, left_s - reply.usage.wall_s)
         return dataclasses.replace(judged, elapsed_s=reply.usage.wall_s, usage=usage)
 
     def refuse(self, attempt: Attempt) -> StandardError | None:
@@ -153,8 +152,8 @@ class LiveWorld:
             return violation(Limit.TOTAL_RETRY, proof, phase=Phase.ADMISSION, cost=0.0)
         return None
 
-    async def judge(self, call: int, success: Success) -> Answer:
-        """What a success comes to when it is looked at."""
+    async def judge(self, call: int, success: Success, left_s: float) -> Answer:
+        """What a success comes to when it is looked at, with so much time left for gates."""
         function = self.level.functions[self.level.calls[call].function]
         if not function.idempotent:
             success = replace(success, side_effects=SideEffects.COMMITTED)
@@ -163,7 +162,8 @@ class LiveWorld:
             if wrong is not None:
                 text = f"The output {name} is not usable: {wrong}."
                 return Answer(failed(success, Category.INVALID_OUTPUT, text, Phase.OUTPUT))
-        made, complaint = await self.measure(claimed(self.level, call, success), success.outputs)
+        versions = claimed(self.level, call, success)
+        made, complaint = await self.measure(versions, success.outputs, left_s)
         values = {name: success.outputs[name] for name in made}
         if complaint is None:
             return Answer(success, made=made, values=values)
@@ -178,7 +178,7 @@ class LiveWorld:
         return None if check is None else check.fault(outputs[name])
 
     async def measure(
-        self, made: dict[str, Made], outputs: Mapping[str, Any]
+        self, made: dict[str, Made], outputs: Mapping[str, Any], left_s: float
     ) -> tuple[dict[str, Made], str | None]:
         """The versions with what their gates say, and the first complaint. Claims count for nothing here."""
         complaint = None
@@ -186,7 +186,7 @@ class LiveWorld:
             measure = self.workflow.measures.get(name)
             if measure is None:
                 continue
-            quality, why = await asyncio.to_thread(measured, measure, outputs[name])
+            quality, why = await measured_within(left_s, measure, outputs[name])
             least = self.workflow.checks[name].minimum
             passed = quality >= least and not why
             made = {**made, name: Made(version.quality, passed)}

@@ -30,7 +30,7 @@ from conductor_agent.events import Decided, Ended, Event, Finished, Lost, Starte
 from conductor_agent.fold import Fold, fold
 from conductor_agent.hosting.contract import Host
 from conductor_agent.hosting.supervisor import Supervisor
-from conductor_agent.journal import Content, Journal, RunRecord, content
+from conductor_agent.journal import Content, Journal, JournalError, RunRecord, content
 from conductor_agent.live_world import Held, LiveWorld
 from conductor_agent.workflow import Workflow, restore_workflow
 from fqg_env.arrays import Stopped
@@ -255,6 +255,8 @@ async def _play(
             await conductor.run()
     finally:
         recorder.close()
+        with contextlib.suppress(JournalError):  # what went wrong before is what to tell
+            recorder.journal.release(run_id)
     result = result_of(run_id, state, recorder.journal.events(run_id), conductor.held)
     commits = recorder.journal.commits_ms
     return Result(
@@ -361,5 +363,13 @@ def summary(journal: Journal, run_id: str) -> dict[str, Any]:
 
 
 def summaries(journal: Journal) -> list[dict[str, Any]]:
-    """Every run in a line, the newest first."""
-    return [summary(journal, run_id) for run_id in journal.run_ids()]
+    """Every run in a line, the newest first. One that cannot be read has `status` "unreadable" and the
+    sentence why under `problem`; the others are told all the same.
+    """
+    rows = []
+    for run_id in journal.run_ids():
+        try:
+            rows.append(summary(journal, run_id))
+        except JournalError as problem:
+            rows.append({"run_id": run_id, "status": "unreadable", "problem": str(problem)})
+    return rows

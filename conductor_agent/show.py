@@ -141,6 +141,9 @@ def show_runs(console: Console, rows: list[dict[str, Any]]) -> None:
     for title in ("workflow", "policy", "status", "attempts", "seconds", "cost"):
         table.add_column(title)
     for row in rows:
+        if "problem" in row:
+            table.add_row(row["run_id"], "", "", f"[red]{row['status']}[/]")
+            continue
         table.add_row(
             row["run_id"],
             escape(row["name"]),
@@ -151,6 +154,9 @@ def show_runs(console: Console, rows: list[dict[str, Any]]) -> None:
             f"{row['cost']:.2f}",
         )
     console.print(table)
+    for row in rows:
+        if "problem" in row:
+            console.print(f"[red]{escape(row['problem'])}[/]", soft_wrap=True)
 
 
 def show_steps(console: Console, steps: list[Step]) -> None:

@@ -191,6 +191,14 @@ def parse_workflow(
                 measures[name] = measure_named(check.quality, path.parent)
             except ValueError as problem:
                 raise WorkflowError(f"{path}: artifacts.{name}.check.quality: {problem}") from None
+    for name, function in level.functions.items():
+        for variant, preset in function.variants.items():
+            try:
+                check_plain(preset.parameters, "parameters")
+            except NotPlainError as problem:
+                raise WorkflowError(
+                    f"{path}: functions.{name}.variants.{variant}: {problem}"
+                ) from None
     bound = {name: _bind(name, entries[name], path, ceiling) for name in level.functions}
     return Workflow(path, text, level, bound, checks, measures, {}, tuple(notes))
 
@@ -341,6 +349,7 @@ def _bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None
     """The source of a function's extension and its limits."""
     where = f"{path}: extensions.{name}"
     source = entry.source
+    _passable(entry, where)
     if source.endswith(".py") or "/" in source:
         file = (path.parent / source).resolve()
         if not file.is_file():
@@ -348,7 +357,7 @@ def _bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None
                 f"{where}.source: there is no file {source!r}; paths are relative to the workflow's folder"
             )
         source = str(file)
-    elif entry.python is None and not _importable(source):
+    elif not entry.python and not _importable(source):
         raise WorkflowError(
             f"{where}.source: there is no module {source!r}; a file is named with its ending `.py`"
         )
@@ -368,6 +377,21 @@ def _bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None
         limits,
         entry.kind.lower(),
     )
+
+
+def _passable(entry: ExtensionEntry, where: str) -> None:
+    """A process can be started with what the entry says.
+
+    Raises:
+        WorkflowError: its Python is not there, or the system cannot pass a text on.
+    """
+    texts = (entry.source, *entry.import_paths, *entry.environment, *entry.environment.values())
+    if any("\0" in text for text in texts) or any("=" in key for key in entry.environment):
+        raise WorkflowError(
+            f"{where}: no process can be given a NUL character, or `=` in a variable's name; remove it"
+        )
+    if entry.python is not None and shutil.which(entry.python) is None:
+        raise WorkflowError(f"{where}.python: {entry.python!r} is no program; name a Python")
 
 
 def _importable(module: str) -> bool:

@@ -390,6 +390,8 @@ def check_goals(level: Level) -> None:
     for name in level.goals:
         if level.artifacts[name].given:
             raise ValueError(f"artifacts.{name}: a goal cannot be given at the start")
+    if all(goal.kind is not GoalKind.ESSENTIAL for goal in level.goals.values()):
+        raise ValueError("artifacts: no goal is essential; without one a run cannot succeed")
     total = math.fsum(goal.weight for goal in level.goals.values())
     if abs(total - 1.0) > 1e-6:
         raise ValueError(f"artifacts: the goal weights sum to {total:g}; they have to sum to 1")
@@ -579,7 +581,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise LevelError(f"{path}: it is not valid YAML{line}: {problem}; mend it there") from None
     if not isinstance(data, dict):
-        raise LevelError(f"{path}: it holds no mapping; a level starts with `level: {SCHEMA}`")
+        raise LevelError(
+            f"{path}: it holds no mapping of names to values; begin with a key and `:`"
+        )
     return data
 
 

@@ -83,6 +83,8 @@ def test_a_run_is_played_by_one_process_at_a_time(journal, path):
     process.kill()
     process.wait()
     journal.take("one")
+    journal.release("one")
+    journal.take("one")
 
 
 def test_runs_are_found_by_a_beginning(journal):
@@ -111,6 +113,15 @@ def test_files_that_are_no_journal(tmp_path):
             with pytest.raises(JournalError, match="no journal"):
                 opened(path)
     assert foreign.read_bytes() == before
+    for mark in ("application_id", "user_version"):
+        empty = tmp_path / mark
+        connection = sqlite3.connect(empty)
+        connection.execute(f"PRAGMA {mark} = 7")
+        connection.close()
+        with pytest.raises(JournalError):
+            Journal.create(empty)
+    with pytest.raises(JournalError, match="name a file"):
+        Journal.create(":memory:")
     with pytest.raises(JournalError, match="there is no journal"):
         Journal.read(tmp_path / "nowhere")
     with pytest.raises(JournalError, match="cannot be used"):

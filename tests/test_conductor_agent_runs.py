@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from conductor_agent.checks import measured_within
 from conductor_agent.cli import main
 from conductor_agent.events import Decided, Finished, Lost, Started
 from conductor_agent.explain import explain
@@ -20,7 +22,7 @@ from conductor_agent.fold import replay
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.journal import Journal, content
-from conductor_agent.runs import begin, resume
+from conductor_agent.runs import begin, resume, summaries
 from conductor_agent.workflow import parse_workflow
 from fqg_env.level import Level
 from fqg_env.observation import Call
@@ -145,6 +147,15 @@ def test_a_gate_that_cannot_measure_rejects(tmp_path):
     run = Run(tmp_path, flow)
     assert run.result.status == "failed"
     assert "could not be measured (RuntimeError: no scale)" in run.errors[0].message
+
+
+def test_a_gate_that_never_answers_has_not_measured():
+    ended = threading.Event()
+    try:
+        found = asyncio.run(measured_within(0.01, lambda _: ended.wait(), "a page"))
+    finally:
+        ended.set()
+    assert found == (0.0, "the quality could not be measured within 0.01 s")
 
 
 def test_limits_crashes_and_hints_become_outcomes(tmp_path):
@@ -503,7 +514,18 @@ def test_a_crash_after_any_event_loses_nothing_and_repeats_only_what_was_in_flig
             }
         )
 
+    class Cut(BaseException):
+        """As if the process ended there."""
+
+    def cut(event):
+        if isinstance(event, Finished):
+            raise Cut
+
     policy = HandRule(Rule.CASCADE)
+    here = tmp_path / "here"
+    with pytest.raises(Cut):
+        asyncio.run(begin(flow, policy, here, host=host(), watch=cut))
+    assert asyncio.run(resume("last", here, lambda _: policy, host=host())).status == "succeeded"
     whole = tmp_path / "whole"
     result = asyncio.run(begin(flow, policy, whole, host=host()))
     with Journal.read(whole) as journal:
@@ -540,3 +562,17 @@ def test_a_run_that_is_over_is_told_again(tmp_path, monkeypatch, capsys):
     assert (code, json.loads(out)) == (0, {**first, "fsync_ms_p50": None})
     assert Path("conductor.sqlite").read_bytes() == before
     assert Path("delivered", "text.txt").read_text() == "the quick brown fox"
+
+
+def test_one_run_that_cannot_be_read_hides_no_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run_id = json.loads(ran(capsys, "run", PAGE, "--json")[1])["run_id"]
+    ran(capsys, "run", PAGE, "--json")
+    connection = sqlite3.connect("conductor.sqlite")
+    connection.execute(f"INSERT INTO events VALUES ('{run_id}', 99, 0.0, 'danced', '{{}}')")
+    connection.commit()
+    connection.close()
+    with Journal.read("conductor.sqlite") as journal:
+        assert [row["status"] for row in summaries(journal)] == ["succeeded", "unreadable"]
+    code, out, _ = ran(capsys, "runs")
+    assert code == 0 and f"events of the run {run_id} are missing" in out

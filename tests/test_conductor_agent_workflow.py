@@ -114,6 +114,10 @@ MISTAKES = [
     (put("require", ["memory_bytes"]), "require: it holds no mapping"),
     (put("budget/cost", 0.1), "budget.cost"),
     (put("plan", ["crush"]), "Did you mean 'crash'?"),
+    (put("extensions/echo/python", "no-such-python"), "extensions.echo.python: 'no-such-python' is no program"),
+    (put("extensions/echo/environment", {"A": "b\0"}), "extensions.echo: no process can be given a NUL"),
+    (put("functions/echo/variants", {"default": {"parameters": {"a": float("nan")}}}), "parameters.a is nan"),
+    (put("artifacts/text/goal", {"weight": 1, "kind": "optional"}), "no goal is essential"),
 ]  # fmt: skip
 
 

@@ -19,10 +19,8 @@ from conductor_agent.workflow import Workflow, read_workflow
 from fqg_env.level import GoalKind
 from policies.recovery.registry import policy_named
 
-WORKFLOW = Path(__file__).parent.parent / "conductor_agent" / "scanned_page" / "workflow.yaml"
-
-
 JOURNAL = "journal.sqlite"
+WORKFLOW = Path(__file__).parent.parent / "conductor_agent" / "scanned_page" / "workflow.yaml"
 
 
 def write_pages(pages: Sequence[Page], folder: Path) -> list[Path]:
@@ -143,14 +141,14 @@ def totals(runs: Sequence[PageRun]) -> dict[str, Any]:
     }
 
 
-def replayed(journal: Path) -> dict[str, int]:
-    """Fold every run of a journal again: observations logged, and those that came out bit for bit."""
+def replayed(journal: Path, run_ids: Sequence[str]) -> dict[str, int]:
+    """Fold runs of a journal again: observations logged, and those that came out bit for bit."""
     from conductor_agent.events import Decided
     from conductor_agent.fold import replay
 
     logged = same = 0
     with Journal.read(journal) as opened:
-        for run_id in opened.run_ids():
+        for run_id in run_ids:
             events = opened.events(run_id)
             digests = [event.observation for event in events if isinstance(event, Decided)]
             again = replay(opened.level(run_id), events)

@@ -58,7 +58,8 @@ def deployed(plan: Plan, rule: str, policy: str, progress: Progress) -> dict[str
         }
         for label, each in runs.items()
     }
-    out["replay"] = replayed(plan.out / JOURNAL_FILE)
+    ran = [run.run_id for each in runs.values() for run in each]
+    out["replay"] = replayed(plan.out / JOURNAL_FILE, ran)
     return out
 
 

@@ -136,10 +136,14 @@ def evaluation(result: dict[str, Any], ours: str = "trained") -> str:
         for name, p in result["paired"].items()
         if name.startswith(ours + "/")
     )
-    low, high = result["tiers"]
+    if result["tiers"] is None:
+        title = f"{result['episodes']:,} episodes of {len(result['levels'])} level files"
+    else:
+        low, high = result["tiers"]
+        split = html.escape(result["split"])
+        title = f"Held-out levels: {result['episodes']:,} of split {split}, tiers {low} to {high}"
     return (
-        f"<h2>Held-out levels: {result['episodes']:,} of split {html.escape(result['split'])}, "
-        f"tiers {low} to {high}</h2>"
+        f"<h2>{title}</h2>"
         + bars(result["policies"], ours)
         + table(POLICY_HEAD, policy_rows(result["policies"]), ours)
         + '<p class="note">Every policy plays the same levels under the same luck. '
@@ -192,7 +196,7 @@ def deployment(deploy: dict[str, Any], folder: Path) -> str:
         + "<p></p>"
         + table(("page and what is wrong with it", *labels), each)
         + '<p class="note">Green: delivered and truly good, against the truth the page was made from. '
-        "A budget of 5 times the cheapest way leaves room for one good idea, not for all of them.</p>"
+        "Cost is counted in the cheapest way through; the budget is in the workflow file.</p>"
     )
 
 
