@@ -188,7 +188,7 @@ def test_a_policy_may_scribble_on_what_it_sees_or_say_nonsense():
             return decision
 
     first = play(Unsure(SURE), lambda _: good()).recorder.events[0]
-    assert (first.source, first.why.endswith("not finite")) == ("floor", True)
+    assert (first.source, first.why.endswith("that are none")) == ("floor", True)
 
 
 def test_an_attempt_past_the_budget_is_ended_with_the_run():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,9 +31,11 @@ from conductor_agent.scanned_page.recognise import PRESETS, Preset, Reader
 from conductor_agent.scanned_page.repairs import REPAIRS, STRAIGHTENINGS
 from conductor_agent.scanned_page.report import answer
 from conductor_agent.scanned_page.straighten import straighten
+from conductor_agent.workflow import read_workflow
 from fqg_env.outcome import Category, StandardError, Success, from_json, to_json
 
 PARAMETERS = FUNCTIONS["read"].variants
+WORKFLOW = Path(judging.__file__).with_name("workflow.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +255,11 @@ def test_the_catalogue_names_real_extensions_and_the_presets():
         assert getattr(module, name).name == name
     assert list(FUNCTIONS["straighten"].variants) == list(STRAIGHTENINGS)
     assert set(FUNCTIONS["clean"].variants) == set(REPAIRS)
+    level = read_workflow(WORKFLOW, inputs={"page": WORKFLOW}, has_program=lambda _: True).level
+    for name in level.functions:
+        variants = level.functions[name].variants
+        known = {**FUNCTIONS, **OPTIONAL}[name].variants
+        assert {v: preset.parameters for v, preset in variants.items()} == known
     for name, parameters in FUNCTIONS["read"].variants.items():
         assert Preset(**parameters) == PRESETS[name]
         assert PRESETS[name].strength == name

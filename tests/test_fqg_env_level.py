@@ -350,7 +350,7 @@ def test_unknown_declared_numbers_are_not_what_is_taken() -> None:
     assert lanes.faults["cost"][0, 0] == 7.0 and lanes.faults["latency_s"][0, 0] == 30.0
 
 
-def test_a_level_is_immutable_and_hashable_by_its_file() -> None:
+def test_a_level_is_immutable_and_equal_to_its_like() -> None:
     drawn_level: Level = one_move(budget=Budget(time_s=320.0, cost=100.0))
     with pytest.raises(ValueError, match="frozen"):
         drawn_level.name = "other"  # type: ignore[misc]

@@ -66,6 +66,34 @@ def test_onnx_equals_torch_on_a_thousand_observations() -> None:
         assert largest_difference(network, model, inputs) < 1e-3
 
 
+def test_no_two_seeds_begin_with_the_same_levels() -> None:
+    """Also once stable-baselines3 has handed its seed on."""
+    from training.ppo import new_model
+    from training.vec_env import ConductorVecEnv
+
+    keys = []
+    for seed in (0, 1):
+        env = ConductorVecEnv(TINY.lanes, TINY.size, TINY.tiers, seed)
+        new_model(TINY, env, seed, "cpu", None)
+        env.reset()
+        keys.append(set(env.lanes.levels["key"].tolist()))
+    assert not keys[0] & keys[1]
+
+
+class Peeking:
+    """A planner that looks for what is hidden."""
+
+    name = "peeking"
+
+    def plan(self, lanes):
+        return lanes.faults
+
+
+def test_a_planner_is_not_handed_what_is_hidden() -> None:
+    result = evaluate({"p": f"{__name__}:Peeking"}, Setting(split="validation", episodes=4))
+    assert "has no attribute 'faults'" in result["policies"]["p"]["error"]
+
+
 def test_a_cut_training_goes_on_where_it_was(tmp_path: Path) -> None:
     """Half, then resumed to the whole number of steps, and exported."""
     half = TINY.model_copy(update={"steps": 512})

@@ -48,7 +48,7 @@ class ConductorVecEnv(VecEnv):
 
     def __init__(self, n: int, size: str, tiers: tuple[int, int], seed: int):
         self.lanes = Lanes(n, size_named(size), True, tiers)
-        self.start_seed = seed * n  # no two seeds share a lane
+        self.start_seed = seed * n  # no two seeds begin with the same levels
         whole = observation_space(size, True)
         parts: dict[str, spaces.Space[Any]] = {k: whole[k] for k in INPUTS if k != "index"}
         parts["index"] = spaces.Box(0, 1, (2 + self.lanes.size.calls,), np.float32)
@@ -129,7 +129,7 @@ class ConductorVecEnv(VecEnv):
         """Nothing to close."""
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Begin with level `seed` of the training split at the next reset."""
+        """Begin anew at the next reset, as if made with this seed."""
         if seed is not None:
-            self.start_seed = seed
+            self.start_seed = seed * self.num_envs
         return [self.start_seed + i for i in range(self.num_envs)]

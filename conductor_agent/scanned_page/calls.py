@@ -50,9 +50,6 @@ FUNCTIONS: dict[str, Function] = {
 }
 """Each name is both the module in this package and the extension in it."""
 
-GOALS = {"text": (0.5, "essential"), "search": (0.3, "essential"), "language": (0.2, "recommended")}
-"""Weight and class of each goal; the gate on `text` is `gate.text_quality` from `gate.ACCEPTED`."""
-
 OPTIONAL: dict[str, Function] = {
     "read_tesseract": Function(
         ("clean",),
