@@ -40,7 +40,7 @@ class Policy(Protocol):
 
 @runtime_checkable
 class Planner(Protocol):
-    """A policy that is handed levels, boards and beliefs as well; the oracle alone also gets what is hidden."""
+    """A policy that is handed levels, boards and beliefs too; the oracle alone also gets what is hidden."""
 
     name: str
 
