@@ -50,13 +50,13 @@ def random_legal(masks: Any, state: Any, out: Any) -> None:
 
 @kernel
 def play_by_rule(
-    levels: Any, faults: Any, boards: Any, truths: Any, rows: Any, masks: Any, actions: Any
+    levels: Any, hidden: Any, boards: Any, truths: Any, rows: Any, masks: Any, actions: Any
 ) -> None:
     """Play one action in every lane without observing; an ended episode begins again on its level."""
     for n in range(len(levels)):
-        world.step(levels[n], faults[n], boards[n], None, truths[n], rows[n], masks[n], actions[n])
+        world.step(levels[n], hidden[n], boards[n], None, truths[n], rows[n], masks[n], actions[n])
         if boards[n].stopped:
-            world.begin_episode(levels[n], boards[n], None, truths[n])
+            world.begin_episode(levels[n], hidden[n], boards[n], None, truths[n])
         rules.legal(levels[n], boards[n], masks[n])
 
 
@@ -116,7 +116,7 @@ def rule_alone(vec: VectorFunctionQuest) -> Callable[[], tuple[float, int]]:
         chosen = actions.of(lanes.masks)
         began = time.process_time()
         play_by_rule(
-            lanes.levels, lanes.faults, lanes.boards, lanes.truths, lanes.rows, lanes.masks, chosen
+            lanes.levels, lanes.hidden, lanes.boards, lanes.truths, lanes.rows, lanes.masks, chosen
         )
         return time.process_time() - began, LANES
 

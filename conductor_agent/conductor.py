@@ -29,8 +29,7 @@ from conductor_agent.hosting.classify import from_cancel
 from conductor_agent.journal import Content, content
 from conductor_agent.live_world import Answer, Attempt, Held, World
 from conductor_agent.strategies import strategy_of
-from fqg_env.arrays import Stopped
-from fqg_env.faults import UNKNOWN_SHARE
+from fqg_env.arrays import UNKNOWN_SHARE, Stopped
 from fqg_env.outcome import SideEffects, Success
 from fqg_env.row import function_of, preset_of
 from fqg_env.rules import FIRST_CALL, STOP, WAIT

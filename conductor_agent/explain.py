@@ -23,7 +23,6 @@ from fqg_env.faults import WINDOWS
 from fqg_env.level import Level
 from fqg_env.observation import Belief, Doubt
 from fqg_env.outcome import StandardError
-from fqg_env.row import function_of
 from fqg_env.rules import FIRST_CALL
 
 SURE = 0.005
@@ -97,7 +96,7 @@ def _believed(run: Fold, call: int) -> dict[str, Any]:
     }
     believed: dict[str, Any] = {"provider_down": down, "artifact_bad": bad}
     if call >= 0:
-        believed["provider"] = function_of(run.plan, call).provider
+        believed["provider"] = run.plan.provider_of(run.plan.calls[call].function)
         of_call = run.seen[0]["belief"][call]
         believed["answers"] = round(float(of_call[Belief.ANSWERS]), 3)
         believed["answers_well"] = round(float(of_call[Belief.ANSWERS_WELL]), 3)

@@ -17,8 +17,9 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
-from fqg_env import faults, observation  # noqa: E402  (the line above finds it without an installation)
-from fqg_env.arrays import CODES, GROUP, SIZES, Group  # noqa: E402
+from fqg_env import observation  # noqa: E402  (the line above finds it without an installation)
+from fqg_env.arrays import CODES, GROUP, SIZES, Group, History  # noqa: E402
+from fqg_env.frequencies import CLEAR, CONFUSED  # noqa: E402
 from fqg_env.outcome import WIRE  # noqa: E402
 
 FIELD = re.compile(r"^    ([A-Z][A-Z0-9_]*) = (\d+)(?:  # (.*))?$")
@@ -50,7 +51,7 @@ SHAPES = {
 ENUMS = (
     (observation.Call, "calls"),
     (observation.Artifact, "artifacts"),
-    (observation.History, "history"),
+    (History, "history"),
     (observation.Run, "run"),
     (observation.Belief, "belief"),
     (observation.Doubt, "doubt"),
@@ -134,11 +135,11 @@ def categories() -> str:
 def causes() -> str:
     """The table of game.md."""
     lines = ["| cause | shows, told clearly, as |", "|---|---|"]
-    for cause, row in faults._CLEAR.items():  # noqa: SLF001  (the page shows the table itself)
+    for cause, row in CLEAR.items():
         told = ", ".join(f"`{category.value}` {p:.0%}" for category, p in row.items())
-        lines.append(f"| {cause.name.lower().replace('_', ' ')} | {told} |")
-    confused = ", ".join(f"`{category.value}` {p:.0%}" for category, p in faults._CONFUSED.items())  # noqa: SLF001
-    rest = 1.0 - sum(faults._CONFUSED.values())  # noqa: SLF001
+        lines.append(f"| {cause.lower().replace('_', ' ')} | {told} |")
+    confused = ", ".join(f"`{category.value}` {p:.0%}" for category, p in CONFUSED.items())
+    rest = 1.0 - sum(CONFUSED.values())
     lines.append(f"| any, told badly | {confused}, the others {rest:.0%} together |")
     return "\n".join(lines)
 

@@ -6,7 +6,7 @@ ONE record, copying a board is one copy, and `boards["present"]` is still the ar
 Dimensions, one letter each, declared here once:
 
     N levels   C calls   A artifacts   F functions   P providers   V variants of a function
-    M attempts in flight   H attempts remembered   W outage windows   K kinds of function
+    M attempts in flight   H attempts remembered   W outage windows   K faults of a function
     G groups of outcome categories   X, Y, R, B fields of an observation (see observation.py)
 
 Unknown numbers are NaN; unknown or absent indices are -1.
@@ -24,11 +24,12 @@ from fqg_env.outcome import Category
 
 FLIGHTS = 4  # M
 HISTORY = 32  # H
-HISTORY_FIELDS = 12
 VARIANTS = 6  # V
 MAX_STEPS = 400
 """No episode has more decisions: attempts are at most 64 and every wait moves time on."""
 MAX_ATTEMPTS = 64
+UNKNOWN_SHARE = 0.06
+"""What a call of undeclared latency or cost takes, as a share of the budget."""
 P95_OF_TYPICAL = 2.5
 """Declared 95th percentile of a latency where only the typical one is given."""
 
@@ -45,9 +46,9 @@ class Size:
 
 
 SIZES = {
-    "small": Size("small", 16, 8, 16, 4),
-    "standard": Size("standard", 32, 16, 32, 8),
-    "large": Size("large", 64, 32, 64, 16),
+    "small": Size("small", 16, 8, 16, 16),
+    "standard": Size("standard", 32, 16, 32, 32),
+    "large": Size("large", 64, 32, 64, 64),
 }
 
 
@@ -159,6 +160,26 @@ GROUP = np.array([Group.SUCCESS] + [_GROUP_OF[category] for category in Category
 """[CATEGORIES] group of each category number."""
 
 
+class History(IntEnum):
+    """Fields of `history` [H, fields]: the last attempts, the newest first; all 0 where there was none."""
+
+    CALL = 0  # (index of the call + 1) / 65
+    CATEGORY = 1  # number of the category / 19
+    SUCCESS = 2
+    AT = 3  # when it finished / time budget
+    ELAPSED = 4  # seconds it took / time budget
+    COST = 5  # / cost budget
+    RETRYABLE = 6  # 0 no, 0.5 not known, 1 yes
+    GATE = 7  # 0 none, 0.5 passed, 1 rejected
+    BLAMED = 8  # an input was blamed
+    HINT = 9  # the most confident hint it gave
+    EFFECT = 10  # 0 none, 0.5 possible, 1 committed
+    OWN_RECOVERY = 11  # attempts of its own recovery / 8
+
+
+HISTORY_FIELDS = len(History)
+
+
 @cache
 def level_dtype(size: Size) -> np.dtype:
     """Everything public before the first move: seconds, bytes, and cost in the level's own unit."""
@@ -241,6 +262,7 @@ def board_dtype(size: Size) -> np.dtype:
             ("flight_attempt", "i4", (FLIGHTS,)),
             ("flight_call", "i4", (FLIGHTS,)),
             ("flight_since_s", "f8", (FLIGHTS,)),
+            ("flight_uses", "i4", (FLIGHTS,)),  # attempts of its function by then, itself included
             ("flight_input_version", "i4", (FLIGHTS, a)),  # 0 where it does not read it
             # calls
             ("reads", "u8", (c,)),  # what the level says it reads, an artifact a bit
@@ -309,12 +331,15 @@ def row_dtype(size: Size) -> np.dtype:
 
 
 @cache
-def faults_dtype(size: Size) -> np.dtype:
+def hidden_dtype(size: Size) -> np.dtype:
     """What is hidden: drawn once per episode, never shown to a policy."""
     return np.dtype(
         [
             ("window", "i2", (size.providers,)),
-            ("kind", "i2", (size.functions,)),
+            ("fault", "i2", (size.functions,)),
+            ("defect", "u1", (size.artifacts,)),  # a given artifact that is bad from the start
+            # [reader, maker] 0: as the key has it; 1: they clash; 2: they do not
+            ("clash", "u1", (size.functions, size.functions)),
             ("latency_s", "f8", (size.calls,)),  # what calls really take, typically
             ("cost", "f8", (size.calls,)),
         ],
@@ -332,6 +357,13 @@ def truth_dtype(size: Size) -> np.dtype:
             ("episode_length", "i4"),
             ("flight_ends_s", "f8", (FLIGHTS,)),
             ("flight_bad", "u1", (FLIGHTS, size.artifacts)),
+            ("flight_lost", "u1", (FLIGHTS,)),  # its answer will be lost
+            (
+                "news_s",
+                "f8",
+                (size.providers,),
+            ),  # when the next news of a provider comes; inf: none
+            ("news_until_s", "f8", (size.providers,)),  # the end that it says; 0: it is up again
         ],
         align=True,
     )

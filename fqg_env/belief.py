@@ -1,13 +1,15 @@
 """The posterior over hidden faults given the events, the same in the game and in production.
 
 Given the outage window of its provider a function is independent of all others, so the posterior is
-`provider` [P, W] times `function` [F, W, K]: exact. What couples across edges, whether an artifact is bad,
-is kept as one chance per artifact and updated along its lineage (assumed-density filtering). It starts
-from the published prior and the level's public reputation, never from what was drawn.
+`provider` [P, W] times `function` [F, W, K]: exact. What couples across edges, whether an artifact is bad and
+whether two functions clash, is kept as one chance each and updated as if it were independent
+(assumed-density filtering), badness along its lineage. It starts from the published prior and the level's
+two public memories, never from what was drawn.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -16,7 +18,25 @@ import numpy as np
 from fqg_env import faults
 from fqg_env.arrays import CANCELLED, SUCCESS, Kind, Size, Verdict
 from fqg_env.compiled import kernel
-from fqg_env.faults import HIT, KINDS, TAINT, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS
+from fqg_env.faults import (
+    CLASH,
+    DEFECT,
+    FAULTS,
+    HIT,
+    INPUTS,
+    STALE,
+    VERIFY_WRONG,
+    WINDOW_PRIOR,
+    WINDOWS,
+    Inputs,
+    faults_of,
+)
+from fqg_env.likelihood import (
+    evidence,
+    hit_chance,
+    made_something,
+    own_chance,
+)
 from fqg_env.rules import current
 
 FLOOR = 1e-9
@@ -31,16 +51,21 @@ def belief_dtype(size: Size) -> np.dtype:
     return np.dtype(
         [
             ("provider", "f8", (p, WINDOWS)),  # chance of each outage window
-            ("function", "f8", (f, WINDOWS, KINDS)),  # chance of each kind, given the window
+            ("function", "f8", (f, WINDOWS, FAULTS)),  # chance of each fault, given the window
             ("bad", "f8", (a,)),  # chance that the version held is bad
+            ("ripe", "u1", (a,)),  # that it may have gone off since is in `bad` already
+            ("clash", "f4", (f, f)),  # [reader, maker] log of the evidence for a clash
             ("lightest", "i2", (f,)),
             # per call and window, from `function`: kept so that an observation is a few products
-            ("works", "f8", (c, WINDOWS)),  # chance that the kind does not fail the attempt
+            ("works", "f8", (c, WINDOWS)),  # chance that the fault does not fail the next attempt
             ("works_well", "f8", (c, WINDOWS)),  # ... and is not silently bad
-            ("never", "f8", (c,)),  # chance that this call can never work
-            # scratch of one step, so that no kernel allocates
-            ("likelihood", "f8", (WINDOWS, KINDS)),
-            ("hopeless", "f8", (WINDOWS,)),
+            ("hopeless", "f8", (c, WINDOWS)),  # chance that the call can never work
+            # scratch of one step
+            ("likelihood", "f8", (WINDOWS, FAULTS)),
+            ("own", "f8", (FAULTS, len(Inputs))),
+            ("hit", "f8", (WINDOWS,)),
+            ("up", "f8", (WINDOWS,)),
+            ("prior", "f8", (FAULTS,)),
             ("open", "f8", (p, WINDOWS)),  # chance of the window, and that no outage hits now
             ("later", "f8", (p, WINDOWS, WINDOWS)),  # the same at the end of each window
             ("outage", "f8", (p,)),  # chance that an outage hits now
@@ -68,50 +93,83 @@ def reset(level: Any, belief: Any) -> None:
             continue
         f = level.function[c]
         belief.lightest[f] = faults.lightest_variant(level, f)
-        for k in range(faults.kinds_of(level, f, level.kind[c] >= Kind.VERIFY)):
-            prior = faults.kind_prior(level, c, k)
+        faults.prior(level, c, 0, belief.lightest[f], belief.prior)
+        for k in range(faults_of(level, c)):
             for w in range(WINDOWS):
-                belief.function[f, w, k] = prior
+                belief.function[f, w, k] = belief.prior[k]
+        for g in range(level.functions):
+            belief.clash[f, g] = 0.0
     for c in range(level.calls):
-        summarise_call(level, belief, c)
+        summarise_call(level, belief, c, 1)
     for a in range(level.artifacts):
-        belief.bad[a] = 0.0
+        belief.bad[a] = DEFECT if faults.mendable(level, a) else 0.0
+        belief.ripe[a] = 0
 
 
 @kernel
-def summarise_call(level: Any, belief: Any, call: int) -> None:
-    """Refresh what an observation needs of one call."""
+def summarise_call(level: Any, belief: Any, call: int, uses: int) -> None:
+    """Refresh what an observation needs of one call, whose next attempt is the uses-th of its function."""
     f, v = level.function[call], level.variant[call]
-    n = faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)
-    p = level.provider[call]
     for w in range(WINDOWS):
         belief.works[call, w] = 0.0
         belief.works_well[call, w] = 0.0
-        belief.hopeless[w] = 0.0
-    for k in range(n):
-        ok = 1.0 - faults.fails(k, v, belief.lightest[f])
+        belief.hopeless[call, w] = 0.0
+    for k in range(faults_of(level, call)):
+        ok = faults.works(level, call, k, belief.lightest[f], uses)
         if ok == 0.0:
             for w in range(WINDOWS):
-                belief.hopeless[w] += belief.function[f, w, k]
+                belief.hopeless[call, w] += belief.function[f, w, k]
             continue
-        well = not faults.silent(k, v)
+        well = 0.0 if faults.silent(k, v) else ok
         for w in range(WINDOWS):
-            answers = belief.function[f, w, k] * ok
-            belief.works[call, w] += answers
-            if well:
-                belief.works_well[call, w] += answers
-    never = 0.0
-    for w in range(WINDOWS):
-        never += belief.provider[p, w] * belief.hopeless[w]
-    belief.never[call] = never
+            belief.works[call, w] += belief.function[f, w, k] * ok
+            belief.works_well[call, w] += belief.function[f, w, k] * well
 
 
 @kernel
-def summarise(level: Any, belief: Any, function: int) -> None:
-    """Refresh the calls of a function after its kinds have moved."""
+def summarise(level: Any, board: Any, belief: Any, function: int) -> None:
+    """Refresh the calls of a function after what is believed of it, or how often it was used, has moved."""
     for c in range(level.calls):
         if level.function[c] == function:
-            summarise_call(level, belief, c)
+            summarise_call(level, belief, c, board.function_tries[function] + 1)
+
+
+@kernel
+def never_works(level: Any, belief: Any, call: int) -> float:
+    """Chance that a call can never work (again)."""
+    never = 0.0
+    for w in range(WINDOWS):
+        never += belief.provider[level.provider[call], w] * belief.hopeless[call, w]
+    return never
+
+
+@kernel
+def ripen(level: Any, board: Any, belief: Any) -> None:
+    """Let what has grown old be doubted: it may have gone off."""
+    for a in range(level.artifacts):
+        if board.present[a] and belief.ripe[a] == 0 and faults.over_ripe(level, board, a):
+            belief.bad[a] += (1.0 - belief.bad[a]) * STALE
+            belief.ripe[a] = 1
+
+
+@kernel
+def clash_chance(belief: Any, reader: int, maker: int) -> float:
+    """Chance that function `reader` cannot read what function `maker` makes."""
+    if reader == maker:
+        return 0.0
+    odds = CLASH / (1.0 - CLASH) * math.exp(belief.clash[reader, maker])
+    return odds / (1.0 + odds)
+
+
+@kernel
+def clashing(level: Any, board: Any, belief: Any, call: int) -> float:
+    """Chance that a call cannot read one of the versions held now."""
+    fits = 1.0
+    for a in range(level.artifacts):
+        if level.needs[call, a] and board.maker[a] >= 0:
+            maker = level.function[board.maker[a]]
+            fits *= 1.0 - clash_chance(belief, level.function[call], maker)
+    return 1.0 - fits
 
 
 @kernel
@@ -125,10 +183,10 @@ def normalise_provider(belief: Any, provider: int) -> None:
 
 
 @kernel
-def weigh(level: Any, belief: Any, call: int, likelihood: Any) -> None:
-    """Multiply in `likelihood` [W, K] of what a call has shown; windows learn from its mean over kinds."""
+def weigh(level: Any, board: Any, belief: Any, call: int, likelihood: Any) -> None:
+    """Multiply in `likelihood` [W, K] of what a call has shown; windows learn from its mean over faults."""
     f, p = level.function[call], level.provider[call]
-    n = faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)
+    n = faults_of(level, call)
     for w in range(WINDOWS):
         total = 0.0
         for k in range(n):
@@ -138,7 +196,7 @@ def weigh(level: Any, belief: Any, call: int, likelihood: Any) -> None:
             belief.function[f, w, k] /= total
         belief.provider[p, w] *= total
     normalise_provider(belief, p)
-    summarise(level, belief, f)
+    summarise(level, board, belief, f)
 
 
 @kernel
@@ -158,7 +216,7 @@ def was_silent(level: Any, belief: Any, call: int) -> float:
     """Chance that what this call has made is bad by its own doing; that it answered is folded already."""
     f, v, p = level.function[call], level.variant[call], level.provider[call]
     chance = 0.0
-    for k in range(faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)):
+    for k in range(faults_of(level, call)):
         if faults.silent(k, v):
             for w in range(WINDOWS):
                 chance += belief.provider[p, w] * belief.function[f, w, k]
@@ -224,15 +282,15 @@ def doubt(
                     state[i] = 1
                 message[i, 0] *= bad
                 message[i, 1] *= otherwise * bad + (1.0 - otherwise) * good
-        f, v = level.function[call], level.variant[call]
-        for k in range(faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)):
+        v = level.variant[call]
+        for k in range(faults_of(level, call)):
             if faults.silent(k, v):
                 p = bad
             else:
                 p = (1.0 - clean) * bad + clean * good
             for w in range(WINDOWS):
                 likelihood[w, k] = p
-        weigh(level, belief, call, likelihood)
+        weigh(level, board, belief, call, likelihood)
 
 
 @kernel
@@ -246,7 +304,7 @@ def hear(level: Any, board: Any, belief: Any, giver: int, row: Any) -> None:
     for c in range(level.calls):
         f = level.function[c]
         n = level.variants[f]
-        if level.variant[c] > 0 or n < 2 or level.kind[c] >= Kind.VERIFY:
+        if level.variant[c] > 0 or n < 2 or faults.is_probe(level, c):
             continue
         if (belief.hinted_by[c] & bit) != 0:
             continue
@@ -260,7 +318,7 @@ def hear(level: Any, board: Any, belief: Any, giver: int, row: Any) -> None:
         for other in range(level.calls):
             if level.function[other] == f:
                 belief.hinted_by[other] |= bit
-        for k in range(faults.kinds_of(level, f, False)):
+        for k in range(faults_of(level, c)):
             if said >= 0:
                 p = faults.hint_chance(k, said, n, sure)
             else:
@@ -297,7 +355,7 @@ def silence_share(level: Any, giver: int, call: int, row: Any) -> float:
         for a in range(level.artifacts):
             if level.probes[giver, a] and level.needs[call, a]:
                 return faults.HINTED_INSPECT
-    if level.function[giver] == level.function[call] and not faults.made_something(level, row):
+    if level.function[giver] == level.function[call] and not made_something(level, row):
         return faults.HINTED_ERROR
     return 0.0
 
@@ -311,7 +369,7 @@ def learn(level: Any, board: Any, belief: Any, call: int, likelihood: Any) -> No
         maker = board.maker[a]
         if maker >= 0 and level.function[maker] == f:
             before[a] = silent_chance(level, belief, maker)
-    weigh(level, belief, call, likelihood)
+    weigh(level, board, belief, call, likelihood)
     for a in range(level.artifacts):
         maker = board.maker[a]
         if maker >= 0 and level.function[maker] == f and belief.bad[a] < 1.0:
@@ -320,17 +378,19 @@ def learn(level: Any, board: Any, belief: Any, call: int, likelihood: Any) -> No
 
 
 @kernel
-def output_bad(
-    level: Any, belief: Any, call: int, began_s: float, bad_in: float, row: Any
-) -> float:
-    """Chance that what an attempt has just made is bad: own doing, input, and what its gate said."""
-    answered, well, _ = chances(level, belief, call, began_s, 0.0)
-    own = max(0.0, 1.0 - well / max(answered, FLOOR))
-    untainted = 1.0 - bad_in
-    passed_on = bad_in * (1.0 - TAINT)
-    prior = 1.0 - (1.0 - own) * untainted / max(FLOOR, untainted + passed_on)
-    bad = prior * faults.gate_likelihood(level, row, True)
-    good = (1.0 - prior) * faults.gate_likelihood(level, row, False)
+def output_bad(level: Any, belief: Any, call: int, bad_in: float) -> float:
+    """Chance that what an attempt has made is bad, from its appraised outcome: own doing, or a bad input."""
+    p, f, v = level.provider[call], level.function[call], level.variant[call]
+    bad, good = 0.0, 0.0
+    for w in range(WINDOWS):
+        weight = belief.provider[p, w] * belief.up[w]
+        for k in range(faults_of(level, call)):
+            fine = weight * belief.function[f, w, k] * (1.0 - bad_in) * belief.own[k, Inputs.FINE]
+            bad += weight * belief.function[f, w, k] * bad_in * belief.own[k, Inputs.BAD]
+            if faults.silent(k, v):
+                bad += fine
+            else:
+                good += fine
     return bad / max(FLOOR, bad + good)
 
 
@@ -340,37 +400,80 @@ def update(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
     if row.category == CANCELLED:
         return
     call = board.flight_call[slot]
-    f, p = level.function[call], level.provider[call]
+    ripen(level, board, belief)
     bad_in = bad_input(level, belief, call)
-    made = faults.made_something(level, row)
-    began_s = board.flight_since_s[slot]
-    made_bad = output_bad(level, belief, call, began_s, bad_in, row) if made else 0.0
-    likelihood = belief.likelihood
-    if_bad, if_good = 0.0, 0.0  # of the outcome, given that some input is bad, or none is
-    downs = 0  # the windows that are down when it began, a bit each
-    for w in range(WINDOWS):
-        downs |= int(faults.down(w, began_s, level.time_budget_s)) << w
-    lightest, seen = belief.lightest[f], faults.evidence(level, call, row)
-    for k in range(faults.kinds_of(level, f, level.kind[call] >= Kind.VERIFY)):
-        for is_down in (False, True):
-            good = faults.likelihood_of(level, call, k, lightest, is_down, 0.0, row, seen)
-            bad = faults.likelihood_of(level, call, k, lightest, is_down, 1.0, row, seen)
-            for w in range(WINDOWS):
-                if ((downs >> w) & 1 == 1) == is_down:
-                    likelihood[w, k] = bad_in * bad + (1.0 - bad_in) * good
-                    weight = belief.provider[p, w] * belief.function[f, w, k]
-                    if_bad += weight * bad
-                    if_good += weight * good
-    weigh(level, belief, call, likelihood)
+    clash = clashing(level, board, belief, call)
+    appraise(level, board, belief, slot, row)
+    made_bad = output_bad(level, belief, call, bad_in) if made_something(level, row) else 0.0
+    mean = belief.likelihood
+    for k in range(faults_of(level, call)):
+        own = (1.0 - bad_in) * belief.own[k, Inputs.FINE] + bad_in * belief.own[k, Inputs.BAD]
+        own = (1.0 - clash) * own + clash * belief.own[k, Inputs.CLASH]
+        for w in range(WINDOWS):
+            mean[w, k] = belief.hit[w] + belief.up[w] * own
+    fine = total(level, belief, call, Inputs.FINE)
+    bad = total(level, belief, call, Inputs.BAD)
+    if_clash = total(level, belief, call, Inputs.CLASH)
+    weigh(level, board, belief, call, mean)
+    if_fits = (1.0 - bad_in) * fine + bad_in * bad
+    if_bad = (1.0 - clash) * bad + clash * if_clash
+    if_good = (1.0 - clash) * fine + clash * if_clash
     tell_inputs(level, board, belief, slot, row, if_bad, if_good)
+    tell_makers(level, board, belief, slot, if_clash, if_fits)
     for a in range(level.artifacts):
         if row.made[a]:
             belief.bad[a] = made_bad
+            belief.ripe[a] = 0
             for c in range(level.calls):
                 belief.judged[c] &= ~(ONE << np.uint64(a))
         elif row.verdict[a] != Verdict.NONE and current(board, slot, a):
             judge(level, board, belief, call, a, row.verdict[a] == Verdict.BAD)
     hear(level, board, belief, call, row)
+
+
+@kernel
+def appraise(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
+    """Fill `own` [K, inputs], `hit` [W] and `up` [W] of `belief`: how likely the outcome is, by its parts."""
+    call, began_s = board.flight_call[slot], board.flight_since_s[slot]
+    lightest, uses = belief.lightest[level.function[call]], board.flight_uses[slot]
+    seen = evidence(level, call, row)
+    for w in range(WINDOWS):
+        belief.hit[w] = hit_chance(level, call, w, began_s, row, seen)
+        belief.up[w] = up_chance(w, began_s, level.time_budget_s)
+    for k in range(faults_of(level, call)):
+        for i in range(INPUTS):
+            belief.own[k, i] = own_chance(level, call, k, lightest, uses, i, row, seen)
+
+
+@kernel
+def total(level: Any, belief: Any, call: int, inputs: int) -> float:
+    """Chance of the outcome that was appraised, if this is what its inputs were."""
+    f, p = level.function[call], level.provider[call]
+    chance = 0.0
+    for w in range(WINDOWS):
+        own = 0.0
+        for k in range(faults_of(level, call)):
+            own += belief.function[f, w, k] * belief.own[k, inputs]
+        chance += belief.provider[p, w] * (belief.hit[w] + belief.up[w] * own)
+    return chance
+
+
+@kernel
+def tell_makers(
+    level: Any, board: Any, belief: Any, slot: int, if_clash: float, if_none: float
+) -> None:
+    """Pass the evidence of an outcome to each pair of reader and maker, as if the others were as before."""
+    call = board.flight_call[slot]
+    f = level.function[call]
+    fits = 1.0 - clashing(level, board, belief, call)
+    for a in range(level.artifacts):
+        if level.needs[call, a] and board.maker[a] >= 0 and current(board, slot, a):
+            g = level.function[board.maker[a]]
+            if g != f:
+                others = min(1.0, fits / (1.0 - clash_chance(belief, f, g)))
+                otherwise = others * if_none + (1.0 - others) * if_clash
+                belief.clash[f, g] += math.log(max(FLOOR, if_clash) / max(FLOOR, otherwise))
+                belief.clash[f, g] = min(12.0, max(-12.0, belief.clash[f, g]))
 
 
 @kernel
@@ -415,24 +518,3 @@ def hear_signal(level: Any, belief: Any, provider: int, up: int, at_s: float) ->
 def up_chance(window: int, at_s: float, time_budget_s: float) -> float:
     """Chance that an outage does not hit an attempt begun at `at_s`, if this were the window."""
     return 1.0 - HIT if faults.down(window, at_s, time_budget_s) else 1.0
-
-
-@kernel
-def chances(level: Any, belief: Any, call: int, at_s: float, bad_in: float) -> Any:
-    """(answers, answers well, hit by an outage): chances of an attempt begun at `at_s`.
-
-    `answers` is to make something at all; `answers well` that it is also truly good.
-    """
-    p = level.provider[call]
-    answers = 0.0
-    well = 0.0
-    outage = 0.0
-    for w in range(WINDOWS):
-        up = up_chance(w, at_s, level.time_budget_s)
-        answers += belief.provider[p, w] * up * belief.works[call, w]
-        well += belief.provider[p, w] * up * belief.works_well[call, w]
-        outage += belief.provider[p, w] * (1.0 - up)
-    if level.kind[call] < Kind.VERIFY:
-        answers *= 1.0 - TAINT * bad_in
-        well *= 1.0 - bad_in
-    return answers, well, outage

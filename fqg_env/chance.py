@@ -24,7 +24,7 @@ class Draw(IntEnum):
     """What a number decides."""
 
     WINDOW = 1
-    KIND = 2
+    FAULT = 2
     HIT = 3
     FLAKE = 4
     TAINT = 5
@@ -38,6 +38,16 @@ class Draw(IntEnum):
     VERDICT = 13
     QUALITY = 14
     LEVEL = 15
+    CLASH = 16
+    DEFECT = 17
+    STALE = 18
+    RECENT = 19
+    RECOVERY = 20
+    SECOND = 21
+    ANNOUNCED = 22
+    EXAMINED = 23
+    NEWS = 24
+    LOST = 25
 
 
 @kernel

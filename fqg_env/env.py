@@ -21,7 +21,7 @@ from fqg_env.observation import observation_dtype
 from fqg_env.puzzle import Puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import FIRST_CALL
-from fqg_env.splits import level_key
+from fqg_env.splits import level_key, source_of
 
 
 def size_named(name: str) -> Any:
@@ -57,6 +57,8 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         size: "small", "standard" or "large".
         split: seed space that levels come from.
         tiers: lowest and highest tier.
+        mix: of faults: "published", "production", "stress" or "shifted"; the split's own where it is empty.
+        mode: who owns failures: "hybrid", "conductor" or "community".
         belief: show the posterior (keys `belief` and `doubt`).
         render_mode: None or "ansi".
 
@@ -76,13 +78,15 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         tiers: tuple[int, int] = (1, 20),
         belief: bool = False,
         render_mode: str | None = None,
+        mix: str = "",
+        mode: str = "hybrid",
     ):
         self.observation_space = observation_space(size, belief)
         self.action_space = action_space(size)
         self.render_mode = render_mode
         self.split = split
         self.puzzle: Puzzle | None = None
-        self.lanes = Lanes(1, size_named(size), belief, tiers)
+        self.lanes = Lanes(1, size_named(size), belief, source_of(split, tiers, mix, mode))
         self._seeded = False
 
     def reset(
@@ -131,7 +135,7 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         """The level being played, with names."""
         if self.puzzle is not None:
             return self.puzzle.level
-        from fqg_env.generator import describe
+        from fqg_env.describe import describe
 
         return describe(self.lanes.levels[0], "generated")
 
@@ -185,6 +189,8 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         render_mode: str | None = None,
         copy: bool = True,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        mix: str = "",
+        mode: str = "hybrid",
     ):
         self.num_envs = num_envs
         self.render_mode = render_mode
@@ -196,7 +202,7 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.split = split
-        self.lanes = Lanes(num_envs, size_named(size), belief, tiers)
+        self.lanes = Lanes(num_envs, size_named(size), belief, source_of(split, tiers, mix, mode))
         self._over = np.zeros(num_envs, np.uint8)
         self._seeded = False
 

@@ -1,9 +1,9 @@
-"""Levels from a number: a compiled generator of chains and layered graphs, and names for what it made.
+"""Levels from a number: a compiled generator of workflows of five families.
 
-A level is a function of its key and its tier alone. Solvable by construction in its public part: every
-artifact has a maker that reads only earlier ones, and the budget is a multiple of the cheapest way. Faults
-are then drawn from the published prior, without rejecting any draw, so that the posterior stays exact; a
-draw can make a level impossible, as in life. `witness` says by which calls it can be solved, if it can.
+A level is a function of its key, its tier and its family alone. Solvable by construction in its public
+part: every artifact has a maker that reads only earlier ones, and the budget is a multiple of the cheapest
+way. Faults are then drawn without rejecting any draw, so that the posterior stays exact; a draw can make a
+level impossible, as in life. `witness` says by which calls it can be solved, if it can.
 """
 
 from __future__ import annotations
@@ -15,30 +15,35 @@ from typing import Any
 import numpy as np
 
 from fqg_env import arrays
-from fqg_env.arrays import MAX_ATTEMPTS, P95_OF_TYPICAL, VARIANTS, GoalClass, Kind
+from fqg_env.arrays import (
+    FLIGHTS,
+    MAX_ATTEMPTS,
+    P95_OF_TYPICAL,
+    VARIANTS,
+    GoalClass,
+    Kind,
+)
 from fqg_env.chance import ONE, ZERO, Draw, mix, pick, unit
 from fqg_env.compiled import kernel
-from fqg_env.level import (
-    Artifact,
-    Budget,
-    CallKind,
-    Function,
-    Goal,
-    GoalKind,
-    Level,
-    Reputation,
-    Responsibility,
-    Scoring,
-    Shield,
-    Variant,
-    call_names,
-)
+from fqg_env.level import Scoring
 
 TIERS = 20
-MAX_PROVIDERS = 4  # the smallest size holds them
+MOST_PROVIDERS = 8  # of a generated level; sizes hold 4, 8 and 16
+_SCORING = Scoring()
+DEFAULT_SCORING = (_SCORING.wrong, _SCORING.cost, _SCORING.time, _SCORING.unsafe)
 _STEPS = 32
 SPREAD = np.array([round(4.0 ** (2.0 * i / (_STEPS - 1) - 1.0), 3) for i in range(_STEPS)])
 """[32] log-uniform multiples from 1/4 to 4, rounded so that they are the same on every machine."""
+
+
+class Family(IntEnum):
+    """How artifacts follow from each other."""
+
+    CHAIN = 0  # one after the other
+    LAYERED = 1  # each from some of the layer before
+    TREE = 2  # two given ones, a branch each, joined at the end
+    DIAMOND = 3  # one given one, branches, joined at the end
+    HUB = 4  # one that all goals are made from
 
 
 class Knob(IntEnum):
@@ -63,6 +68,11 @@ class Knob(IntEnum):
     NOT_IDEMPOTENT = 16
     PARALLEL = 17
     EXTRA_GOAL = 18
+    REPAIR = 19  # of the given artifact, and of one that is made
+    AGES = 20  # an artifact has a time to live
+    CONSUMES = 21
+    RECENT = 22  # the level comes with memories of recent runs
+    UNSAFE_ALLOWED = 23
 
 
 KNOBS = len(Knob)
@@ -70,8 +80,11 @@ KNOBS = len(Knob)
 
 def shapes() -> np.ndarray:
     """[TIERS, KNOBS] the shape of each tier, from a first sequence to the full mix."""
-    easy = [1, 2, 1, 1, 2, 2, 1, 0.4, 0.75, 0.95, 0.3, 0.0, 0.0, 4, 10, 0.0, 0.0, 0.0, 0.0]
-    full = [2, 4, 2, 1, 4, 4, 4, 1.0, 0.3, 0.85, 0.65, 0.6, 0.35, 2.5, 9, 0.25, 0.1, 0.1, 0.3]
+    easy = [1, 2, 1, 1, 2, 2, 1, 0.4, 0.75, 0.95, 0.3, 0, 0, 4, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    full = [
+        2, 3, 2, 2, 4, 4, 4, 1.0, 0.3, 0.85, 0.65, 0.6, 0.4, 2.5, 8, 0.25, 0.15, 0.3, 0.3,
+        0.4, 0.15, 0.1, 0.3, 0.2,
+    ]  # fmt: skip
     ramp = np.minimum(1.0, np.arange(TIERS) / 15.0)[:, None]
     out = np.asarray(easy) * (1.0 - ramp) + np.asarray(full) * ramp
     whole = [
@@ -113,35 +126,121 @@ def between(level: Any, cursor: Any, low: float, high: float) -> int:
 
 
 @kernel
-def lay_artifacts(level: Any, shape: Any, cursor: Any, layer: Any) -> int:
-    """Choose layers of artifacts; artifact 0 is given. Fills layer [A] and returns the number of layers."""
+def add_artifact(level: Any, layer: Any, feeds: Any, after: int, feed: int) -> int:
+    """Add an artifact in the layer `after`, fed by `feed` (or -1), and return its index."""
+    a = level.artifacts
+    level.artifacts += 1
+    layer[a] = after
+    feeds[a] = ONE << np.uint64(feed) if feed >= 0 else ZERO
+    level.given[a] = 0
+    level.gate[a] = 0
+    level.time_to_live_s[a] = math.inf
+    level.goal_class[a] = GoalClass.NONE
+    level.goal_weight[a] = 0.0
+    return a
+
+
+@kernel
+def lay_layers(level: Any, layers: int, width: int, cursor: Any, layer: Any, feeds: Any) -> None:
+    """Artifacts in layers, of random width but for the last, which has one; fed by nothing in particular."""
     most = layer.shape[0]
-    layers = between(level, cursor, shape[Knob.LAYERS_MIN], shape[Knob.LAYERS_MAX])
-    layer[0] = 0
-    n = 1
     for i in range(1, layers + 1):
-        width = 1 if i == layers else between(level, cursor, 1, shape[Knob.WIDTH_MAX])
-        for _ in range(width):
-            if n < most - (layers - i):
-                layer[n] = i
-                n += 1
-    level.artifacts = n
-    for a in range(most):
-        level.given[a] = 1 if a == 0 else 0
-        level.gate[a] = 0
-        level.time_to_live_s[a] = math.inf
-        level.goal_class[a] = GoalClass.NONE
-        level.goal_weight[a] = 0.0
-    for a in range(1, n):
-        level.gate[a] = 1 if chance(level, cursor) < shape[Knob.GATE] else 0
-    level.goal_class[n - 1] = GoalClass.ESSENTIAL
-    level.goal_weight[n - 1] = 1.0
-    if n > 2 and chance(level, cursor) < shape[Knob.EXTRA_GOAL]:
-        extra = 1 + pick(chance(level, cursor), n - 2)
+        wide = 1 if i == layers else between(level, cursor, 1, width)
+        for _ in range(wide):
+            if level.artifacts < most - (layers - i):
+                add_artifact(level, layer, feeds, i, -1)
+
+
+@kernel
+def lay_branches(
+    level: Any, family: int, layers: int, width: int, layer: Any, feeds: Any, heads: Any
+) -> int:
+    """Artifacts in branches of their own, joined in the last one unless they lead from a hub.
+
+    Fills heads [A] with the ends of what was laid and returns how many there are.
+    """
+    most = layer.shape[0]
+    n = max(2, width)
+    first = 1
+    heads[0] = 0
+    if family == Family.TREE:
+        n = 2
+        heads[1] = add_artifact(level, layer, feeds, 0, -1)
+        level.given[heads[1]] = 1
+    elif family == Family.HUB:
+        heads[0] = add_artifact(level, layer, feeds, 1, 0)
+        first = 2
+    if family != Family.TREE:
+        for b in range(1, n):
+            heads[b] = heads[0]
+    joined = family != Family.HUB
+    last = max(
+        first, (layers + 1) // 2
+    )  # so that branches are about as many artifacts as layers are
+    for i in range(first, last + 1):
+        for b in range(n):
+            if level.artifacts < most - 1:
+                heads[b] = add_artifact(level, layer, feeds, i, heads[b])
+    if not joined:
+        return n
+    end = add_artifact(level, layer, feeds, last + 1, -1)
+    for b in range(n):
+        feeds[end] |= ONE << np.uint64(heads[b])
+    heads[0] = end
+    return 1
+
+
+@kernel
+def lay_artifacts(
+    level: Any, shape: Any, family: int, extra: int, cursor: Any, layer: Any, feeds: Any
+) -> None:
+    """Lay the artifacts of a family; artifact 0 is given. Fills layer [A] and feeds [A] (bits)."""
+    layers = between(level, cursor, shape[Knob.LAYERS_MIN], shape[Knob.LAYERS_MAX] + extra)
+    width = int(shape[Knob.WIDTH_MAX]) + extra
+    heads = np.zeros(layer.shape[0], np.int64)
+    level.artifacts = 0
+    level.given[add_artifact(level, layer, feeds, 0, -1)] = 1
+    ends = 1
+    if family == Family.CHAIN:
+        for i in range(1, layers + 1):
+            add_artifact(level, layer, feeds, i, i - 1)
+        heads[0] = level.artifacts - 1
+    elif family == Family.LAYERED:
+        lay_layers(level, layers, width, cursor, layer, feeds)
+        heads[0] = level.artifacts - 1
+    else:
+        ends = lay_branches(level, family, layers, width, layer, feeds, heads)
+    for a in range(level.artifacts):
+        if level.given[a] == 0:
+            level.gate[a] = 1 if chance(level, cursor) < shape[Knob.GATE] else 0
+    set_goals(level, shape, cursor, heads, ends)
+
+
+@kernel
+def set_goals(level: Any, shape: Any, cursor: Any, heads: Any, ends: int) -> None:
+    """The first end is essential, the others less so; perhaps something on the way counts too."""
+    rest = 1.0
+    for b in range(1, ends):
+        if level.goal_class[heads[b]] == GoalClass.NONE and heads[b] != heads[0]:
+            optional = chance(level, cursor) < 0.5
+            level.goal_class[heads[b]] = GoalClass.OPTIONAL if optional else GoalClass.RECOMMENDED
+            level.goal_weight[heads[b]] = 0.1 if optional else 0.2
+            rest -= level.goal_weight[heads[b]]
+    main = heads[0]
+    extra = pick(chance(level, cursor), level.artifacts)
+    wanted = chance(level, cursor) < shape[Knob.EXTRA_GOAL]
+    if (
+        wanted
+        and rest > 0.5
+        and not level.given[extra]
+        and level.goal_class[extra] == 0
+        and extra != main
+    ):
         level.goal_class[extra] = GoalClass.RECOMMENDED
         level.goal_weight[extra] = 0.2
-        level.goal_weight[n - 1] = 0.8
-    return layers
+        rest -= 0.2
+    level.goal_class[main] = GoalClass.ESSENTIAL
+    level.goal_weight[main] = rest
 
 
 @kernel
@@ -192,34 +291,48 @@ def reputation(level: Any, shape: Any, cursor: Any, first: int) -> None:
 
 
 @kernel
-def add_maker(level: Any, shape: Any, cursor: Any, a: int, layer: Any, room: int) -> None:
-    """Add one function, with its variants, that makes artifact `a` from earlier ones."""
-    function = level.functions
-    variants = min(room, VARIANTS, between(level, cursor, 1, shape[Knob.VARIANTS_MAX]))
-    provider = pick(chance(level, cursor), level.providers)
+def sources(level: Any, cursor: Any, a: int, layer: Any, feeds: Any) -> np.uint64:
+    """The artifacts that a maker of `a` reads, as bits: those that feed it, or some of the layers before."""
+    if feeds[a] != ZERO:
+        return feeds[a]
     before = 0  # artifacts of earlier layers come first
     while layer[before] < layer[a]:
         before += 1
     start = 0
     while layer[start] < layer[a] - 1:
         start += 1
-    source = start + pick(chance(level, cursor), before - start)
-    second = pick(chance(level, cursor), before) if chance(level, cursor) < 0.25 else -1
+    read = ONE << np.uint64(start + pick(chance(level, cursor), before - start))
+    if chance(level, cursor) < 0.25:
+        read |= ONE << np.uint64(pick(chance(level, cursor), before))
+    return read
+
+
+@kernel
+def add_function(
+    level: Any, shape: Any, cursor: Any, kind: int, a: int, read: np.uint64, room: int
+) -> None:
+    """Add one function, with its variants, that makes artifact `a` from those in `read`, a bit each."""
+    function = level.functions
+    variants = min(room, VARIANTS, between(level, cursor, 1, shape[Knob.VARIANTS_MAX]))
+    provider = pick(chance(level, cursor), level.providers)
     spread = shape[Knob.COST_SPREAD]
     base = 1.0 + spread * (SPREAD[pick(chance(level, cursor), _STEPS)] - 1.0)
     slow = SPREAD[pick(chance(level, cursor), _STEPS)]
     idempotent = 0 if chance(level, cursor) < shape[Knob.NOT_IDEMPOTENT] else 1
+    consumes = chance(level, cursor) < shape[Knob.CONSUMES] and kind == Kind.WORK
     memory = 1e8 * SPREAD[pick(chance(level, cursor), _STEPS)]
     first = level.calls
     for v in range(variants):
-        c = begin_call(level, function, v, Kind.WORK, provider)
+        c = begin_call(level, function, v, kind, provider)
         factor = SPREAD[8 + pick(chance(level, cursor), 16)]
         quality = 0.5 + 0.4 * pick(chance(level, cursor), 9) / 8.0
         declare(level, c, base * factor, base * slow * factor, memory * factor, quality)
         level.idempotent[c] = idempotent
-        level.needs[c, source] = 1
-        if second >= 0:
-            level.needs[c, second] = 1
+        for need in range(level.artifacts):
+            if (read >> np.uint64(need)) & ONE:
+                level.needs[c, need] = 1
+                if consumes and level.given[need] == 0 and level.goal_class[need] == 0:
+                    level.consumes[c, need] = 1
         level.makes[c, a] = 1
     level.variants[function] = variants
     level.functions += 1
@@ -248,11 +361,12 @@ def cheapest_way(level: Any, costs: Any) -> float:
     for a in range(level.artifacts - 1, 0, -1):
         if level.goal_class[a] > 0:
             wanted[a] = 1
-        if wanted[a] == 0:
+        if wanted[a] == 0 or level.given[a]:
             continue
         best = -1
         for c in range(level.calls):
-            if level.makes[c, a] and (best < 0 or costs[c] < costs[best]):
+            work = level.makes[c, a] and level.kind[c] == Kind.WORK
+            if work and (best < 0 or costs[c] < costs[best]):
                 best = c
         total += costs[best]
         for need in range(level.artifacts):
@@ -271,16 +385,22 @@ def set_budget(level: Any, shape: Any, cursor: Any) -> None:
     level.time_budget_s = (1.0 + loose) * cheapest_way(level, level.latency_s)
     level.attempt_budget = min(MAX_ATTEMPTS, 8 + between(level, cursor, 0, 16))
     level.memory_limit_bytes = 4e8
-    level.max_in_flight = 2 if chance(level, cursor) < shape[Knob.PARALLEL] else 1
+    parallel = chance(level, cursor) < shape[Knob.PARALLEL]
+    level.max_in_flight = between(level, cursor, 2, FLIGHTS) if parallel else 1
     level.wait_base = 1.0 / 32.0
     level.shield_retries = between(level, cursor, 2, 6)
     level.shield_retry_share = 0.8
-    level.unsafe_repeats_allowed = 0
-    level.wrong_weight = 0.6
-    level.cost_weight = 0.15
-    level.time_weight = 0.15
-    level.unsafe_weight = 0.1
+    level.unsafe_repeats_allowed = 1 if chance(level, cursor) < shape[Knob.UNSAFE_ALLOWED] else 0
+    level.wrong_weight = DEFAULT_SCORING[0]
+    level.cost_weight = DEFAULT_SCORING[1]
+    level.time_weight = DEFAULT_SCORING[2]
+    level.unsafe_weight = DEFAULT_SCORING[3]
     level.mode = arrays.Mode.HYBRID
+    for a in range(1, level.artifacts):
+        ages = chance(level, cursor) < shape[Knob.AGES]
+        if ages and level.goal_class[a] == GoalClass.NONE and level.given[a] == 0:
+            share = 0.15 + 0.05 * pick(chance(level, cursor), 10)
+            level.time_to_live_s[a] = share * level.time_budget_s
 
 
 @kernel
@@ -304,10 +424,10 @@ def plan(level: Any) -> None:
     for a in range(level.artifacts - 1, 0, -1):
         if level.goal_class[a] > 0:
             wanted[a] = 1
-        if wanted[a] == 0:
+        if wanted[a] == 0 or level.given[a]:
             continue
         for c in range(level.calls):
-            if level.makes[c, a]:
+            if level.makes[c, a] and level.kind[c] == Kind.WORK:
                 maker[a] = c
                 break
         for need in range(level.artifacts):
@@ -323,28 +443,52 @@ def plan(level: Any) -> None:
 
 
 @kernel
-def generate(level: Any, shapes_: Any, tier: int, key: np.uint64) -> None:
-    """Write the level of this key and tier (1 to TIERS), every declared number known."""
+def generate(level: Any, shapes_: Any, tier: int, family: int, key: np.uint64) -> None:
+    """Write the level of this key, tier (1 to TIERS) and family, every declared number known.
+
+    Larger sizes have more layers, more width and more providers.
+    """
     shape = shapes_[tier - 1]
     level.key = key
     cursor = cursor_at(level, 0)
     level.calls = 0
     level.functions = 0
-    layer = np.zeros(level.given.shape[0], np.int64)
-    lay_artifacts(level, shape, cursor, layer)
-    most = min(MAX_PROVIDERS, int(shape[Knob.PROVIDERS_MAX]))
-    level.providers = between(level, cursor, 1, most)
-    room = level.function.shape[0] - 2  # two calls are kept for probes
-    for a in range(1, level.artifacts):
+    most = level.given.shape[0]
+    extra = 0 if most <= 8 else (1 if most <= 16 else 2)
+    layer, feeds = np.zeros(most, np.int64), np.zeros(most, np.uint64)
+    lay_artifacts(level, shape, family, extra, cursor, layer, feeds)
+    level.providers = between(level, cursor, 1, shape[Knob.PROVIDERS_MAX] + 2 * extra)
+    mends_given = 2 if chance(level, cursor) < shape[Knob.REPAIR] else 0
+    mends_made = 1 if chance(level, cursor) < shape[Knob.REPAIR] else 0
+    room = level.function.shape[0] - 2 - mends_given - mends_made  # two are kept for probes
+    waiting = 0
+    for a in range(level.artifacts):
+        waiting += 1 - level.given[a]
+    for a in range(level.artifacts):
+        if level.given[a]:
+            continue
+        share = (room - level.calls) // waiting
+        waiting -= 1
         makers = between(level, cursor, shape[Knob.MAKERS_MIN], shape[Knob.MAKERS_MAX])
-        for _ in range(makers):
-            left = room - level.calls - (level.artifacts - 1 - a)
-            if left > 0:
-                add_maker(level, shape, cursor, a, layer, left)
+        makers = max(1, min(makers, share))
+        end = level.calls + share
+        for m in range(makers):  # alternatives come before variants where there is little room
+            read = sources(level, cursor, a, layer, feeds)
+            left = (end - level.calls) // (makers - m)
+            add_function(level, shape, cursor, Kind.WORK, a, read, max(1, left))
+    made = pick(chance(level, cursor), level.artifacts)
+    if mends_given > 0:
+        add_function(level, shape, cursor, Kind.REPAIR, 0, ONE, mends_given)
+    if mends_made > 0 and level.given[made] == 0:
+        add_function(level, shape, cursor, Kind.REPAIR, made, ONE << np.uint64(made), mends_made)
+    goal = 0
+    for a in range(level.artifacts):
+        if level.goal_class[a] == GoalClass.ESSENTIAL:
+            goal = a
     if chance(level, cursor) < shape[Knob.INSPECT]:
         add_probe(level, shape, cursor, Kind.INSPECT, 0)
     if chance(level, cursor) < shape[Knob.VERIFY]:
-        add_probe(level, shape, cursor, Kind.VERIFY, level.artifacts - 1)
+        add_probe(level, shape, cursor, Kind.VERIFY, goal)
     renumber_providers(level)
     set_budget(level, shape, cursor)
     plan(level)
@@ -353,7 +497,7 @@ def generate(level: Any, shapes_: Any, tier: int, key: np.uint64) -> None:
 @kernel
 def renumber_providers(level: Any) -> None:
     """Number providers by their first call and forget those without one, as `Level` does."""
-    number = np.full(MAX_PROVIDERS, -1, np.int64)
+    number = np.full(MOST_PROVIDERS, -1, np.int64)
     level.providers = 0
     for c in range(level.calls):
         p = level.provider[c]
@@ -368,110 +512,3 @@ def conceal(level: Any, shapes_: Any, tier: int) -> None:
     """Blank what is not declared. Call it after the faults are drawn."""
     cursor = cursor_at(level, 100_000)
     forget(level, shapes_[tier - 1], cursor)
-
-
-_MAKERS = ("cut", "forge", "weave", "brew", "carve", "print", "cast", "knit")
-_PARTS = ("bridge", "lantern", "ledger", "engine", "garden", "mirror", "wheel", "song")
-_HOUSES = ("north", "south", "east", "west")
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
-def artifact_name(level: Any, a: int) -> str:
-    """A name for an artifact of a generated level."""
-    if level["given"][a]:
-        return "material"
-    stem = _PARTS[(a - 1) % len(_PARTS)]
-    return stem if a <= len(_PARTS) else f"{stem}_{(a - 1) // len(_PARTS) + 1}"
-
-
-def _artifacts(level: Any) -> dict[str, Artifact]:
-    kinds = {3: GoalKind.ESSENTIAL, 2: GoalKind.RECOMMENDED, 1: GoalKind.OPTIONAL}
-    out = {}
-    for a in range(level["artifacts"]):
-        goal = int(level["goal_class"][a])
-        out[artifact_name(level, a)] = Artifact(
-            given=bool(level["given"][a]),
-            gate=bool(level["gate"][a]),
-            goal=Goal(kind=kinds[goal], weight=float(level["goal_weight"][a])) if goal else None,
-        )
-    return out
-
-
-def _functions(level: Any) -> dict[str, Function]:
-    names = [artifact_name(level, a) for a in range(level["artifacts"])]
-
-    def listed(field: str, c: int) -> tuple[str, ...]:
-        return tuple(names[a] for a in range(level["artifacts"]) if level[field][c, a])
-
-    out: dict[str, Function] = {}
-    made: dict[str, int] = {}
-    for f in range(level["functions"]):
-        calls = [c for c in range(level["calls"]) if level["function"][c] == f]
-        c = calls[0]
-        kind = list(CallKind)[level["kind"][c]]
-        object_ = (listed("makes", c) or listed("probes", c))[0]
-        if kind in (CallKind.VERIFY, CallKind.INSPECT):
-            name = f"{kind.value}_{object_}"
-        else:
-            made[object_] = made.get(object_, -1) + 1
-            name = f"{_MAKERS[made[object_] % len(_MAKERS)]}_{object_}"
-        mean = _known(level["reputation_mean"][c])
-        out[name] = Function(
-            provider=_HOUSES[level["provider"][c]],
-            kind=kind,
-            inputs=listed("needs", c),
-            outputs=listed("makes", c),
-            probes=listed("probes", c),
-            idempotent=bool(level["idempotent"][c]),
-            reputation=None
-            if mean is None
-            else Reputation(mean=mean, strength=float(level["reputation_strength"][c])),
-            fidelity=_known(level["fidelity"][c]),
-            variants={
-                ("default" if len(calls) == 1 else "abcdef"[level["variant"][i]]): Variant(
-                    latency_s=_known(level["latency_s"][i]),
-                    p95_s=_known(level["p95_s"][i]),
-                    cost=_known(level["cost"][i]),
-                    memory_bytes=_known(level["memory_bytes"][i]),
-                    quality=_known(level["quality"][i]),
-                )
-                for i in calls
-            },
-        )
-    return out
-
-
-def describe(level: Any, name: str) -> Level:
-    """A generated record as a `Level` with names, to read, to print and to write to a file."""
-    functions = _functions(level)
-    names = call_names(functions)
-    return Level(
-        name=name,
-        story="A workshop has orders to fill. Some hands fail, and nobody says why.",
-        artifacts=_artifacts(level),
-        functions=functions,
-        plan=tuple(names[c] for c in level["plan"] if c >= 0),
-        budget=Budget(
-            time_s=float(level["time_budget_s"]),
-            cost=float(level["cost_budget"]),
-            attempts=int(level["attempt_budget"]),
-        ),
-        shield=Shield(
-            retries_per_function=int(level["shield_retries"]),
-            retry_share=float(level["shield_retry_share"]),
-        ),
-        scoring=Scoring(
-            wrong=float(level["wrong_weight"]),
-            cost=float(level["cost_weight"]),
-            time=float(level["time_weight"]),
-            unsafe=float(level["unsafe_weight"]),
-        ),
-        responsibility=list(Responsibility)[level["mode"]],
-        max_in_flight=int(level["max_in_flight"]),
-        memory_limit_bytes=float(level["memory_limit_bytes"]),
-        wait_base=float(level["wait_base"]),
-        key=int(level["key"]),
-    )

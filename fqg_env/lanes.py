@@ -8,19 +8,25 @@ import numpy as np
 
 from fqg_env import arrays, generator, observation, rules, world
 from fqg_env import belief as posterior
-from fqg_env import faults as model
 from fqg_env.arrays import FLIGHTS, Size
 from fqg_env.chance import Draw, mix, pick, uniform
 from fqg_env.compiled import kernel
+from fqg_env.draw import draw_hidden, draw_recent
 from fqg_env.observation import observation_dtype
+from fqg_env.splits import Source, level_key
 
 
 @kernel
-def draw_level(level: Any, faults: Any, shapes: Any, key: np.uint64, low: int, high: int) -> None:
-    """The level of a key, its tier drawn from [low, high], and its hidden faults."""
+def draw_level(level: Any, hidden: Any, shapes: Any, source: Any, key: np.uint64) -> None:
+    """The level of a key from a source (see `Source.numbers`), and what is hidden in it."""
+    low, high, mix = source[0], source[1], source[2]
     tier = low + pick(uniform(key, Draw.LEVEL, 0, 1), high - low + 1)
-    generator.generate(level, shapes, tier, key)
-    model.draw_faults(level, faults)
+    family = source[4 + pick(uniform(key, Draw.LEVEL, 0, 2), len(source) - 4)]
+    generator.generate(level, shapes, tier, family, key)
+    level.mode = source[3]
+    draw_hidden(level, hidden, mix)
+    if uniform(key, Draw.LEVEL, 0, 3) < shapes[tier - 1, generator.Knob.RECENT]:
+        draw_recent(level, hidden, 1 + pick(uniform(key, Draw.LEVEL, 0, 4), 4))
     generator.conceal(level, shapes, tier)
 
 
@@ -34,19 +40,24 @@ def look(level: Any, board: Any, belief: Any, mask: Any, out: Any) -> None:
 
 
 @kernel
-def draw_levels(
-    levels: Any, faults: Any, keys: Any, shapes: Any, low: int, high: int, which: Any
-) -> None:
+def draw_levels(levels: Any, hidden: Any, keys: Any, shapes: Any, source: Any, which: Any) -> None:
     """Draw the level of each lane in `which` [N] from its key, and move the key on."""
     for n in range(len(levels)):
         if which[n]:
-            draw_level(levels[n], faults[n], shapes, keys[n], low, high)
+            draw_level(levels[n], hidden[n], shapes, source, keys[n])
             keys[n] = mix(keys[n], np.uint64(1))
 
 
 @kernel
 def begin(
-    levels: Any, boards: Any, beliefs: Any, truths: Any, masks: Any, out: Any, which: Any
+    levels: Any,
+    hidden: Any,
+    boards: Any,
+    beliefs: Any,
+    truths: Any,
+    masks: Any,
+    out: Any,
+    which: Any,
 ) -> None:
     """Begin an episode in each lane in `which` [N], on the level that is there."""
     for n in range(len(levels)):
@@ -54,10 +65,10 @@ def begin(
             continue
         observation.observe_static(levels[n], out[n])
         if beliefs is None:
-            world.begin_episode(levels[n], boards[n], None, truths[n])
+            world.begin_episode(levels[n], hidden[n], boards[n], None, truths[n])
             look(levels[n], boards[n], None, masks[n], out[n])
         else:
-            world.begin_episode(levels[n], boards[n], beliefs[n], truths[n])
+            world.begin_episode(levels[n], hidden[n], boards[n], beliefs[n], truths[n])
             observation.clear_belief(out[n])
             look(levels[n], boards[n], beliefs[n], masks[n], out[n])
 
@@ -65,7 +76,7 @@ def begin(
 @kernel
 def step(
     levels: Any,
-    faults: Any,
+    hidden: Any,
     boards: Any,
     beliefs: Any,
     truths: Any,
@@ -85,12 +96,12 @@ def step(
         level, board = levels[n], boards[n]
         if beliefs is None:
             rewards[n] = world.step(
-                level, faults[n], board, None, truths[n], rows[n], masks[n], actions[n]
+                level, hidden[n], board, None, truths[n], rows[n], masks[n], actions[n]
             )
             look(level, board, None, masks[n], out[n])
         else:
             rewards[n] = world.step(
-                level, faults[n], board, beliefs[n], truths[n], rows[n], masks[n], actions[n]
+                level, hidden[n], board, beliefs[n], truths[n], rows[n], masks[n], actions[n]
             )
             look(level, board, beliefs[n], masks[n], out[n])
         done[n] = 1 if board.stopped else 0
@@ -111,13 +122,13 @@ class Lanes:
         n: number of lanes.
         size: padding of the levels.
         belief: keep the posterior and show it in the observation.
-        tiers: lowest and highest tier that levels are drawn from.
+        source: which levels are drawn.
     """
 
-    def __init__(self, n: int, size: Size, belief: bool = True, tiers: tuple[int, int] = (1, 20)):
-        self.n, self.size, self.tiers = n, size, tiers
+    def __init__(self, n: int, size: Size, belief: bool = True, source: Source = Source()):  # noqa: B008
+        self.n, self.size, self.source = n, size, source
         self.levels = arrays.new(arrays.level_dtype(size), n)
-        self.faults = arrays.new(arrays.faults_dtype(size), n)
+        self.hidden = arrays.new(arrays.hidden_dtype(size), n)
         self.boards = arrays.new(arrays.board_dtype(size), n)
         self.beliefs = arrays.new(posterior.belief_dtype(size), n) if belief else None
         self.truths = arrays.new(arrays.truth_dtype(size), n)
@@ -134,14 +145,26 @@ class Lanes:
     def draw_levels(self, which: np.ndarray | None = None) -> None:
         """Draw the next level of each lane in `which` [N] (default: all) from its key."""
         which = self._all if which is None else which
-        low, high = self.tiers
-        draw_levels(self.levels, self.faults, self.keys, generator.SHAPES, low, high, which)
+        draw_levels(
+            self.levels, self.hidden, self.keys, generator.SHAPES, self.source.numbers(), which
+        )
+
+    def deal(self, split: str, first: int = 0) -> None:
+        """Begin levels number `first`, `first` + 1, ... of a split, one in each lane.
+
+        Raises:
+            LevelError: there is no such split, or a number is negative.
+        """
+        self.keys[:] = [level_key(split, first + i) for i in range(self.n)]
+        self.draw_levels()
+        self.begin()
 
     def begin(self, which: np.ndarray | None = None) -> None:
         """Begin an episode in each lane in `which` [N] (default: all)."""
         which = self._all if which is None else which
         begin(
             self.levels,
+            self.hidden,
             self.boards,
             self.beliefs,
             self.truths,
@@ -154,7 +177,7 @@ class Lanes:
         """Play actions [N]; results are in `rewards`, `done`, `masks` and `observations`."""
         step(
             self.levels,
-            self.faults,
+            self.hidden,
             self.boards,
             self.beliefs,
             self.truths,

@@ -106,7 +106,8 @@ class Function(Part):
     """Something that can be called: it answers once and never retries."""
 
     description: str = ""
-    provider: Name = "local"
+    provider: Name | None = None
+    """Whose outages it shares; None: it stands by itself."""
     kind: CallKind = CallKind.WORK
     inputs: tuple[Name, ...] = ()
     outputs: tuple[Name, ...] = ()
@@ -229,7 +230,11 @@ class Level(Part):
     @cached_property
     def providers(self) -> tuple[str, ...]:
         """Names of all providers, in the order of their indices."""
-        return tuple(dict.fromkeys(f.provider for f in self.functions.values()))
+        return tuple(dict.fromkeys(map(self.provider_of, self.functions)))
+
+    def provider_of(self, function: str) -> str:
+        """The provider of a function: its own name where none is given."""
+        return self.functions[function].provider or function
 
     @cached_property
     def goals(self) -> dict[str, Goal]:
@@ -289,7 +294,7 @@ class Level(Part):
                 return size
         raise LevelError(
             f"the level {self.name!r} has {len(self.calls)} calls, {len(self.artifacts)} artifacts and "
-            f"{len(self.providers)} providers; at most 64, 32 and 16 fit: split it"
+            f"{len(self.providers)} providers; at most 64, 32 and 64 fit: split it"
         )
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Level:
@@ -483,7 +488,7 @@ def write_calls(level: Level, out: Any) -> None:
         function = level.functions[call.function]
         preset = function.variants[call.variant]
         out["function"][c] = function_index[call.function]
-        out["provider"][c] = provider_index[function.provider]
+        out["provider"][c] = provider_index[level.provider_of(call.function)]
         out["variant"][c] = list(function.variants).index(call.variant)
         out["kind"][c] = list(CallKind).index(function.kind)
         for field in ("latency_s", "cost", "memory_bytes", "quality"):

@@ -25,14 +25,15 @@ from fqg_env.arrays import (
     SUCCESS,
     Effect,
     GoalClass,
-    Kind,
+    History,
     Size,
 )
 from fqg_env.compiled import kernel
-from fqg_env.faults import TAINT, WINDOW_UNTIL, WINDOWS
+from fqg_env.faults import TAINT, WINDOW_UNTIL, WINDOWS, is_probe
 
 ZERO, ONE = np.uint64(0), np.uint64(1)
-OBSERVATION_VERSION = 1
+LIKELY = 0.01
+OBSERVATION_VERSION = 2
 """Changes whenever a field is added, moved or means something else; a policy file names the one it reads."""
 
 
@@ -119,23 +120,6 @@ class Artifact(IntEnum):
 
 ARTIFACT_FIELDS = Artifact.VERSION + 1  # Y
 _ARTIFACT_DYNAMIC = int(Artifact.PRESENT)
-
-
-class History(IntEnum):
-    """Fields of `history` [H, fields]: the last attempts, the newest first; all 0 where there was none."""
-
-    CALL = 0  # (index of the call + 1) / 65
-    CATEGORY = 1  # number of the category / 19
-    SUCCESS = 2
-    AT = 3  # when it finished / time budget
-    ELAPSED = 4  # seconds it took / time budget
-    COST = 5  # / cost budget
-    RETRYABLE = 6  # 0 no, 0.5 not known, 1 yes
-    GATE = 7  # 0 none, 0.5 passed, 1 rejected
-    BLAMED = 8  # an input was blamed
-    HINT = 9  # the most confident hint it gave
-    EFFECT = 10  # 0 none, 0.5 possible, 1 committed
-    OWN_RECOVERY = 11  # attempts of its own recovery / 8
 
 
 class Run(IntEnum):
@@ -416,9 +400,8 @@ def observe_call(level: Any, board: Any, out: Any, c: int, usables: int, present
     for m in range(FLIGHTS if board.in_flight > 0 else 0):
         if board.flight_attempt[m] >= 0 and board.flight_call[m] == c:
             ran = now - board.flight_since_s[m]
-            typical = 0.06 * budget if math.isnan(level.latency_s[c]) else level.latency_s[c]
             x[Call.IN_FLIGHT] = 1.0
-            x[Call.IN_FLIGHT_SHARE] = ran / max(1e-9, ran + typical)
+            x[Call.IN_FLIGHT_SHARE] = ran / max(1e-9, ran + rules.typical_s(level, c))
     x[Call.OWN_RECOVERY] = min(1.0, board.own_recovery[c] / 8.0)
     x[Call.EFFECT_POSSIBLE] = 1.0 if board.effect[c] == Effect.POSSIBLE else 0.0
     x[Call.EFFECT_COMMITTED] = 1.0 if board.effect[c] == Effect.COMMITTED else 0.0
@@ -474,7 +457,7 @@ def observe_run(level: Any, board: Any, out: Any) -> None:
     r[Run.IN_FLIGHT] = board.in_flight / FLIGHTS
     r[Run.SLOTS_FREE] = max(0, level.max_in_flight - board.in_flight) / FLIGHTS
     r[Run.WAITS] = min(1.0, board.waits_in_a_row / 8.0)
-    r[Run.WAIT_QUANTUM] = share(wait_quantum(level, board), level.time_budget_s)
+    r[Run.WAIT_QUANTUM] = share(rules.wait_quantum(level, board), level.time_budget_s)
     for m in range(3):
         r[Run.HYBRID + m] = 1.0 if level.mode == m else 0.0
     r[Run.REFUSED] = min(1.0, board.refused / 8.0)
@@ -484,15 +467,6 @@ def observe_run(level: Any, board: Any, out: Any) -> None:
     r[Run.WRONG_WEIGHT] = level.wrong_weight
     r[Run.COST_WEIGHT] = level.cost_weight
     r[Run.TIME_WEIGHT] = level.time_weight
-
-
-@kernel
-def wait_quantum(level: Any, board: Any) -> float:
-    """Length of the next WAIT in seconds, if nothing ends it before."""
-    return min(
-        level.time_budget_s,
-        level.wait_base * level.time_budget_s * 2.0 ** min(board.waits_in_a_row, 30),
-    )
 
 
 @kernel
@@ -528,10 +502,8 @@ def observe(level: Any, board: Any, out: Any) -> None:
 @kernel
 def price(level: Any, call: int) -> float:
     """Cost and time of one typical attempt, in units of return."""
-    cost = 0.06 if math.isnan(level.cost[call]) else level.cost[call] / level.cost_budget
-    time = (
-        0.06 if math.isnan(level.latency_s[call]) else level.latency_s[call] / level.time_budget_s
-    )
+    cost = rules.typical_cost(level, call) / level.cost_budget
+    time = rules.typical_s(level, call) / level.time_budget_s
     return level.cost_weight * min(1.0, cost) + level.time_weight * min(1.0, time)
 
 
@@ -561,11 +533,14 @@ def best_later(
 ) -> Any:
     """(chance of answering, share of the budget until then) at the end of an outage that is best worth it.
 
-    Outages end on a grid, so only its points are looked at; now is the answer where no wait pays.
+    Outages end on a grid, so only its points are looked at; now is the answer where no wait pays, and where
+    an outage is less likely than LIKELY.
     """
     best, best_in = answers, 0.0
     now = board.at_s / level.time_budget_s
     p = level.provider[c]
+    if belief.outage[p] < LIKELY:
+        return best, best_in
     for w in range(WINDOWS):
         delay = WINDOW_UNTIL[w] - now
         if delay <= 0.0 or WINDOW_UNTIL[w] >= 1.0:
@@ -582,6 +557,7 @@ def best_later(
 @kernel
 def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
     """Write what is believed of each call and each artifact."""
+    posterior.ripen(level, board, belief)
     prepare_chances(level, board, belief)
     for c in range(level.calls):
         b = out.belief[c]
@@ -593,16 +569,17 @@ def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
             answers += belief.open[p, w] * belief.works[c, w]
             well += belief.open[p, w] * belief.works_well[c, w]
         untainted = 1.0
-        if level.kind[c] < Kind.VERIFY:
-            untainted = 1.0 - TAINT * bad_in
+        if not is_probe(level, c):
+            fits = 1.0 - posterior.clashing(level, board, belief, c)
+            untainted = fits * (1.0 - TAINT * bad_in)
             answers *= untainted
-            well *= 1.0 - bad_in
+            well *= fits * (1.0 - bad_in)
         later, later_in = best_later(level, board, belief, c, untainted, answers)
         each = price(level, c)
         b[Belief.ANSWERS] = answers
         b[Belief.ANSWERS_WELL] = well
         b[Belief.OUTAGE] = belief.outage[p]
-        b[Belief.NEVER] = belief.never[c]
+        b[Belief.NEVER] = posterior.never_works(level, belief, c)
         b[Belief.PRICE] = each
         b[Belief.PRICE_OF_SUCCESS] = min(1.0, each / max(1e-6, well))
         b[Belief.ANSWERS_LATER] = later

@@ -2,7 +2,9 @@
 
     faults:
       functions: {use_key: "wrong:complete_key", pick_lock: flaky}
-      providers: {workshop: 4}        # number of an outage window, see faults.WINDOW_FROM
+      providers: {workshop: 4}        # number of a window, see frequencies.WINDOWS
+      defects: [page]                 # given, and bad from the start
+      clashes: {use_key: find_key}    # use_key cannot read what find_key makes
     says: {use_key/rusty_key: Nothing happens.}
 
 What `faults` does not name is drawn from the prior, or is sound where the puzzle is `fixed`.
@@ -16,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fqg_env import faults as model
-from fqg_env.faults import WINDOWS, FunctionKind
+from fqg_env.draw import draw_hidden
+from fqg_env.faults import WINDOWS, Fault
 from fqg_env.level import (
     SCHEMA,
     Level,
@@ -33,7 +35,8 @@ from fqg_env.level import (
 if TYPE_CHECKING:
     from fqg_env.lanes import Lanes
 
-PLAIN_KINDS = {kind.name.lower(): int(kind) for kind in FunctionKind if kind < FunctionKind.WRONG}
+PLAIN = {fault.name.lower(): int(fault) for fault in Fault if fault < Fault.WRONG}
+CLASH, FITS = 1, 2  # in `hidden.clash`
 KEYS = ("faults", "says")
 TAKES = ("latency_s", "cost")
 
@@ -43,8 +46,12 @@ class Faults(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     functions: dict[str, str] = {}
-    """`ok`, `flaky`, `very_flaky`, `broken`, `over_limit`, `silent`, `wrong:VARIANT` or `silent:VARIANT`."""
+    """`ok`, `flaky`, `very_flaky`, `broken`, `over_limit`, `silent`, `quota_1`, `quota_3`, `wrong:VARIANT` or
+    `silent:VARIANT`."""
     providers: dict[str, int] = {}
+    defects: tuple[str, ...] = ()
+    clashes: dict[str, str] = {}
+    """Reader -> the one maker that it cannot read."""
     latency_s: dict[str, Positive] = {}
     """What a call really takes, typically, where that differs from what it declares."""
     cost: dict[str, NotNegative] = {}
@@ -70,16 +77,24 @@ class Puzzle(BaseModel):
         lanes.levels[:1] = self.level.record(lanes.size)
         if key is not None:
             lanes.levels["key"][0] = key
-        model.draw_faults(lanes.levels[0], lanes.faults[0])
+        draw_hidden(lanes.levels[0], lanes.hidden[0], 0)
         if self.faults is None:
             return
-        record = lanes.faults[0]
+        record = lanes.hidden[0]
         if self.faults.fixed:
             record["window"][:] = 0
-            record["kind"][:] = 0
+            record["fault"][:] = 0
+            record["defect"][:] = 0
+            record["clash"][:] = FITS
         for name, kind in self.faults.functions.items():
             f = position(name, self.level.functions, "faults.functions")
-            record["kind"][f] = kind_number(self.level, name, kind)
+            record["fault"][f] = fault_number(self.level, name, kind)
+        for name in self.faults.defects:
+            record["defect"][position(name, self.level.artifact_names, "faults.defects")] = 1
+        for reader, maker in self.faults.clashes.items():
+            f = position(reader, self.level.functions, "faults.clashes")
+            g = position(maker, self.level.functions, f"faults.clashes.{reader}")
+            record["clash"][f, g] = CLASH
         for name, window in self.faults.providers.items():
             record["window"][provider_position(self.level, name, window)] = window
         for field in TAKES:
@@ -113,8 +128,8 @@ def position(name: str, names: Any, where: str) -> int:
     return known.index(name)
 
 
-def kind_number(level: Level, function: str, kind: str) -> int:
-    """The number of a kind as it is written in a file.
+def fault_number(level: Level, function: str, kind: str) -> int:
+    """The number of a fault as it is written in a file.
 
     Raises:
         LevelError: there is no such kind or variant.
@@ -123,13 +138,12 @@ def kind_number(level: Level, function: str, kind: str) -> int:
     if variant and stem in ("wrong", "silent"):
         where = f"faults.functions.{function}"
         v = position(variant, level.functions[function].variants, where)
-        return int(FunctionKind.WRONG) + 2 * v + (1 if stem == "silent" else 0)
-    if kind not in PLAIN_KINDS:
+        return int(Fault.WRONG) + 2 * v + (1 if stem == "silent" else 0)
+    if kind not in PLAIN:
         raise LevelError(
-            f"faults.functions.{function}: {kind!r} is no kind of fault."
-            + suggest(kind, PLAIN_KINDS)
+            f"faults.functions.{function}: {kind!r} is no kind of fault." + suggest(kind, PLAIN)
         )
-    return PLAIN_KINDS[kind]
+    return PLAIN[kind]
 
 
 def read_puzzle(path: str | Path) -> Puzzle:
@@ -165,26 +179,34 @@ def check_faults(level: Level, faults: Faults) -> None:
     """
     for name, kind in faults.functions.items():
         position(name, level.functions, "faults.functions")
-        kind_number(level, name, kind)
+        fault_number(level, name, kind)
     for name, window in faults.providers.items():
         provider_position(level, name, window)
+    for name in faults.defects:
+        position(name, level.artifact_names, "faults.defects")
+    for reader, maker in faults.clashes.items():
+        position(reader, level.functions, "faults.clashes")
+        position(maker, level.functions, f"faults.clashes.{reader}")
     for field in TAKES:
         for name in getattr(faults, field):
             position(name, level.call_names, f"faults.{field}")
 
 
-def kind_text(level: Level, function: str, kind: int) -> str:
-    """A kind as it is written in a file: the inverse of `kind_number`."""
-    if kind < FunctionKind.WRONG:
-        return FunctionKind(kind).name.lower()
-    v, silent = divmod(kind - FunctionKind.WRONG, 2)
+def fault_text(level: Level, function: str, number: int) -> str:
+    """A fault as it is written in a file: the inverse of `fault_number`."""
+    if number < Fault.WRONG:
+        return Fault(number).name.lower()
+    v, silent = divmod(number - Fault.WRONG, 2)
     return f"{'silent' if silent else 'wrong'}:{list(level.functions[function].variants)[v]}"
 
 
 def describe_faults(level: Level, record: Any) -> Faults:
-    """A hidden record (arrays.faults_dtype) by name, for a file: what is sound is left out."""
+    """A hidden record (arrays.hidden_dtype) by name, for a file: what is sound is left out.
+
+    Clashes are left out too: they are in the level's key, so `fixed` is off where there may be any.
+    """
     declared = level.record()[0]
-    kinds = {name: int(record["kind"][f]) for f, name in enumerate(level.functions)}
+    faults = {name: int(record["fault"][f]) for f, name in enumerate(level.functions)}
     windows = {name: int(record["window"][p]) for p, name in enumerate(level.providers)}
     takes: dict[str, Any] = {
         field: {
@@ -195,8 +217,10 @@ def describe_faults(level: Level, record: Any) -> Faults:
         for field in TAKES
     }
     return Faults(
-        functions={name: kind_text(level, name, kind) for name, kind in kinds.items() if kind},
-        providers={name: window for name, window in windows.items() if window},
+        functions={name: fault_text(level, name, k) for name, k in faults.items()},
+        providers=windows,
+        defects=tuple(n for a, n in enumerate(level.artifact_names) if record["defect"][a]),
+        fixed=False,
         **takes,
     )
 

@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 
 from fqg_env import arrays
-from fqg_env.arrays import CODES, Gate, Size, Verdict
-from fqg_env.faults import BLAMES, UNKNOWN_SHARE
+from fqg_env.arrays import CODES, UNKNOWN_SHARE, Gate, Size, Verdict
+from fqg_env.faults import BLAMES
 from fqg_env.level import CallKind, Function, Level, Variant
 from fqg_env.outcome import (
     Blame,

@@ -20,8 +20,10 @@ from fqg_env.arrays import (
     HISTORY,
     MAX_STEPS,
     SUCCESS,
+    UNKNOWN_SHARE,
     Effect,
     Gate,
+    History,
     Kind,
     Mode,
     Stopped,
@@ -215,6 +217,7 @@ def begin(level: Any, board: Any, call: int, at_s: float) -> int:
             board.flight_attempt[m] = attempt
             board.flight_call[m] = call
             board.flight_since_s[m] = at_s
+            board.flight_uses[m] = board.function_tries[f]
             for a in range(level.artifacts):
                 reads = level.needs[call, a] or level.probes[call, a]
                 board.flight_input_version[m, a] = board.version[a] if reads else 0
@@ -268,7 +271,7 @@ def place(
 
 @kernel
 def remember(level: Any, board: Any, call: int, row: Any, gate: int) -> None:
-    """Add the attempt to the ring of the last H, every field in [0, 1] (observation.History)."""
+    """Add the attempt to the ring of the last H, every field in [0, 1] (arrays.History)."""
     entry = board.history[board.history_next]
     hinted = 0.0
     for c in range(level.calls):
@@ -277,18 +280,18 @@ def remember(level: Any, board: Any, call: int, row: Any, gate: int) -> None:
     for a in range(level.artifacts):
         if row.blamed[a]:
             blamed = 1.0
-    entry[0] = (call + 1.0) / 65.0
-    entry[1] = row.category / (CATEGORIES - 1.0)
-    entry[2] = 1.0 if row.category == SUCCESS else 0.0
-    entry[3] = min(1.0, board.at_s / level.time_budget_s)
-    entry[4] = min(1.0, row.elapsed_s / level.time_budget_s)
-    entry[5] = min(1.0, row.cost / level.cost_budget)
-    entry[6] = 0.5 if row.retryable == 2 else float(row.retryable)
-    entry[7] = gate / 2.0
-    entry[8] = blamed
-    entry[9] = hinted
-    entry[10] = row.effect / 2.0
-    entry[11] = min(1.0, row.own_recovery / 8.0)
+    entry[History.CALL] = (call + 1.0) / 65.0
+    entry[History.CATEGORY] = row.category / (CATEGORIES - 1.0)
+    entry[History.SUCCESS] = 1.0 if row.category == SUCCESS else 0.0
+    entry[History.AT] = min(1.0, board.at_s / level.time_budget_s)
+    entry[History.ELAPSED] = min(1.0, row.elapsed_s / level.time_budget_s)
+    entry[History.COST] = min(1.0, row.cost / level.cost_budget)
+    entry[History.RETRYABLE] = 0.5 if row.retryable == 2 else float(row.retryable)
+    entry[History.GATE] = gate / 2.0
+    entry[History.BLAMED] = blamed
+    entry[History.HINT] = hinted
+    entry[History.EFFECT] = row.effect / 2.0
+    entry[History.OWN_RECOVERY] = min(1.0, row.own_recovery / 8.0)
     board.history_next = (board.history_next + 1) % HISTORY
 
 
@@ -409,6 +412,27 @@ def redundant(level: Any, board: Any, slot: int, made: Any) -> bool:
 
 
 @kernel
+def typical_s(level: Any, call: int) -> float:
+    """Declared typical latency, or what stands for one that is not known."""
+    seconds = level.latency_s[call]
+    return UNKNOWN_SHARE * level.time_budget_s if math.isnan(seconds) else seconds
+
+
+@kernel
+def typical_cost(level: Any, call: int) -> float:
+    """Declared cost, or what stands for one that is not known."""
+    cost = level.cost[call]
+    return UNKNOWN_SHARE * level.cost_budget if math.isnan(cost) else cost
+
+
+@kernel
+def wait_quantum(level: Any, board: Any) -> float:
+    """Length of the next WAIT in seconds, if nothing ends it before."""
+    quantum = level.wait_base * level.time_budget_s * 2.0 ** min(board.waits_in_a_row, 30)
+    return min(level.time_budget_s, quantum)
+
+
+@kernel
 def wait_until(level: Any, board: Any) -> float:
     """When WAIT ends if nothing finishes before: time in seconds since the start of the run.
 
@@ -416,7 +440,7 @@ def wait_until(level: Any, board: Any) -> float:
     attempt in flight passing its declared p95, the end of the time budget.
     """
     now = board.at_s
-    end = now + level.wait_base * level.time_budget_s * 2.0 ** min(board.waits_in_a_row, 30)
+    end = now + wait_quantum(level, board)
     for c in range(level.calls):
         if board.retry_at_s[c] > now:
             end = min(end, board.retry_at_s[c])

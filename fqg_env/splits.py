@@ -1,4 +1,4 @@
-"""Splits: disjoint seed spaces, so that what is trained on is never what is judged on.
+"""Splits: disjoint seed spaces, so that what is trained on is never what is judged on, and what each draws.
 
 Any non-negative seed is valid in every split: the seed is hashed with the split's name.
 """
@@ -6,23 +6,80 @@ Any non-negative seed is valid in every split: the seed is hashed with the split
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fqg_env.arrays import Mode
+from fqg_env.frequencies import MIXES
+from fqg_env.generator import TIERS, Family
 from fqg_env.level import LevelError, suggest
 
-SPLITS = ("train", "validation", "test")
+COMMON = (Family.CHAIN, Family.LAYERED, Family.TREE)
+UNSEEN = (Family.DIAMOND, Family.HUB)
+MIX_NAMES = tuple(mix.name for mix in MIXES)
+MODE_NAMES = tuple(mode.name.lower() for mode in Mode)
 
 
-def split_key(split: str) -> np.uint64:
-    """The number that stands for a split.
+@dataclass(frozen=True)
+class Source:
+    """What levels are drawn: tiers, families, the mix of faults, and who owns failures."""
+
+    tiers: tuple[int, int] = (1, TIERS)
+    families: tuple[Family, ...] = COMMON
+    mix: str = "published"
+    mode: str = "hybrid"
+
+    def __post_init__(self) -> None:
+        """Check the names.
+
+        Raises:
+            LevelError: there is no such tier, mix or mode.
+        """
+        low, high = self.tiers
+        if not 1 <= low <= high <= TIERS:
+            raise LevelError(f"tiers {low} to {high}: they run from 1 to {TIERS}, the lower first")
+        if self.mix not in MIX_NAMES:
+            raise LevelError(f"there is no mix {self.mix!r}." + suggest(self.mix, MIX_NAMES))
+        if self.mode not in MODE_NAMES:
+            raise LevelError(f"there is no mode {self.mode!r}." + suggest(self.mode, MODE_NAMES))
+
+    def numbers(self) -> np.ndarray:
+        """[4 + families] as the kernels read it: lowest tier, highest, mix, mode, families."""
+        mix, mode = MIX_NAMES.index(self.mix), MODE_NAMES.index(self.mode)
+        return np.array([*self.tiers, mix, mode, *self.families], np.int64)
+
+
+SPLITS: dict[str, Source] = {
+    "train": Source(),
+    "validation": Source(),
+    "test": Source(),
+    "unseen": Source(families=UNSEEN, mix="shifted"),
+}
+"""`unseen` has families and a mix of faults that no other split has."""
+
+
+def source_of(
+    split: str, tiers: tuple[int, int] = (1, TIERS), mix: str = "", mode: str = "hybrid"
+) -> Source:
+    """What a split draws; another mix than its own where one is named.
 
     Raises:
-        LevelError: there is no such split.
+        LevelError: there is no such split, tier, mix or mode.
+    """
+    check_split(split)
+    own = SPLITS[split]
+    return replace(own, tiers=tiers, mix=mix or own.mix, mode=mode)
+
+
+def check_split(split: str) -> None:
+    """There is such a split.
+
+    Raises:
+        LevelError: there is none.
     """
     if split not in SPLITS:
         raise LevelError(f"there is no split {split!r}." + suggest(split, SPLITS))
-    return np.uint64(int.from_bytes(hashlib.sha256(split.encode()).digest()[:8], "little"))
 
 
 def level_key(split: str, seed: int) -> np.uint64:
@@ -31,8 +88,8 @@ def level_key(split: str, seed: int) -> np.uint64:
     Raises:
         LevelError: there is no such split, or the seed is negative.
     """
+    check_split(split)
     if seed < 0:
         raise LevelError(f"the seed {seed} is negative; seeds are 0 or more")
-    data = f"{split}/{seed}".encode()
-    split_key(split)
-    return np.uint64(int.from_bytes(hashlib.sha256(data).digest()[:8], "little"))
+    digest = hashlib.sha256(f"{split}/{seed}".encode()).digest()
+    return np.uint64(int.from_bytes(digest[:8], "little"))

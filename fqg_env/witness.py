@@ -43,7 +43,7 @@ class Search:
         """The board before the first move."""
         board = arrays.new(arrays.board_dtype(self.size), 1)
         truth = arrays.new(arrays.truth_dtype(self.size), 1)
-        world.begin_episode(self.level[0], board[0], None, truth[0])
+        world.begin_episode(self.level[0], self.hidden[0], board[0], None, truth[0])
         return Node(board, truth, ())
 
     def play(self, node: Node, action: int) -> Node | None:
@@ -68,7 +68,8 @@ class Search:
         return frozenset(
             a
             for a in range(level["artifacts"])
-            if not node.truth["bad"][0, a] and rules.usable(level, board, a)
+            if rules.usable(level, board, a)
+            and not faults.truly_bad(level, board, node.truth[0], a)
         )
 
     def ways(self, node: Node) -> Any:
@@ -78,7 +79,8 @@ class Search:
             makes = {int(a) for a in np.flatnonzero(level["makes"][c])}
             if level["kind"][c] >= Kind.VERIFY or makes <= held:
                 continue
-            if level["kind"][c] == Kind.WORK and not set(np.flatnonzero(level["needs"][c])) <= held:
+            needs = set(map(int, np.flatnonzero(level["needs"][c])))
+            if not (needs - makes if level["kind"][c] == Kind.REPAIR else needs) <= held:
                 continue
             found = self.insist(node, c, makes)
             if found is not None:
@@ -122,7 +124,7 @@ def search_of(source: Lanes | Puzzle, lane: int) -> Search:
     else:
         lanes = source
     one = slice(lane, lane + 1)
-    return Search(lanes.levels[one].copy(), lanes.faults[one].copy(), lanes.size)
+    return Search(lanes.levels[one].copy(), lanes.hidden[one].copy(), lanes.size)
 
 
 def witness(source: Lanes | Puzzle, lane: int = 0, most_nodes: int = 300) -> list[int] | None:

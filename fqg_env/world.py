@@ -1,41 +1,47 @@
-"""SimulatedWorld: events in time. One step is: choose, attempt, outcome, record, observe.
+"""The simulated world: events in time. One step is: choose, attempt, outcome, record, observe.
 
 The live loop in conductor_agent/conductor.py reads as the same recipe, with a process where this has a draw.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fqg_env import belief as posterior
-from fqg_env import faults as model
 from fqg_env import rules
-from fqg_env.arrays import CANCELLED, FLIGHTS, GoalClass, Stopped
+from fqg_env.arrays import CANCELLED, FLIGHTS, Effect, GoalClass, Stopped
+from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
+from fqg_env.draw import clear_row, draw
+from fqg_env.faults import WINDOW_FROM, WINDOW_UNTIL, down, truly_bad
+from fqg_env.frequencies import PUBLISHED
+
+SIGNALLED, FALSE_NEWS, NEWS_LAG, LOST = (
+    PUBLISHED.signalled,
+    PUBLISHED.false_news,
+    PUBLISHED.news_lag,
+    PUBLISHED.lost,
+)
 
 
 @kernel
-def reset(level: Any, faults: Any, board: Any, belief: Any, truth: Any) -> None:
-    """Begin an episode: draw what is hidden, empty the board, start from the prior."""
-    model.draw_faults(level, faults)
-    begin_episode(level, board, belief, truth)
-
-
-@kernel
-def begin_episode(level: Any, board: Any, belief: Any, truth: Any) -> None:
-    """Begin an episode under faults that are already there."""
+def begin_episode(level: Any, hidden: Any, board: Any, belief: Any, truth: Any) -> None:
+    """Begin an episode under what is hidden already."""
     rules.reset(level, board)
     if belief is not None:
         posterior.reset(level, belief)
     truth.episode_return = 0.0
     truth.episode_length = 0
     for a in range(level.artifacts):
-        truth.bad[a] = 0
+        truth.bad[a] = hidden.defect[a]
+    for p in range(level.providers):
+        first_news(level, hidden, truth, p)
 
 
 @kernel
 def step(
-    level: Any, faults: Any, board: Any, belief: Any, truth: Any, rows: Any, mask: Any, action: int
+    level: Any, hidden: Any, board: Any, belief: Any, truth: Any, rows: Any, mask: Any, action: int
 ) -> float:
     """Play one action on one level and return the reward. `rows` [M]: outcomes of the attempts in flight.
 
@@ -49,9 +55,9 @@ def step(
     elif action == rules.STOP:
         end(level, board, truth, rows, Stopped.POLICY)
     elif action == rules.WAIT:
-        wait(level, board, belief, truth, rows)
+        wait(level, hidden, board, belief, truth, rows)
     else:
-        attempt(level, faults, board, belief, truth, rows, action - rules.FIRST_CALL)
+        attempt(level, hidden, board, belief, truth, rows, action - rules.FIRST_CALL)
     if board.stopped == Stopped.NO:
         reason = rules.exhausted(level, board)
         if reason != Stopped.NO:
@@ -66,16 +72,16 @@ def step(
 
 @kernel
 def attempt(
-    level: Any, faults: Any, board: Any, belief: Any, truth: Any, rows: Any, call: int
+    level: Any, hidden: Any, board: Any, belief: Any, truth: Any, rows: Any, call: int
 ) -> None:
     """Begin an attempt; when every slot is taken, time runs to a completion."""
     number = rules.begin(level, board, call, board.at_s)
     slot = rules.slot_of(board, number)
-    bad = truth.flight_bad[slot]
-    model.draw(level, faults, board, truth, call, board.tries[call], board.at_s, rows[slot], bad)
+    draw(level, hidden, board, truth, call, rows[slot], truth.flight_bad[slot])
     truth.flight_ends_s[slot] = board.at_s + rows[slot].elapsed_s
+    truth.flight_lost[slot] = uniform(level.key, Draw.LOST, call, board.tries[call]) < LOST
     if board.in_flight >= level.max_in_flight:
-        next_completion(level, board, belief, truth, rows)
+        next_completion(level, hidden, board, belief, truth, rows)
 
 
 @kernel
@@ -90,19 +96,28 @@ def soonest(board: Any, truth: Any) -> int:
 
 
 @kernel
-def next_completion(level: Any, board: Any, belief: Any, truth: Any, rows: Any) -> None:
-    """Let time run to the first completion, or to the end of the time budget."""
+def next_completion(
+    level: Any, hidden: Any, board: Any, belief: Any, truth: Any, rows: Any
+) -> None:
+    """Let time run to the first completion, or to the end of the time budget; news come on the way."""
     slot = soonest(board, truth)
-    if slot < 0 or truth.flight_ends_s[slot] > level.time_budget_s:
+    over = slot < 0 or truth.flight_ends_s[slot] > level.time_budget_s
+    until_s = level.time_budget_s if over else truth.flight_ends_s[slot]
+    while hear_news(level, hidden, board, belief, truth, until_s):
+        pass
+    if over:
         board.at_s = level.time_budget_s
-        return
-    complete(level, board, belief, truth, rows, slot)
+    else:
+        complete(level, board, belief, truth, rows, slot)
 
 
 @kernel
 def complete(level: Any, board: Any, belief: Any, truth: Any, rows: Any, slot: int) -> None:
     """Fold the completion of one flight, then cancel what it made redundant."""
     at_s = truth.flight_ends_s[slot]
+    if truth.flight_lost[slot]:
+        rules.lose(level, board, board.flight_attempt[slot], at_s)
+        return
     row = rows[slot]
     if belief is not None:
         posterior.update(level, board, belief, slot, row)
@@ -122,26 +137,75 @@ def cancel(level: Any, board: Any, rows: Any, slot: int) -> None:
     row = rows[slot]
     planned_s, planned_cost = row.elapsed_s, row.cost
     ran_s = board.at_s - board.flight_since_s[slot]
-    model.clear_row(level, row)
+    clear_row(level, row)
     row.category = CANCELLED
     row.retryable = 0
     row.elapsed_s = ran_s
     row.cost = planned_cost * ran_s / planned_s if planned_s > 0.0 else 0.0
     if level.idempotent[call] == 0:
-        row.effect = 1
+        row.effect = Effect.POSSIBLE
     rules.finish(level, board, board.flight_attempt[slot], row, board.at_s)
 
 
 @kernel
-def wait(level: Any, board: Any, belief: Any, truth: Any, rows: Any) -> None:
-    """WAIT: time runs to the first completion or to the end that the rules give it."""
+def wait(level: Any, hidden: Any, board: Any, belief: Any, truth: Any, rows: Any) -> None:
+    """WAIT: time runs to the first completion, to news, or to the end that the rules give it."""
     until = rules.wait_until(level, board)
     slot = soonest(board, truth)
-    if slot >= 0 and truth.flight_ends_s[slot] <= until:
-        rules.waited(level, board, truth.flight_ends_s[slot])
+    ends_s = truth.flight_ends_s[slot] if slot >= 0 else math.inf
+    if hear_news(level, hidden, board, belief, truth, min(until, ends_s)):
+        rules.waited(level, board, board.at_s)
+    elif ends_s <= until:
+        rules.waited(level, board, ends_s)
         complete(level, board, belief, truth, rows, slot)
     else:
         rules.waited(level, board, until)
+
+
+# --- news from outside --------------------------------------------------------------------------------
+
+
+@kernel
+def first_news(level: Any, hidden: Any, truth: Any, provider: int) -> None:
+    """When somebody outside says that a provider is down, and until when; seldom it is not true."""
+    window, budget = hidden.window[provider], level.time_budget_s
+    u = uniform(level.key, Draw.NEWS, provider, 0)
+    truth.news_s[provider] = math.inf
+    if WINDOW_FROM[window] >= 1.0:
+        if u < FALSE_NEWS:
+            at = uniform(level.key, Draw.NEWS, provider, 1)
+            truth.news_s[provider] = at * budget
+            truth.news_until_s[provider] = (at + 0.1) * budget
+    elif u < SIGNALLED:
+        at = WINDOW_FROM[window] + NEWS_LAG
+        if at < WINDOW_UNTIL[window]:
+            truth.news_s[provider] = at * budget
+            truth.news_until_s[provider] = WINDOW_UNTIL[window] * budget
+
+
+@kernel
+def hear_news(level: Any, hidden: Any, board: Any, belief: Any, truth: Any, until_s: float) -> bool:
+    """Fold the first news before a time; False where there is none."""
+    p = 0
+    for q in range(level.providers):
+        if truth.news_s[q] < truth.news_s[p]:
+            p = q
+    at_s = truth.news_s[p]
+    if not at_s < until_s:
+        return False
+    ends_s = truth.news_until_s[p]
+    up = ends_s == 0.0
+    rules.signal(level, board, p, up, ends_s, at_s)
+    if belief is not None:
+        posterior.hear_signal(level, belief, p, up, at_s)
+    # the next news is that it is up again, where it was down
+    was_down = down(hidden.window[p], at_s, level.time_budget_s)
+    truth.news_s[p] = ends_s + 1e-6 * level.time_budget_s if was_down and not up else math.inf
+    truth.news_until_s[p] = 0.0
+    return True
+
+
+# --- the end ------------------------------------------------------------------------------------------
 
 
 @kernel
@@ -159,7 +223,8 @@ def goals(level: Any, board: Any, truth: Any) -> float:
     worth = 0.0
     for a in range(level.artifacts):
         if rules.delivered(level, board, a):
-            worth += level.goal_weight[a] * (-level.wrong_weight if truth.bad[a] else 1.0)
+            bad = truly_bad(level, board, truth, a)
+            worth += level.goal_weight[a] * (-level.wrong_weight if bad else 1.0)
     return worth
 
 
@@ -168,7 +233,7 @@ def succeeded(level: Any, board: Any, truth: Any) -> bool:
     """Every Essential goal is delivered and truly good."""
     for a in range(level.artifacts):
         if level.goal_class[a] == GoalClass.ESSENTIAL:
-            if not rules.delivered(level, board, a) or truth.bad[a]:
+            if not rules.delivered(level, board, a) or truly_bad(level, board, truth, a):
                 return False
     return True
 
@@ -177,6 +242,6 @@ def succeeded(level: Any, board: Any, truth: Any) -> bool:
 def wrong_delivered(level: Any, board: Any, truth: Any) -> bool:
     """Some goal is delivered although it is bad."""
     for a in range(level.artifacts):
-        if rules.delivered(level, board, a) and truth.bad[a]:
+        if rules.delivered(level, board, a) and truly_bad(level, board, truth, a):
             return True
     return False

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env import arrays, faults, rules
+from fqg_env import arrays, rules
 from fqg_env.arrays import CODES, SIZES, Effect, Gate, Verdict
+from fqg_env.draw import clear_row
 from fqg_env.lanes import Lanes
 from fqg_env.level import (
     Artifact,
@@ -32,12 +33,15 @@ def preset(latency_s: float = 10.0, cost: float = 1.0, **more: Any) -> Variant:
 def maker(*outputs: str, inputs: tuple[str, ...] = ("page",), **more: Any) -> Function:
     """A function that makes `outputs`, with one variant unless others are given."""
     more.setdefault("variants", {"default": preset()})
+    more.setdefault("provider", "local")
     return Function(inputs=inputs, outputs=outputs, **more)
 
 
 def probe(kind: CallKind, artifact: str) -> Function:
     """A function that looks at one artifact."""
-    return Function(kind=kind, probes=(artifact,), variants={"default": preset(1.0, 0.1)})
+    return Function(
+        provider="local", kind=kind, probes=(artifact,), variants={"default": preset(1.0, 0.1)}
+    )
 
 
 def level(
@@ -104,7 +108,7 @@ class Events:
         """An outcome; `hint`, `blamed`, `verdict` take names."""
         rows = arrays.new(arrays.row_dtype(SMALL), 1)
         row = rows[0]
-        faults.clear_row(self.level, row)
+        clear_row(self.level, row)
         row["category"] = CODES[category] if category else 0
         for name in made:
             row["made"][self.artifact(name)] = 1

@@ -21,14 +21,16 @@ from conductor_agent.fold import Fold, fold, replay
 from conductor_agent.live_world import Answer, Held
 from conductor_agent.runs import result_of
 from conductor_agent.testing import FakeWorld, ManualClock, MemoryRecorder
-from fqg_env import faults as model
+from fqg_env import rules, world
 from fqg_env.arrays import SIZES, Stopped
-from fqg_env.generator import describe
+from fqg_env.describe import describe
+from fqg_env.draw import draw
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
 from fqg_env.outcome import Category, Hint, Success, error
 from fqg_env.row import Made, outcome, versions
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
+from fqg_env.splits import Source
 from policies.recovery.base import certain
 from policies.recovery.index import Index
 
@@ -258,11 +260,12 @@ def test_lost_answers_are_folded_not_repeated():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_live_loop_and_the_simulated_step_fold_the_same_board(seed):
-    lanes = Lanes(1, SIZES["small"], tiers=(1, 8))
+    lanes = Lanes(1, SIZES["small"], source=Source(tiers=(1, 8)))
     lanes.keys[:] = seed
     lanes.draw_levels()
     lanes.levels["max_in_flight"] = 1
     lanes.begin()
+    lanes.truths["news_s"] = np.inf  # nobody outside says anything
     level = describe(lanes.levels[0], "drawn")
     policy, random = Index(), np.random.default_rng(seed)
     actions = []
@@ -288,24 +291,24 @@ def test_the_live_loop_and_the_simulated_step_fold_the_same_board(seed):
 
 
 class Simulated:
-    """The simulator's draws as answers: what SimulatedWorld would say of each attempt."""
+    """The simulator's draws as answers: what the simulated world would say of each attempt."""
 
     def __init__(self, lanes):
         self.lanes, self.level = lanes, describe(lanes.levels[0], "drawn")
-        self.board, self.truth = lanes.boards[0].copy(), lanes.truths[0].copy()
-        self.board["version"][: len(self.level.artifacts)] = [
-            artifact.given for artifact in self.level.artifacts.values()
-        ]
-        self.truth["bad"] = 0
+        self.board, self.truth = lanes.boards.copy()[0], lanes.truths.copy()[0]
+        world.begin_episode(lanes.levels[0], lanes.hidden[0], self.board, None, self.truth)
 
     def __call__(self, attempt):
         r, bad = self.lanes.rows[0, 0].copy(), np.zeros(self.lanes.size.artifacts, np.uint8)
-        at_s = self.level.budget.time_s - attempt.left_s
-        level, faults = self.lanes.levels[0], self.lanes.faults[0]
-        # of a board, draws read the versions alone
-        model.draw(level, faults, self.board, self.truth, attempt.call, attempt.nth, at_s, r, bad)
+        level, hidden, at_s = (
+            self.lanes.levels[0],
+            self.lanes.hidden[0],
+            self.level.budget.time_s - attempt.left_s,
+        )
+        number = rules.begin(level, self.board, attempt.call, at_s)
+        draw(level, hidden, self.board, self.truth, attempt.call, r, bad)
+        rules.finish(level, self.board, number, r, at_s + float(r["elapsed_s"]))
         self.truth["bad"][r["made"] > 0] = bad[r["made"] > 0]
-        self.board["version"][r["made"] > 0] += 1
         made = versions(self.level, r)
         said = outcome(self.level, attempt.call, r)
         return Answer(said, float(r["elapsed_s"]), made, dict.fromkeys(made, 0))

@@ -5,27 +5,36 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 from hand_drawn import SMALL, level, maker, preset, probe
 
-from fqg_env import arrays, faults
+from fqg_env import arrays, draw, faults, rules
+from fqg_env import likelihood as model
 from fqg_env.arrays import CATEGORIES, Gate, Kind, Verdict
 from fqg_env.faults import (
     CLEAR,
     CONFUSED,
     FALSE_BLAME,
-    KINDS,
+    FAULTS,
+    MIX_FAULTS,
+    MIX_WINDOWS,
     VERIFY_WRONG,
+    WINDOW_CAUSE,
+    WINDOW_FROM,
     WINDOW_PRIOR,
+    WINDOW_UNTIL,
     WINDOWS,
     Cause,
-    FunctionKind,
+    Fault,
+    Inputs,
 )
+from fqg_env.frequencies import MIXES, PUBLISHED
 from fqg_env.lanes import Lanes
-from fqg_env.level import Artifact, CallKind, Goal, Level, Reputation
-from fqg_env.splits import level_key
+from fqg_env.level import Artifact, CallKind, Goal, Level, Recent, Reputation
+from fqg_env.splits import Source, level_key
 
 ARTIFACTS = {
     "page": Artifact(given=True),
@@ -44,174 +53,229 @@ DRAWN = level(
 )  # fmt: skip
 NAMES = DRAWN.call_names
 LEVELS = DRAWN.record(SMALL)
+DRAFT, TEXT = DRAWN.artifact_names.index("draft"), DRAWN.artifact_names.index("text")
+UP, OUTAGE, LIMIT = 0, 4, 7
+MODES = range(3)
 
 
-def classes(call: int) -> list[np.ndarray]:
+def announcements(window: int) -> list[float]:
+    """Every announced time that there may be at the start: none, of a flake, of the window."""
+    budget = float(LEVELS["time_budget_s"][0])
+    out = {0.0, PUBLISHED.flake_passes * budget}
+    return sorted(out | ({WINDOW_UNTIL[window] * budget} if window else set()))
+
+
+def classes(call: int, window: int) -> list[np.ndarray]:
     """Every class of outcome that the likelihood tells apart, one row each."""
     record = LEVELS[0]
     out = []
-    for category, blamed in itertools.product(range(1, CATEGORIES), (0, 1)):
+    parts = itertools.product(range(1, CATEGORIES), (0, 1), (0, 1), announcements(window))
+    for category, blamed, again, announced in parts:
         row = arrays.new(arrays.row_dtype(SMALL), 1)
-        faults.clear_row(record, row[0])
-        row["category"], row["blamed"][0, 0] = category, blamed
+        draw.clear_row(record, row[0])
+        row["category"], row["blamed"][0, 0], row["own_recovery"] = category, blamed, again
+        row["retry_after_s"] = announced
         out.append(row)
     gated = any(record["makes"][call, a] and record["gate"][a] for a in range(3))
-    for gate in (Gate.PASSED, Gate.REJECTED) if gated else (Gate.NONE,):
+    for gate, again in itertools.product(
+        (Gate.PASSED, Gate.REJECTED) if gated else (Gate.NONE,), (0, 1)
+    ):
         row = arrays.new(arrays.row_dtype(SMALL), 1)
-        faults.clear_row(record, row[0])
+        draw.clear_row(record, row[0])
         if record["kind"][call] < Kind.VERIFY:
             row["made"][0, :] = record["makes"][call]
         row["gate"][0, :] = np.where(record["makes"][call] & record["gate"], gate, 0)
         row["category"] = arrays.CODES[arrays.Category.LOW_QUALITY] if gate == Gate.REJECTED else 0
+        row["own_recovery"] = again
         out.append(row)
     return out
 
 
-def key_of(call: int, row: np.ndarray) -> tuple[int, int, int]:
-    """The class of a row: (category, something blamed, what the gate said); a gate's category is left out."""
-    if faults.made_something(LEVELS[0], row[0]):
-        return 0, 0, int(row["gate"].max())
-    return int(row["category"][0]), int(row["blamed"].any()), 0
+def key_of(row: np.ndarray) -> tuple[int, int, int, int, float]:
+    """The class of a row; a gate's category is left out."""
+    again = int(row["own_recovery"][0])
+    if model.made_something(LEVELS[0], row[0]):
+        return 0, 0, int(row["gate"].max()), again, 0.0
+    announced = round(float(row["retry_after_s"][0]), 6)
+    return int(row["category"][0]), int(row["blamed"].any()), 0, again, announced
 
 
-def kinds_of(call: int) -> range:
-    record = LEVELS[0]
-    is_probe = bool(record["kind"][call] >= Kind.VERIFY)
-    return range(faults.kinds_of(record, int(record["function"][call]), is_probe))
+def states(call: int) -> Any:
+    """(fault, window, uses, inputs, mode) of everything that may be hidden, as far as it makes a difference."""
+    reads = NAMES[call].startswith("read")
+    inputs = list(Inputs) if reads else [Inputs.FINE]
+    n = faults.faults_of(LEVELS[0], call)
+    for fault in range(n):
+        uses = (1, 2, 4) if fault in (Fault.QUOTA_1, Fault.QUOTA_3) else (1,)
+        yield from itertools.product([fault], (UP, OUTAGE, LIMIT), uses, inputs, MODES)
 
 
-def expected(
-    call: int, kind: int, is_down: bool, bad_input: float
-) -> dict[tuple[int, int, int], float]:
-    record = LEVELS[0]
-    lightest = int(faults.lightest_variant(record, int(record["function"][call])))
+def expected(call: int, state: tuple[int, ...]) -> dict[Any, float]:
+    """Class of outcome -> its likelihood."""
+    fault, window, uses, inputs, mode = state
+    levels = LEVELS.copy()
+    levels["mode"] = mode
     return {
-        key_of(call, row): faults.likelihood(
-            record, call, kind, lightest, is_down, bad_input, row[0]
-        )
-        for row in classes(call)
+        key_of(row): model.likelihood(levels[0], call, window, fault, uses, inputs, 0.0, row[0])
+        for row in classes(call, window)
     }
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_likelihood_of_all_outcomes_sums_to_1(name: str) -> None:
     call = NAMES.index(name)
-    reads = name.startswith("read")
-    for kind, is_down, bad in itertools.product(kinds_of(call), (False, True), (0.0, 0.3, 1.0)):
-        if bad > 0.0 and not reads:
-            continue  # what reads nothing bad has no bad input
-        assert math.fsum(expected(call, kind, is_down, bad).values()) == pytest.approx(1.0)
+    for state in states(call):
+        assert math.fsum(expected(call, state).values()) == pytest.approx(1.0), state
 
 
-@pytest.mark.parametrize("name", ["draw/a", "draw/b", "read/b", "gather", "judge"])
+@pytest.mark.parametrize("name", ["draw/a", "read/b", "judge"])
 def test_what_is_drawn_is_as_frequent_as_the_likelihood_says(name: str) -> None:
-    """Chi-square of 2,000 draws for each kind, up and down, with good and bad inputs; the keys are fixed."""
-    n, call = 2000, NAMES.index(name)
-    levels, hidden = LEVELS.copy(), arrays.new(arrays.faults_dtype(SMALL), 1)
-    board, truth = (
+    """Chi-square of 400 draws for everything that may be hidden; the keys are fixed."""
+    n, call = 400, NAMES.index(name)
+    levels, hidden = LEVELS.copy(), arrays.new(arrays.hidden_dtype(SMALL), 1)
+    boards, truth = (
         arrays.new(arrays.board_dtype(SMALL), 1),
         arrays.new(arrays.truth_dtype(SMALL), 1),
     )
     row, bad = arrays.new(arrays.row_dtype(SMALL), 1), np.zeros(SMALL.artifacts, np.uint8)
-    faults.draw_faults(levels[0], hidden[0])
-    spare = [0, 1] if name.startswith("read") else [0]
-    for kind, is_down, input_is_bad in itertools.product(kinds_of(call), (False, True), spare):
-        hidden["kind"][0, levels["function"][0, call]] = kind
-        hidden["window"][0, :] = 4 if is_down else 0  # down for the whole run, or never
-        truth["bad"][0, DRAWN.artifact_names.index("draft")] = input_is_bad
-        seen: Counter[tuple[int, int, int]] = Counter()
+    draw.draw_hidden(levels[0], hidden[0], 0)
+    function = int(levels["function"][0, call])
+    for state in states(call):
+        fault, window, uses, inputs, mode = state
+        levels["mode"] = mode
+        hidden["fault"][0, function], hidden["window"][0, :] = fault, window
+        hidden["clash"][0, :] = 1 if inputs == Inputs.CLASH else 2
+        rules.reset(levels[0], boards[0])
+        boards["maker"][0, DRAFT] = NAMES.index("gather")
+        truth["bad"][0, DRAFT] = inputs == Inputs.BAD
+        boards["function_tries"][0, function] = uses
+        seen: Counter[Any] = Counter()
         for i in range(n):
-            levels["key"] = level_key("train", i)
-            faults.draw(levels[0], hidden[0], board[0], truth[0], call, 1 + i % 3, 0.0, row[0], bad)
-            seen[key_of(call, row)] += 1
-        chances = expected(call, kind, is_down, float(input_is_bad))
-        assert {k for k, p in chances.items() if p == 0.0}.isdisjoint(seen)
+            levels["key"], boards["tries"][0, call] = level_key("train", i), 1 + i % 3
+            draw.draw(levels[0], hidden[0], boards[0], truth[0], call, row[0], bad)
+            seen[key_of(row)] += 1
+        chances = expected(call, state)
+        assert set(seen) <= {k for k, p in chances.items() if p > 0.0}, state
         large = {k: n * p for k, p in chances.items() if n * p >= 5.0}
         rest = n - sum(large.values()), n - sum(seen[k] for k in large)
         chi = sum((seen[k] - e) ** 2 / e for k, e in large.items())
         chi += (rest[1] - rest[0]) ** 2 / rest[0] if rest[0] >= 5.0 else 0.0
         freedom = max(1, len(large))
-        assert chi < freedom + 5.0 * math.sqrt(2.0 * freedom), (
-            FunctionKind,
-            kind,
-            is_down,
-            input_is_bad,
-        )
+        assert chi < freedom + 5.5 * math.sqrt(2.0 * freedom), state
 
 
 def test_a_repair_is_not_spoiled_by_what_it_mends() -> None:
     mend, read = NAMES.index("mend"), NAMES.index("read/a")
-    draft = DRAWN.artifact_names.index("draft")
-    assert not faults.taints(LEVELS[0], mend, draft) and faults.taints(LEVELS[0], read, draft)
+    assert not faults.taints(LEVELS[0], mend, DRAFT) and faults.taints(LEVELS[0], read, DRAFT)
 
 
 def test_log_likelihood_is_its_logarithm() -> None:
-    row = classes(0)[0]
-    args = (LEVELS[0], 0, int(FunctionKind.BROKEN), 0, False, 0.0, row[0])
-    assert faults.log_likelihood(*args) == pytest.approx(math.log(faults.likelihood(*args)))
-    args = (LEVELS[0], 0, int(FunctionKind.OK), 0, False, 0.0, row[0])
-    assert faults.log_likelihood(*args) == -math.inf
+    row = classes(0, UP)[0]
+    broken = (LEVELS[0], 0, UP, int(Fault.BROKEN), 1, int(Inputs.FINE), 0.0, row[0])
+    assert model.log_likelihood(*broken) == pytest.approx(math.log(model.likelihood(*broken)))
+    sound = (LEVELS[0], 0, UP, int(Fault.OK), 1, int(Inputs.FINE), 0.0, row[0])
+    assert model.log_likelihood(*sound) == -math.inf
 
 
 def test_tables_are_distributions() -> None:
     assert CLEAR.shape == (len(Cause), CATEGORIES)
     np.testing.assert_allclose(CLEAR.sum(1), 1.0)
     assert CONFUSED.sum() == pytest.approx(1.0) and CONFUSED[arrays.CANCELLED] == 0.0
-    assert WINDOW_PRIOR.sum() == pytest.approx(1.0)
+    assert np.array_equal(WINDOW_PRIOR, MIX_WINDOWS[0])
+    np.testing.assert_allclose(MIX_WINDOWS.sum(1), 1.0)
+    np.testing.assert_allclose(MIX_FAULTS.sum(1), 1.0)
+    names = ("flaky", "very_flaky", "broken", "over_limit", "silent", "quota_1", "quota_3", "wrong")
+    assert MIXES[0].faults == tuple(getattr(PUBLISHED, name) for name in names)
     assert 0.0 < FALSE_BLAME < 1.0
+    assert WINDOW_FROM[0] > 1.0 and set(WINDOW_CAUSE.tolist()) == {Cause.OUTAGE, Cause.LIMIT}
 
 
-def test_the_prior_of_kinds_sums_to_1() -> None:
+def prior_of(record: Any, call: int, mix: int = 0) -> np.ndarray:
+    """The prior of a call's function, as far as it has faults."""
+    out = np.zeros(FAULTS)
+    lightest = faults.lightest_variant(record, int(record["function"][call]))
+    faults.prior(record, call, mix, lightest, out)
+    return out[: faults.faults_of(record, call)]
+
+
+def test_the_prior_of_faults_sums_to_1() -> None:
     reputations = [None, Reputation(mean=0.9, strength=30.0), Reputation(mean=0.1, strength=3.0)]
-    for reputation, n in itertools.product(reputations, (1, 2, 5)):
-        drawn = level(
-            {
-                "read": maker(
-                    "text", reputation=reputation, variants={f"v{i}": preset() for i in range(n)}
-                ),
-                "judge": probe(CallKind.VERIFY, "text"),
-            }
-        )
-        record = drawn.record(SMALL)[0]
-        for call, is_probe in ((0, False), (n, True)):
-            kinds = faults.kinds_of(record, int(record["function"][call]), is_probe)
-            assert kinds <= KINDS
-            total = math.fsum(faults.kind_prior(record, call, k) for k in range(kinds))
-            assert total == pytest.approx(1.0)
+    recents = [{}, {"read": Recent(success=2.5, failure=0.3)}]
+    for reputation, n, recent in itertools.product(reputations, (1, 2, 5), recents):
+        variants = {f"v{i}": preset() for i in range(n)}
+        functions = {
+            "read": maker("text", reputation=reputation, variants=variants),
+            "judge": probe(CallKind.VERIFY, "text"),
+        }
+        record = level(functions, recent={f"{k}/v0": v for k, v in recent.items()}).record(SMALL)[0]
+        for call, mix in itertools.product((0, n), range(len(MIXES))):
+            assert math.fsum(prior_of(record, call, mix)) == pytest.approx(1.0)
 
 
-def test_drawn_faults_follow_the_prior() -> None:
+def test_recent_runs_speak_for_and_against() -> None:
+    def well(**counts: float) -> float:
+        drawn = level({"read": maker("text")}, recent={"read": Recent(**counts)})
+        return float(prior_of(drawn.record(SMALL)[0], 0)[Fault.OK])
+
+    unknown = prior_of(level({"read": maker("text")}).record(SMALL)[0], 0)[Fault.OK]
+    assert well(failure=3.0) < well(failure=1.0) < unknown < well(success=1.0) < well(success=3.0)
+
+
+@pytest.mark.parametrize("mix", range(len(MIXES)))
+def test_drawn_faults_follow_the_prior(mix: int) -> None:
     drawn: Level = level({"read": maker("text", variants={"a": preset(), "b": preset()})})
     n = 4000
-    levels, hidden = drawn.record(SMALL), arrays.new(arrays.faults_dtype(SMALL), 1)
-    windows, kinds = np.zeros(WINDOWS), np.zeros(KINDS)
+    levels, hidden = drawn.record(SMALL), arrays.new(arrays.hidden_dtype(SMALL), 1)
+    windows, kinds = np.zeros(WINDOWS), np.zeros(FAULTS)
     for i in range(n):
         levels["key"] = level_key("train", i)
-        faults.draw_faults(levels[0], hidden[0])
+        draw.draw_hidden(levels[0], hidden[0], mix)
         windows[hidden["window"][0, 0]] += 1
-        kinds[hidden["kind"][0, 0]] += 1
-    prior = np.array([faults.kind_prior(levels[0], 0, k) for k in range(10)])
-    for seen, p in ((windows, WINDOW_PRIOR), (kinds[:10], prior)):
+        kinds[hidden["fault"][0, 0]] += 1
+    prior = prior_of(levels[0], 0, mix)
+    for seen, p in ((windows, MIX_WINDOWS[mix]), (kinds[: len(prior)], prior)):
         assert (np.abs(seen / n - p) < 4.0 * np.sqrt(p * (1 - p) / n) + 1e-12).all()
-    assert kinds[10:].sum() == 0
+    assert kinds[len(prior) :].sum() == 0
+
+
+def test_recent_runs_are_drawn_as_the_prior_reads_them() -> None:
+    """Faults drawn first and memories from them: among levels that remember alike the prior is right."""
+    drawn = level(
+        {"read": maker("text", variants={"a": preset(), "b": preset()})}, plan=("read/a",)
+    )
+    n = 6000
+    sound: dict[tuple[float, float], list[bool]] = {}
+    levels, hidden = drawn.record(SMALL), arrays.new(arrays.hidden_dtype(SMALL), 1)
+    for i in range(n):
+        levels["key"], levels["recent_success"], levels["recent_failure"] = i + 1, 0.0, 0.0
+        draw.draw_hidden(levels[0], hidden[0], 0)
+        draw.draw_recent(levels[0], hidden[0], 2)
+        told = float(levels["recent_success"][0, 0]), float(levels["recent_failure"][0, 0])
+        sound.setdefault(told, []).append(bool(hidden["fault"][0, 0] == Fault.OK))
+    assert set(sound) == {(0.0, 2.0), (1.0, 1.0), (2.0, 0.0)}
+    for (good, failed), found in sound.items():
+        levels["recent_success"][0, 0], levels["recent_failure"][0, 0] = good, failed
+        p = float(prior_of(levels[0], 0)[Fault.OK])
+        assert abs(np.mean(found) - p) < 4.0 * math.sqrt(p * (1 - p) / len(found))
 
 
 def test_a_verify_is_wrong_as_often_as_it_says_and_repeats_itself() -> None:
     n, call = 3000, NAMES.index("judge")
-    text = DRAWN.artifact_names.index("text")
-    levels, hidden = LEVELS.copy(), arrays.new(arrays.faults_dtype(SMALL), 1)
-    board, truth = (
+    levels, hidden = LEVELS.copy(), arrays.new(arrays.hidden_dtype(SMALL), 1)
+    boards, truth = (
         arrays.new(arrays.board_dtype(SMALL), 1),
         arrays.new(arrays.truth_dtype(SMALL), 1),
     )
     row, bad = arrays.new(arrays.row_dtype(SMALL), 1), np.zeros(SMALL.artifacts, np.uint8)
+    rules.reset(levels[0], boards[0])
     wrong = 0
     for i in range(n):
         levels["key"] = level_key("train", i)
         said = []
         for nth in (1, 2):
-            faults.draw(levels[0], hidden[0], board[0], truth[0], call, nth, 0.0, row[0], bad)
-            said.append(int(row["verdict"][0, text]))
+            boards["tries"][0, call] = nth
+            draw.draw(levels[0], hidden[0], boards[0], truth[0], call, row[0], bad)
+            said.append(int(row["verdict"][0, TEXT]))
         assert said[0] == said[1] != Verdict.NONE
         wrong += said[0] == Verdict.BAD
     assert abs(wrong / n - VERIFY_WRONG) < 4.0 * math.sqrt(VERIFY_WRONG / n)
@@ -220,11 +284,11 @@ def test_a_verify_is_wrong_as_often_as_it_says_and_repeats_itself() -> None:
 def test_policies_that_diverge_meet_the_same_luck() -> None:
     """The nth attempt of a call answers the same whatever was done before it, while the provider is up."""
     n = 40
-    one, two = (Lanes(n, SMALL, belief=False, tiers=(8, 20)) for _ in range(2))
+    one, two = (Lanes(n, SMALL, belief=False, source=Source(tiers=(8, 20))) for _ in range(2))
     for lanes in (one, two):
         lanes.keys[:] = [level_key("train", i) for i in range(n)]
         lanes.draw_levels()
-        lanes.faults["window"][:] = 0
+        lanes.hidden["window"][:] = 0
         lanes.levels["max_in_flight"] = 1
         lanes.begin()
     first = one.masks[:, 2:].argmax(1)

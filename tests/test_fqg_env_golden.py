@@ -16,10 +16,10 @@ from fqg_env.env import VectorFunctionQuest
 LANES, STEPS = 64, 200
 
 GOLDEN = {
-    ("small", False): "cda6c02149ca45dfd2ebb5a49ce99b16",
-    ("small", True): "5c603345cd112f55b0cd533c9ff5573b",
-    ("standard", False): "37dc6f7811ae67db2725c75b45a6f840",
-    ("standard", True): "86d5ae8bd3157020602a9f5a4d2a2ea6",
+    ("small", False): "7eb7410c220b70f65270ff52aca49030",
+    ("small", True): "0ff8acd45b6b384e5501c28a6a907f4f",
+    ("standard", False): "8bb3d5559d1051c2d6adba9ef4a9af56",
+    ("standard", True): "299061cb93fc1cad5de5d23d0670bcb5",
 }
 
 

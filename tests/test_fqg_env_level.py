@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from fqg_env import generator, library
 from fqg_env.arrays import SIZES
-from fqg_env.generator import TIERS, describe
+from fqg_env.describe import describe
+from fqg_env.generator import TIERS
 from fqg_env.lanes import Lanes
 from fqg_env.level import (
     Artifact,
@@ -27,7 +28,7 @@ from fqg_env.level import (
     write_level,
 )
 from fqg_env.puzzle import Faults, Puzzle, describe_faults, read_puzzle, write_puzzle
-from fqg_env.splits import SPLITS, level_key
+from fqg_env.splits import SPLITS, Source, level_key
 
 GOOD: dict[str, Any] = {
     "level": "function-quest/1",
@@ -51,7 +52,7 @@ GOOD: dict[str, Any] = {
 
 def drawn(tier: int, seed: int, size: str = "small") -> Lanes:
     """One lane with a generated level."""
-    lanes = Lanes(1, SIZES[size], belief=False, tiers=(tier, tier))
+    lanes = Lanes(1, SIZES[size], belief=False, source=Source(tiers=(tier, tier)))
     lanes.keys[0] = level_key("train", seed)
     lanes.draw_levels()
     return lanes
@@ -111,18 +112,19 @@ def test_a_file_holds_the_hidden_faults_too(tier: int, seed: int, tmp_path: Path
     lanes = drawn(tier, seed)
     built = describe(lanes.levels[0], "generated")
     path = tmp_path / "puzzle.yaml"
-    write_puzzle(Puzzle(level=built, faults=describe_faults(built, lanes.faults[0])), path)
+    write_puzzle(Puzzle(level=built, faults=describe_faults(built, lanes.hidden[0])), path)
     other = Lanes(1, SMALL, belief=False)
     read_puzzle(path).load(other)
     calls, providers = lanes.levels["calls"][0], lanes.levels["providers"][0]
-    functions = lanes.levels["functions"][0]
+    functions, artifacts = lanes.levels["functions"][0], lanes.levels["artifacts"][0]
     for name, n in (
         ("window", providers),
-        ("kind", functions),
+        ("fault", functions),
+        ("defect", artifacts),
         ("latency_s", calls),
         ("cost", calls),
     ):
-        assert np.array_equal(lanes.faults[name][0, :n], other.faults[name][0, :n]), name
+        assert np.array_equal(lanes.hidden[name][0, :n], other.hidden[name][0, :n]), name
     assert other.levels["key"][0] == lanes.levels["key"][0]
 
 
@@ -229,7 +231,7 @@ BAD = {
     "kind of fault": (changed("faults", to={"functions": {"read": "brokn"}}), "'brokn' is no kind of fault. Did you mean 'broken'?"),
     "fault of a variant": (changed("faults", to={"functions": {"read": "wrong:slow"}}), "faults.functions.read: the level has no 'slow'"),
     "provider": (changed("faults", to={"providers": {"locale": 1}}), "faults.providers: the level has no 'locale'"),
-    "window": (changed("faults", to={"providers": {"local": 9}}), "faults.providers.local: there is no window 9"),
+    "window": (changed("faults", to={"providers": {"read": 9}}), "faults.providers.read: there is no window 9"),
     "says": (changed("says", to={"reed!": "Hm."}), "says.reed!: no such call. Did you mean 'read'?"),
 }  # fmt: skip
 
@@ -290,21 +292,21 @@ def digest(seeds: range, tiers: range) -> str:
     """sha256 of generated levels: whole numbers as they are, others to 9 significant digits."""
     hashed = hashlib.sha256()
     for tier in tiers:
-        lanes = Lanes(len(seeds), SMALL, belief=False, tiers=(tier, tier))
+        lanes = Lanes(len(seeds), SMALL, belief=False, source=Source(tiers=(tier, tier)))
         lanes.keys[:] = [level_key("validation", seed) for seed in seeds]
         lanes.draw_levels()
-        for record, hidden in zip(lanes.levels, lanes.faults, strict=True):
+        for record, hidden in zip(lanes.levels, lanes.hidden, strict=True):
             for name, value in used(record).items():
                 cells = [
                     f"{x:.9g}" if value.dtype.kind == "f" else str(int(x)) for x in value.ravel()
                 ]
                 hashed.update(f"{name}={','.join(cells)};".encode())
             hashed.update(hidden["window"][: record["providers"]].tobytes())
-            hashed.update(hidden["kind"][: record["functions"]].tobytes())
+            hashed.update(hidden["fault"][: record["functions"]].tobytes())
     return hashed.hexdigest()
 
 
-GOLDEN = "2100a7cb7242aa39d791b0479fa8deed69dfd294e7efd4c4be2550e908c0369b"
+GOLDEN = "1876800abdc726982565803445d6690212997517e8fe83b302722a6d92c80b82"
 """Changes when the generator, the prior or the keys change: then every published figure changes too."""
 
 
@@ -316,7 +318,7 @@ def test_levels_are_the_same_on_every_machine_and_version() -> None:
 def test_every_generated_level_is_valid(size: str) -> None:
     n = 20
     for tier in range(1, TIERS + 1):
-        lanes = Lanes(n, SIZES[size], belief=False, tiers=(tier, tier))
+        lanes = Lanes(n, SIZES[size], belief=False, source=Source(tiers=(tier, tier)))
         lanes.keys[:] = [level_key("test", seed) for seed in range(n)]
         lanes.draw_levels()
         for record in lanes.levels:
@@ -327,7 +329,7 @@ def test_every_generated_level_is_valid(size: str) -> None:
 def test_levels_grow_with_the_tier() -> None:
     means = []
     for tier in (1, 10, TIERS):
-        lanes = Lanes(200, SMALL, belief=False, tiers=(tier, tier))
+        lanes = Lanes(200, SMALL, belief=False, source=Source(tiers=(tier, tier)))
         lanes.keys[:] = [level_key("test", seed) for seed in range(200)]
         lanes.draw_levels()
         means.append(lanes.levels["calls"].mean())
@@ -347,7 +349,7 @@ def test_unknown_declared_numbers_are_not_what_is_taken() -> None:
     lanes = Lanes(1, SMALL, belief=False)
     puzzle.load(lanes)
     assert np.isnan(lanes.levels["cost"][0, 0])
-    assert lanes.faults["cost"][0, 0] == 7.0 and lanes.faults["latency_s"][0, 0] == 30.0
+    assert lanes.hidden["cost"][0, 0] == 7.0 and lanes.hidden["latency_s"][0, 0] == 30.0
 
 
 def test_a_level_is_immutable_and_equal_to_its_like() -> None:

@@ -16,7 +16,7 @@ from fqg_env.observation import Artifact as Y
 from fqg_env.observation import Call as X
 from fqg_env.observation import Run as R
 from fqg_env.outcome import Category
-from fqg_env.splits import level_key
+from fqg_env.splits import Source, level_key
 
 DTYPE = observation_dtype(SMALL, True)
 
@@ -106,7 +106,7 @@ class Fold:
 
 def attempts_of(seed: int, count: int) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
     """A level [1] and attempts in order, drawn by the simulator one flight at a time."""
-    lanes = Lanes(1, SMALL, tiers=(12, 20))
+    lanes = Lanes(1, SMALL, source=Source(tiers=(12, 20)))
     lanes.keys[0] = level_key("train", seed)
     lanes.draw_levels()
     lanes.levels["max_in_flight"] = 1

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqg_env.arrays import FLIGHTS, SIZES, Gate, Verdict
-from fqg_env.generator import describe
+from fqg_env.describe import describe
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
 from fqg_env.outcome import (
@@ -23,6 +23,7 @@ from fqg_env.outcome import (
 )
 from fqg_env.row import Made, Strategy, bearing, outcome, row, versions
 from fqg_env.rules import FIRST_CALL
+from fqg_env.splits import Source
 
 LEVEL = Level.model_validate(
     {
@@ -133,7 +134,7 @@ def test_a_strategy_stands_for_the_calls_that_would_bear_its_label(strategy, cal
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32))
 def test_simulated_rows_come_back_from_their_outcomes(seed):
-    lanes = Lanes(1, SIZES["small"], tiers=(1, 6))
+    lanes = Lanes(1, SIZES["small"], source=Source(tiers=(1, 6)))
     lanes.keys[:] = seed
     lanes.draw_levels()
     lanes.begin()

@@ -37,9 +37,9 @@ def test_it_leaves_the_lanes_as_they_are() -> None:
     lanes.keys[0] = level_key("test", 3)
     lanes.draw_levels()
     lanes.begin()
-    before = [a.tobytes() for a in (lanes.levels, lanes.faults, lanes.boards, lanes.truths)]
+    before = [a.tobytes() for a in (lanes.levels, lanes.hidden, lanes.boards, lanes.truths)]
     witness(lanes)
-    assert before == [a.tobytes() for a in (lanes.levels, lanes.faults, lanes.boards, lanes.truths)]
+    assert before == [a.tobytes() for a in (lanes.levels, lanes.hidden, lanes.boards, lanes.truths)]
 
 
 def test_it_waits_out_an_outage() -> None:

@@ -11,7 +11,7 @@ from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, Goal
 from fqg_env.puzzle import Faults, Puzzle
 from fqg_env.rules import STOP, WAIT
-from fqg_env.splits import level_key
+from fqg_env.splits import Source, level_key
 from fqg_env.witness import witness
 from policies.recovery.base import Policy
 from policies.recovery.index import Index
@@ -39,7 +39,7 @@ def decide(policy: object, lanes: Lanes) -> np.ndarray:
 
 def episodes(policy: object, n: int, tiers: tuple[int, int], split: str = "validation") -> Lanes:
     """The same n episodes played to their end."""
-    lanes = Lanes(n, SMALL, tiers=tiers)
+    lanes = Lanes(n, SMALL, source=Source(tiers=tiers))
     lanes.keys[:] = [level_key(split, i) for i in range(n)]
     lanes.draw_levels()
     lanes.begin()
@@ -58,7 +58,7 @@ RULES = [HandRule(rule) for rule in Rule]
 def test_no_policy_answers_an_illegal_action(policy: object) -> None:
     lanes = episodes(policy, 600, (1, 20), "train")
     assert (lanes.boards["refused"] == 0).all()
-    assert (lanes.boards["unsafe_repeats"] == 0).all()
+    assert (lanes.boards["unsafe_repeats"][lanes.levels["unsafe_repeats_allowed"] == 0] == 0).all()
     assert lanes.truths["episode_length"].max() < 200
 
 
@@ -72,15 +72,13 @@ def returns() -> dict[str, float]:
 
 
 def test_the_order_of_the_rules(returns: dict[str, float]) -> None:
-    order = ["oracle", "index", "code_aware", "cascade", "random"]
-    values = [returns[name] for name in order]
-    assert values == sorted(values, reverse=True), returns
-    assert returns["index"] > returns["code_aware"] + 0.02
-    assert returns["cascade"] > returns["random"] + 0.1
+    best = max(returns[rule.name] for rule in RULES)
+    assert returns["oracle"] > returns["index"] + 0.1 > best + 0.2, returns
+    assert min(returns["code_aware"], returns["cascade"]) > returns["random"] + 0.1
 
 
 def test_a_rule_is_stateless(returns: dict[str, float]) -> None:
-    lanes = Lanes(64, SMALL, tiers=(16, 20))
+    lanes = Lanes(64, SMALL, source=Source(tiers=(16, 20)))
     lanes.keys[:] = [level_key("validation", i) for i in range(64)]
     lanes.draw_levels()
     lanes.begin()

@@ -14,7 +14,7 @@ from fqg_env.arrays import SIZES
 from fqg_env.lanes import Lanes
 from fqg_env.level import LevelError
 from fqg_env.puzzle import read_puzzle
-from fqg_env.splits import level_key
+from fqg_env.splits import Source, level_key
 from training.levels import Generated, app, chosen, find, generated
 
 
@@ -100,7 +100,9 @@ def test_make_writes_what_the_split_draws(tmp_path: Path) -> None:
     for i, file in enumerate(files):
         puzzle = read_puzzle(file)
         assert puzzle == generated(Generated("validation", 14, 5 + i))
-        direct, read = (Lanes(1, SIZES["small"], belief=False, tiers=(14, 14)) for _ in range(2))
+        direct, read = (
+            Lanes(1, SIZES["small"], belief=False, source=Source(tiers=(14, 14))) for _ in range(2)
+        )
         direct.keys[0] = level_key("validation", 5 + i)
         direct.draw_levels()
         puzzle.load(read)

@@ -86,12 +86,12 @@ class Peeking:
     name = "peeking"
 
     def plan(self, lanes):
-        return lanes.faults
+        return lanes.hidden
 
 
 def test_a_planner_is_not_handed_what_is_hidden() -> None:
     result = evaluate({"p": f"{__name__}:Peeking"}, Setting(split="validation", episodes=4))
-    assert "has no attribute 'faults'" in result["policies"]["p"]["error"]
+    assert "has no attribute 'hidden'" in result["policies"]["p"]["error"]
 
 
 def test_a_cut_training_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from fqg_env.generator import TIERS
 from fqg_env.level import LevelError
-from fqg_env.splits import split_key
+from fqg_env.splits import check_split
 from policies.recovery.registry import PolicyError, policy_named
 from training import levels
 from training.play import play
@@ -251,7 +251,7 @@ def evaluate(
             policy_named(name)
         except PolicyError as problem:
             fail(str(problem))
-    split_key(split)
+    check_split(split)
     setting = judge.Setting(
         split="levels" if levels_dir else split,
         episodes=episodes,

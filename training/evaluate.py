@@ -18,7 +18,7 @@ from fqg_env.env import size_named
 from fqg_env.lanes import Lanes
 from fqg_env.level import LevelError
 from fqg_env.puzzle import Puzzle, read_puzzle
-from fqg_env.splits import level_key
+from fqg_env.splits import SPLITS, level_key, source_of
 from policies.recovery.base import Decision
 from policies.recovery.oracle import Oracle
 from policies.recovery.registry import one_line, policy_named
@@ -38,6 +38,10 @@ class Setting:
     seed: int = 0
     tiers: tuple[int, int] = (1, 20)
     size: str = "small"
+    mix: str = ""
+    """Of faults; the split's own where it is empty."""
+    mode: str = "hybrid"
+    """Who owns failures."""
     levels: tuple[str, ...] = ()
     """Level files to play instead of a split, in turn."""
 
@@ -121,15 +125,16 @@ def size_of(setting: Setting, puzzles: Sequence[Puzzle]) -> Size:
 def deal(setting: Setting, first: int, n: int) -> Lanes:
     """Lanes at the start of episodes first to first + n - 1."""
     puzzles = [read_puzzle(path) for path in setting.levels]
-    lanes = Lanes(n, size_of(setting, puzzles), True, setting.tiers)
+    split = "test" if puzzles else setting.split
+    source = source_of(split, setting.tiers, setting.mix, setting.mode)
+    lanes = Lanes(n, size_of(setting, puzzles), True, source)
     for i in range(n):
-        split = "test" if setting.split == "levels" else setting.split
         lanes.keys[i] = level_key(split, setting.seed + first + i)
     if puzzles:
         one = Lanes(1, lanes.size, False)
         for i in range(n):
             puzzles[(first + i) % len(puzzles)].load(one, int(lanes.keys[i]))
-            lanes.levels[i], lanes.faults[i] = one.levels[0], one.faults[0]
+            lanes.levels[i], lanes.hidden[i] = one.levels[0], one.hidden[0]
     else:
         lanes.draw_levels()
     lanes.begin()
@@ -267,6 +272,8 @@ def evaluate(
         "seed": setting.seed,
         "tiers": None if setting.levels else list(setting.tiers),
         "size": size_of(setting, [read_puzzle(path) for path in setting.levels]).name,
+        "mix": None if setting.levels else (setting.mix or SPLITS[setting.split].mix),
+        "mode": setting.mode,
         "levels": list(setting.levels),
         "policies": {label: results[label] for label in policies},
         "paired": compare(played),

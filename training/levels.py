@@ -9,14 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from fqg_env import arrays, library
+from fqg_env.describe import describe
 from fqg_env.env import size_named
-from fqg_env.generator import TIERS, describe
+from fqg_env.generator import TIERS
 from fqg_env.lanes import Lanes
 from fqg_env.level import LevelError, suggest
 from fqg_env.puzzle import Puzzle, describe_faults, read_puzzle, write_puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import reset
-from fqg_env.splits import SPLITS, level_key
+from fqg_env.splits import SPLITS, level_key, source_of
 from fqg_env.witness import witness
 from training.terminal import BAD_INPUT, JsonOption, command, fail, print_json
 
@@ -50,11 +51,12 @@ def generated(which: Generated) -> Puzzle:
     """
     if not 1 <= which.tier <= TIERS:
         raise LevelError(f"there is no tier {which.tier}; they run from 1 to {TIERS}")
-    lanes = Lanes(1, size_named(which.size), belief=False, tiers=(which.tier, which.tier))
+    source = source_of(which.split, (which.tier, which.tier))
+    lanes = Lanes(1, size_named(which.size), belief=False, source=source)
     lanes.keys[0] = level_key(which.split, which.seed)
     lanes.draw_levels()
     level = describe(lanes.levels[0], which.name)
-    return Puzzle(level=level, faults=describe_faults(level, lanes.faults[0]))
+    return Puzzle(level=level, faults=describe_faults(level, lanes.hidden[0]))
 
 
 def find(name_or_file: str) -> Puzzle:

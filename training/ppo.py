@@ -31,7 +31,7 @@ GENERALISES = 2
 """Levels of up to so many times the calls of training are trusted to the network, see docs/results.md."""
 _STATE = (
     "levels",
-    "faults",
+    "hidden",
     "boards",
     "beliefs",
     "truths",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fqg_env.env import size_named
 from fqg_env.lanes import Lanes
-from fqg_env.splits import level_key
+from fqg_env.splits import source_of
 from policies.recovery.features import index_choice
 from training.recipe import Recipe
 from training.set_network import INPUTS, SetNetwork
@@ -19,10 +19,8 @@ from training.set_network import INPUTS, SetNetwork
 def gather(network: SetNetwork, recipe: Recipe, first: int) -> tuple[Tensor, Tensor]:
     """Contexts [M, H] of every decision of fresh `train` episodes, and whether the episode succeeded [M]."""
     n = recipe.success_episodes
-    lanes = Lanes(n, size_named(recipe.size), True, recipe.tiers)
-    lanes.keys[:] = [level_key("train", first + i) for i in range(n)]
-    lanes.draw_levels()
-    lanes.begin()
+    lanes = Lanes(n, size_named(recipe.size), True, source_of("train", recipe.tiers))
+    lanes.deal("train", first)
     contexts, owners = [], []
     while (lanes.boards["stopped"] == 0).any():
         running = np.flatnonzero(lanes.boards["stopped"] == 0)
@@ -60,7 +58,7 @@ def fit_success(network: SetNetwork, recipe: Recipe) -> float:
     head = network.success
     head.weight.requires_grad_(True)
     head.bias.requires_grad_(True)
-    optimiser = torch.optim.LBFGS(head.parameters(), max_iter=100)
+    optimiser = torch.optim.LBFGS(head.parameters(), max_iter=100, line_search_fn="strong_wolfe")
     loss = torch.nn.BCEWithLogitsLoss()
 
     def closure() -> Any:

@@ -12,9 +12,10 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
 from fqg_env.compiled import kernel
 from fqg_env.env import action_space, observation_space, size_named
+from fqg_env.faults import truly_bad
 from fqg_env.lanes import Lanes
 from fqg_env.rules import delivered
-from fqg_env.splits import level_key
+from fqg_env.splits import source_of
 from policies.recovery.features import index_choice
 from training.set_network import INPUTS
 
@@ -33,7 +34,8 @@ def expect_goals(
         for a in range(levels[n].artifacts):
             if delivered(levels[n], boards[n], a):
                 w = levels[n].goal_weight[a] * (1.0 + levels[n].wrong_weight)
-                rewards[n] += w * (truths[n].bad[a] - beliefs[n].bad[a])
+                bad = truly_bad(levels[n], boards[n], truths[n], a)
+                rewards[n] += w * (bad - beliefs[n].bad[a])
 
 
 class ConductorVecEnv(VecEnv):
@@ -47,7 +49,7 @@ class ConductorVecEnv(VecEnv):
     """
 
     def __init__(self, n: int, size: str, tiers: tuple[int, int], seed: int):
-        self.lanes = Lanes(n, size_named(size), True, tiers)
+        self.lanes = Lanes(n, size_named(size), True, source_of("train", tiers))
         self.start_seed = seed * n  # no two seeds begin with the same levels
         whole = observation_space(size, True)
         parts: dict[str, spaces.Space[Any]] = {k: whole[k] for k in INPUTS if k != "index"}
@@ -61,9 +63,7 @@ class ConductorVecEnv(VecEnv):
 
     def reset(self) -> dict[str, np.ndarray]:
         """Begin the first episode of every lane."""
-        self.lanes.keys[:] = [level_key("train", self.start_seed + i) for i in range(self.num_envs)]
-        self.lanes.draw_levels()
-        self.lanes.begin()
+        self.lanes.deal("train", self.start_seed)
         return self.observe()
 
     def observe(self) -> dict[str, np.ndarray]:

@@ -12,35 +12,37 @@ import numpy as np
 
 from fqg_env import belief as posterior
 from fqg_env import observation
-from fqg_env.arrays import Kind
 from fqg_env.compiled import kernel
-from fqg_env.faults import WINDOWS, kinds_of
+from fqg_env.faults import WINDOWS, clashes, faults_of, is_probe, truly_bad
 from fqg_env.lanes import Lanes
 from policies.recovery.base import Decision, certain
-from policies.recovery.index import MARGIN, REBUILD_ABOVE, choose
+from policies.recovery.index import MARGIN, REBUILD_ABOVE, View, choose
 
 
 @kernel
-def reveal(level: Any, faults: Any, truth: Any, belief: Any) -> None:
+def reveal(level: Any, hidden: Any, board: Any, truth: Any, belief: Any) -> None:
     """Overwrite a belief with the truth."""
     for p in range(level.providers):
         for w in range(WINDOWS):
-            belief.provider[p, w] = 1.0 if faults.window[p] == w else 0.0
+            belief.provider[p, w] = 1.0 if hidden.window[p] == w else 0.0
     for c in range(level.calls):
         f = level.function[c]
-        for k in range(kinds_of(level, f, level.kind[c] >= Kind.VERIFY)):
+        for k in range(faults_of(level, c)):
             for w in range(WINDOWS):
-                belief.function[f, w, k] = 1.0 if faults.kind[f] == k else 0.0
-    for c in range(level.calls):
-        posterior.summarise_call(level, belief, c)
+                belief.function[f, w, k] = 1.0 if hidden.fault[f] == k else 0.0
+    for f in range(level.functions):
+        for g in range(level.functions):
+            belief.clash[f, g] = 40.0 if clashes(level, hidden, f, g) else -40.0
+        posterior.summarise(level, board, belief, f)
     for a in range(level.artifacts):
-        belief.bad[a] = truth.bad[a]
+        belief.bad[a] = truly_bad(level, board, truth, a)
+        belief.ripe[a] = 1
 
 
 @kernel
 def choose_knowing(
     levels: Any,
-    faults: Any,
+    hidden: Any,
     boards: Any,
     truths: Any,
     beliefs: Any,
@@ -54,25 +56,27 @@ def choose_knowing(
             action[n] = 1
             continue
         posterior.reset(levels[n], beliefs[n])
-        reveal(levels[n], faults[n], truths[n], beliefs[n])
+        reveal(levels[n], hidden[n], boards[n], truths[n], beliefs[n])
         o = out[n]
         observation.observe_static(levels[n], o)
         observation.observe(levels[n], boards[n], o)
         observation.clear_belief(o)
         observation.observe_belief(levels[n], boards[n], beliefs[n], o)
         for c in range(levels[n].calls):
-            if levels[n].kind[c] >= Kind.VERIFY:
+            if is_probe(levels[n], c):
                 masks[n, 2 + c] = 0  # it has nothing to ask
         action[n] = choose(
-            o.calls,
-            o.artifacts,
-            o.needs,
-            o.makes,
-            o.probes,
-            o.belief,
-            o.doubt,
-            o.run,
-            masks[n],
+            View(
+                o.calls,
+                o.artifacts,
+                o.needs,
+                o.makes,
+                o.probes,
+                o.belief,
+                o.doubt,
+                o.run,
+                masks[n],
+            ),
             REBUILD_ABOVE,
             MARGIN,
         )
@@ -90,7 +94,7 @@ class Oracle:
         action = np.zeros(lanes.n, np.int64)
         choose_knowing(
             lanes.levels,
-            lanes.faults,
+            lanes.hidden,
             lanes.boards,
             lanes.truths,
             beliefs,

@@ -72,7 +72,7 @@ def backs_off(rule: int, x: Any, run: Any) -> bool:
 
 @kernel
 def usable(artifacts: Any, a: int) -> bool:
-    """Held and not rejected."""
+    """Held, not rejected, not too old."""
     y = artifacts[a]
     return y[Artifact.PRESENT] > 0.5 and y[Artifact.REJECTED] < 0.5 and y[Artifact.AGE] < 1.0
 
@@ -87,12 +87,22 @@ def better(one: Any, other: Any) -> bool:
 
 
 @kernel
-def next_maker(rule: int, calls: Any, makes: Any, a: int, out_of: Any) -> int:
-    """The first maker of an artifact that is not given up, or -1."""
+def mends(calls: Any, needs: Any, makes: Any, c: int, a: int) -> bool:
+    """The call repairs the artifact: it reads a version and makes another."""
+    return calls[c, Call.REPAIR] > 0.5 and needs[c, a] and makes[c, a]
+
+
+@kernel
+def next_maker(
+    rule: int, calls: Any, artifacts: Any, needs: Any, makes: Any, a: int, out_of: Any
+) -> int:
+    """The first maker of an artifact that is not given up, or -1; a repair where there is what it repairs."""
     best = -1
     for c in range(calls.shape[0]):
         x = calls[c]
         if not makes[c, a] or out_of[c] or x[Call.ATTEMPTS_LEFT] <= 0.0 or given_up(rule, x):
+            continue
+        if mends(calls, needs, makes, c, a) and artifacts[a, Artifact.PRESENT] < 0.5:
             continue
         if best < 0 or better(x, calls[best]):
             best = c
@@ -135,20 +145,24 @@ def choose(
             return STOP
         a = goal
         for _ in range(4 * n):
-            c = next_maker(rule, calls, makes, a, out_of)
+            c = next_maker(rule, calls, artifacts, needs, makes, a, out_of)
             if c < 0:
                 blamed = suspect(rule, calls, artifacts, makes, needs, a)
-                if blamed >= 0 and next_maker(rule, calls, makes, blamed, out_of) >= 0:
+                if (
+                    blamed >= 0
+                    and next_maker(rule, calls, artifacts, needs, makes, blamed, out_of) >= 0
+                ):
                     a = blamed
                     continue
                 break
             lacking = -1
             for need in range(n):
-                if needs[c, need] and not usable(artifacts, need):
+                held = usable(artifacts, need) or mends(calls, needs, makes, c, need)
+                if needs[c, need] and not held:
                     lacking = need
                     break
             if lacking >= 0:
-                if next_maker(rule, calls, makes, lacking, out_of) < 0:
+                if next_maker(rule, calls, artifacts, needs, makes, lacking, out_of) < 0:
                     out_of[c] = 1
                 else:
                     a = lacking

@@ -1,0 +1,215 @@
+"""How likely an outcome is, given what is hidden: the tables of faults.py read backwards.
+
+Hints are not part of it: see `faults.hint_chance`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from fqg_env.arrays import SUCCESS, Gate
+from fqg_env.compiled import kernel
+from fqg_env.faults import (
+    ANNOUNCED,
+    FLAKE_PASSES,
+    HIT,
+    TAINT,
+    WINDOW_CAUSE,
+    WINDOW_UNTIL,
+    WINDOWS,
+    Cause,
+    Inputs,
+    category_chance,
+    cause_of,
+    down,
+    fails,
+    false_blame,
+    fidelity_of,
+    gate_passes,
+    is_probe,
+    lightest_variant,
+    recovers,
+    silent,
+)
+
+_SOON = 1e-6  # share of the time budget; an announced time is rounded on its way
+SHORT = 2.0 * FLAKE_PASSES
+"""A passing failure of a function alone announces less than this share of the time budget."""
+
+
+class Evidence(NamedTuple):
+    """What an outcome says whatever is hidden."""
+
+    made: bool
+    """It made something, or was a probe that answered."""
+    gates_if_bad: float
+    """Chance of what its gates said, if what it made is bad."""
+    gates_if_good: float
+    unblamed: float
+    """Chance of its blame, or of none, if an input was not the cause."""
+    blamed: float
+    """The same if a bad input was."""
+    fidelity: float
+    recovered: bool
+    """The extension tried once more by itself."""
+
+
+@kernel
+def made_something(level: Any, row: Any) -> bool:
+    """The attempt put something on the board, or was a probe that answered."""
+    if row.category == SUCCESS:
+        return True
+    for a in range(level.artifacts):
+        if row.made[a]:
+            return True
+    return False
+
+
+@kernel
+def gate_likelihood(level: Any, row: Any, bad: bool) -> float:
+    """Chance of what the gates said, given that the outputs are bad (or good)."""
+    p = 1.0
+    for a in range(level.artifacts):
+        if row.made[a] and row.gate[a] == Gate.PASSED:
+            p *= gate_passes(bad)
+        elif row.made[a] and row.gate[a] == Gate.REJECTED:
+            p *= 1.0 - gate_passes(bad)
+    return p
+
+
+@kernel
+def evidence(level: Any, call: int, row: Any) -> Evidence:
+    """Read an outcome once, for all that may be hidden."""
+    fidelity, recovered = fidelity_of(level, call), row.own_recovery > 0
+    if made_something(level, row):
+        if_bad, if_good = gate_likelihood(level, row, True), gate_likelihood(level, row, False)
+        return Evidence(True, if_bad, if_good, 0.0, 0.0, fidelity, recovered)
+    named = False
+    for a in range(level.artifacts):
+        if row.blamed[a]:
+            named = True
+    falsely = false_blame(level, call)
+    unblamed = falsely if named else 1.0 - falsely
+    blamed = fidelity if named else 1.0 - fidelity
+    return Evidence(False, 0.0, 0.0, unblamed, blamed, fidelity, recovered)
+
+
+@kernel
+def recovery_chance(level: Any, cause: int, recovered: bool) -> float:
+    """Chance that an extension which failed for this cause has, or has not, tried again by itself."""
+    tries = recovers(level, cause)
+    return tries if recovered else 1.0 - tries
+
+
+@kernel
+def announced_window(cause: int, until_share: float) -> int:
+    """The window of this cause that ends next at an announced time (share of the budget), or -1."""
+    best = -1
+    for w in range(1, WINDOWS):
+        if WINDOW_CAUSE[w] == cause and WINDOW_UNTIL[w] >= until_share - _SOON:
+            if best < 0 or WINDOW_UNTIL[w] < WINDOW_UNTIL[best]:
+                best = w
+    return best
+
+
+@kernel
+def hit_chance(
+    level: Any, call: int, window: int, began_s: float, row: Any, seen: Evidence
+) -> float:
+    """Chance of being hit in this window and showing this outcome."""
+    if seen.made or not down(window, began_s, level.time_budget_s):
+        return 0.0
+    cause = WINDOW_CAUSE[window]
+    p = HIT * category_chance(cause, row.category, seen.fidelity) * seen.unblamed
+    p *= recovery_chance(level, cause, seen.recovered)
+    if row.retry_after_s > 0.0:
+        until = (began_s + row.retry_after_s) / level.time_budget_s
+        p *= announced_window(cause, until) == window
+    return p * announcement_chance(cause, row.retry_after_s > 0.0)
+
+
+@kernel
+def announcement_chance(cause: int, announced: bool) -> float:
+    """Chance that a failure of this cause says, or does not say, when to come back."""
+    says = ANNOUNCED[cause] if cause <= Cause.FLAKY else 0.0
+    return says if announced else 1.0 - says
+
+
+@kernel
+def own_chance(
+    level: Any,
+    call: int,
+    fault: int,
+    lightest: int,
+    uses: int,
+    inputs: int,
+    row: Any,
+    seen: Evidence,
+) -> float:
+    """Chance of an outcome of an attempt that no provider has failed.
+
+    Args:
+        fault: what is wrong with the function.
+        lightest: its lightest variant.
+        uses: its attempts so far, this one included.
+        inputs: what it meets in what it reads, see `Inputs`.
+    """
+    fail = fails(level, call, fault, lightest, uses)
+    again = recovers(level, Cause.FLAKY) if 0.0 < fail < 1.0 else 0.0
+    work = (1.0 - fail) * (fail * again if seen.recovered else 1.0)
+    if seen.made:
+        if inputs == Inputs.CLASH:
+            return 0.0
+        if is_probe(level, call):
+            return work
+        spoiled = silent(fault, level.variant[call]) or inputs == Inputs.BAD
+        passed = 1.0 - TAINT if inputs == Inputs.BAD else 1.0
+        return work * passed * (seen.gates_if_bad if spoiled else seen.gates_if_good)
+    cause, announced = cause_of(fault), row.retry_after_s > 0.0
+    # a passing failure that is tried again has failed twice
+    lasting = fail * (fail if seen.recovered and cause == Cause.FLAKY else 1.0)
+    p = lasting * category_chance(cause, row.category, seen.fidelity) * seen.unblamed
+    p *= announcement_chance(cause, announced)
+    p *= recovery_chance(level, cause, seen.recovered)
+    if announced:
+        return p * (row.retry_after_s < SHORT * level.time_budget_s)
+    if inputs == Inputs.CLASH:
+        shown = category_chance(Cause.CLASH, row.category, seen.fidelity) * seen.unblamed
+        p += shown * reaches(level, Cause.CLASH, fail, work, seen.recovered)
+    elif inputs == Inputs.BAD and not is_probe(level, call):
+        shown = category_chance(Cause.BAD_INPUT, row.category, seen.fidelity) * seen.blamed
+        p += TAINT * shown * reaches(level, Cause.BAD_INPUT, fail, work, seen.recovered)
+    return p
+
+
+@kernel
+def reaches(level: Any, cause: int, fail: float, work: float, recovered: bool) -> float:
+    """Chance that the function itself works and what it reads then stops it, own recovery as it was told.
+
+    `work` tells of the own recovery of a function that fails now and then; others do it in vain.
+    """
+    if 0.0 < fail < 1.0:
+        return work
+    return (1.0 - fail) * recovery_chance(level, cause, recovered)
+
+
+@kernel
+def likelihood(
+    level: Any, call: int, window: int, fault: int, uses: int, inputs: int, began_s: float, row: Any
+) -> float:
+    """Chance of an outcome, given the window of the provider, the fault of the function, and its inputs."""
+    from_ = evidence(level, call, row)
+    lightest = lightest_variant(level, level.function[call])
+    up = 1.0 - HIT if down(window, began_s, level.time_budget_s) else 1.0
+    own = own_chance(level, call, fault, lightest, uses, inputs, row, from_)
+    return hit_chance(level, call, window, began_s, row, from_) + up * own
+
+
+@kernel
+def log_likelihood(
+    level: Any, call: int, window: int, fault: int, uses: int, inputs: int, began_s: float, row: Any
+) -> float:
+    """Logarithm of `likelihood`; -inf where the outcome is impossible."""
+    p = likelihood(level, call, window, fault, uses, inputs, began_s, row)
+    return math.log(p) if p > 0.0 else -math.inf
