@@ -258,15 +258,15 @@ def doubt(
         if a < 0:
             return
         state[a] = 2
-        call = board.maker[a]
-        if call < 0:
-            continue
         bad, good = message[a, 0], message[a, 1]
         b = belief.bad[a]
         evidence = b * bad + (1.0 - b) * good
         if evidence <= 0.0:
             continue
         belief.bad[a] = b * bad / evidence
+        call = board.maker[a]
+        if call < 0:  # it was given
+            continue
         own = was_silent(level, belief, call)
         clean = 1.0
         for i in range(n):
@@ -274,7 +274,7 @@ def doubt(
                 clean *= 1.0 - belief.bad[i]
         for i in range(n):
             held = board.source_version[a, i] > 0 and board.source_version[a, i] == board.version[i]
-            if held and state[i] < 2 and board.maker[i] >= 0:
+            if held and state[i] < 2 and belief.bad[i] > 0.0:
                 others = clean / max(FLOOR, 1.0 - belief.bad[i])
                 otherwise = 1.0 - (1.0 - own) * min(1.0, others)
                 if state[i] == 0:

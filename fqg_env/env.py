@@ -14,6 +14,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from fqg_env import library
 from fqg_env.arrays import SIZES
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level, LevelError, suggest
@@ -50,6 +51,32 @@ def action_space(size: str) -> spaces.Discrete:
     return spaces.Discrete(FIRST_CALL + size_named(size).calls)
 
 
+def action_number(action: Any) -> int:
+    """The action as a number; -1, which is illegal, for what is none."""
+    try:
+        number = int(action)
+    except (TypeError, ValueError, OverflowError):
+        return -1
+    return number if abs(number) < 2**31 else -1
+
+
+def puzzle_of(given: Level | Puzzle | str) -> Puzzle:
+    """What `options["level"]` means.
+
+    Raises:
+        LevelError: it is neither a level nor the name of one.
+    """
+    if isinstance(given, Level):
+        return Puzzle(level=given)
+    if isinstance(given, Puzzle):
+        return given
+    if given in library.names():
+        return library.load(given)
+    raise LevelError(
+        f"options['level']: {given!r} is no level." + suggest(str(given), library.names())
+    )
+
+
 class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
     """One level at a time.
 
@@ -63,7 +90,7 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         render_mode: None or "ansi".
 
     `reset(seed=s)` plays level s of the split; without a seed, the next one of this env's sequence.
-    `reset(options={"level": ...})` plays a `Level` or a `Puzzle`: with the luck of its own key, or with that
+    `reset(options={"level": ...})` plays a `Level`, a `Puzzle`, or one of the library by its name: with the luck of its own key, or with that
     of `seed` where one is given. `info["action_mask"]` [2 + C] comes with every reset and step. An
     illegal action costs one attempt and never raises.
     """
@@ -104,14 +131,14 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
             self.puzzle = None
             self.lanes.draw_levels()
         else:
-            self.puzzle = given if isinstance(given, Puzzle) else Puzzle(level=given)
+            self.puzzle = puzzle_of(given)
             self.puzzle.load(self.lanes, None if seed is None else int(self.lanes.keys[0]))
         self.lanes.begin()
         return self._observation(), self._info()
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Play one action; `terminated` when the run has stopped, never `truncated`."""
-        self.lanes.step(np.asarray([action], np.int64))
+        self.lanes.step(np.array([action_number(action)]))
         done = bool(self.lanes.done[0])
         info = self._info()
         if done:
@@ -215,7 +242,7 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         which = reset_mask(options, self.num_envs)
         if not self._seeded:
             self.lanes.keys[:] = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
-        seeds = list(seed) if isinstance(seed, (list, tuple)) else []
+        seeds = list(seed) if isinstance(seed, (list, tuple, np.ndarray)) else []
         if one is not None:
             seeds = list(range(one, one + self.num_envs))
         for i, s in enumerate(seeds):
@@ -228,10 +255,19 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
     def step(
         self, actions: np.ndarray
     ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Play actions [N]."""
+        """Play actions [N].
+
+        Raises:
+            ValueError: there is not one action for each lane.
+        """
         lanes = self.lanes
         over = self._over.copy()
-        lanes.step(np.asarray(actions, np.int64))
+        actions = np.asarray(actions)
+        if actions.shape != (self.num_envs,):
+            raise ValueError(
+                f"actions have shape {actions.shape}; they need one for each of the {self.num_envs} lanes"
+            )
+        lanes.step(actions.astype(np.int64))
         terminated = lanes.done.astype(bool)
         info: dict[str, Any] = {}
         if self.autoreset_mode == AutoresetMode.NEXT_STEP and over.any():

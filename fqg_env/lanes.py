@@ -11,7 +11,7 @@ from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, Size
 from fqg_env.chance import Draw, mix, pick, uniform
 from fqg_env.compiled import kernel
-from fqg_env.draw import draw_hidden, draw_recent
+from fqg_env.draw import draw_hidden, draw_recent, set_reputations
 from fqg_env.observation import observation_dtype
 from fqg_env.splits import Source, level_key
 
@@ -24,6 +24,7 @@ def draw_level(level: Any, hidden: Any, shapes: Any, source: Any, key: np.uint64
     family = source[4 + pick(uniform(key, Draw.LEVEL, 0, 2), len(source) - 4)]
     generator.generate(level, shapes, tier, family, key)
     level.mode = source[3]
+    set_reputations(level, mix)
     draw_hidden(level, hidden, mix)
     if uniform(key, Draw.LEVEL, 0, 3) < shapes[tier - 1, generator.Knob.RECENT]:
         draw_recent(level, hidden, 1 + pick(uniform(key, Draw.LEVEL, 0, 4), 4))
