@@ -93,17 +93,34 @@ def reset(level: Any, belief: Any) -> None:
             continue
         f = level.function[c]
         belief.lightest[f] = faults.lightest_variant(level, f)
-        faults.prior(level, c, 0, belief.lightest[f], belief.prior)
+        faults.prior(level, c, 0, belief.prior)
         for k in range(faults_of(level, c)):
             for w in range(WINDOWS):
                 belief.function[f, w, k] = belief.prior[k]
         for g in range(level.functions):
             belief.clash[f, g] = 0.0
     for c in range(level.calls):
-        summarise_call(level, belief, c, 1)
+        summarise_prior(level, belief, c)
     for a in range(level.artifacts):
         belief.bad[a] = DEFECT if faults.mendable(level, a) else 0.0
         belief.ripe[a] = 0
+
+
+@kernel
+def summarise_prior(level: Any, belief: Any, call: int) -> None:
+    """`summarise_call` before the first move, when every window says the same."""
+    f, v = level.function[call], level.variant[call]
+    works, well, hopeless = 0.0, 0.0, 0.0
+    for k in range(faults_of(level, call)):
+        p = belief.function[f, 0, k]
+        ok = p * faults.works(level, call, k, belief.lightest[f], 1)
+        works += ok
+        well += 0.0 if faults.silent(k, v) else ok
+        hopeless += p if ok == 0.0 else 0.0
+    for w in range(WINDOWS):
+        belief.works[call, w] = works
+        belief.works_well[call, w] = well
+        belief.hopeless[call, w] = hopeless
 
 
 @kernel

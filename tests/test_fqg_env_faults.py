@@ -197,8 +197,7 @@ def test_tables_are_distributions() -> None:
 def prior_of(record: Any, call: int, mix: int = 0) -> np.ndarray:
     """The prior of a call's function, as far as it has faults."""
     out = np.zeros(FAULTS)
-    lightest = faults.lightest_variant(record, int(record["function"][call]))
-    faults.prior(record, call, mix, lightest, out)
+    faults.prior(record, call, mix, out)
     return out[: faults.faults_of(record, call)]
 
 
