@@ -201,6 +201,7 @@ def level_dtype(size: Size) -> np.dtype:
             ("shield_retries", "i4"),  # attempts allowed per function after its first
             ("shield_retry_share", "f8"),  # retries allowed, share of the attempt budget
             ("unsafe_repeats_allowed", "u1"),
+            ("sealed", "u1"),  # no news from outside, no lost answers
             # scoring weights, see level.Scoring
             ("wrong_weight", "f8"),
             ("cost_weight", "f8"),

@@ -91,9 +91,8 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
 
     `reset(seed=s)` plays level s of the split; without a seed, the next one of this env's sequence.
     `reset(options={"level": ...})` plays a `Level`, a `Puzzle`, or one of the library by its name: with the
-    luck of its own key, or with that
-    of `seed` where one is given. `info["action_mask"]` [2 + C] comes with every reset and step. An
-    illegal action costs one attempt and never raises.
+    luck of its own key, or with that of `seed` where one is given. `info["action_mask"]` [2 + C] comes with
+    every reset and step. An illegal action costs one attempt and never raises.
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's own form)

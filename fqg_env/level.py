@@ -209,6 +209,8 @@ class Level(Part):
     wait_base: Annotated[float, Field(ge=1 / 64, le=0.5)] = 1 / 32
     """First quantum of WAIT, as a share of the time budget."""
     recent: dict[str, Recent] = {}
+    sealed: bool = False
+    """Nothing comes from outside: no news of providers, no answer is lost."""
     key: Annotated[int, Field(ge=0, lt=2**64)] = 0
     """Seeds the draws of this level."""
 
@@ -475,6 +477,7 @@ def write_run(level: Level, out: Any) -> None:
     out["shield_retries"] = level.shield.retries_per_function
     out["shield_retry_share"] = level.shield.retry_share
     out["unsafe_repeats_allowed"] = level.shield.unsafe_repeats == "allowed"
+    out["sealed"] = level.sealed
     out["wrong_weight"], out["cost_weight"] = level.scoring.wrong, level.scoring.cost
     out["time_weight"], out["unsafe_weight"] = level.scoring.time, level.scoring.unsafe
 

@@ -23,8 +23,8 @@ LONGEST = 40_000
 LETTERS = string.printable + "äöüÄÖÜßéèêàçñ"
 RULES = """\
 Answer with the number or the name of one action. A call answers once and never tries again: what to try
-next is up to you. Every attempt costs time and money. WAIT lets time run; STOP delivers what is there and ends
-the run."""
+next is up to you. Every attempt costs time and money. WAIT lets time run; STOP delivers what is there and
+ends the run."""
 
 
 class Prose(gymnasium.Wrapper[Any, Any, Any, Any]):
