@@ -60,7 +60,7 @@ SPLITS: dict[str, Source] = {
     "exact_train": Source(templates="exact_train"),
     "exact": Source(templates="exact"),
 }
-"""`unseen` has families and a mix of faults that no other split has; `exact` and `exact_train` are templates."""
+"""`unseen` has families and a mix of faults that no other split has; the last two have templates."""
 
 
 def source_of(
