@@ -159,11 +159,12 @@ def explain(
     """
     from conductor_agent.explain import explain as explained
     from conductor_agent.journal import Journal
-    from conductor_agent.runs import summary
+    from conductor_agent.runs import summary, told
 
     with Journal.read(journal) as opened:
         run_id = opened.find(run)
-        steps = explained(opened.level(run_id), opened.events(run_id))
+        level, events, _ = told(opened, run_id)
+        steps = explained(level, events)
         head = summary(opened, run_id)
     if as_json:
         _print_json({**head, "steps": [asdict(step) for step in steps]})

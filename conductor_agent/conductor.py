@@ -23,9 +23,11 @@ from conductor_agent.events import (
     Signal,
     Started,
     Waited,
+    from_json,
+    to_json,
 )
 from conductor_agent.fold import Fold
-from conductor_agent.hosting.classify import from_cancel
+from conductor_agent.hosting.classify import from_answer, from_cancel
 from conductor_agent.journal import Content, content
 from conductor_agent.live_world import Answer, Attempt, Held, World
 from conductor_agent.strategies import strategy_of
@@ -202,14 +204,27 @@ class Conductor:
             answer = flight.task.result()
             finished, contents = self.finished(number, flight, answer)
             await self.record(finished, contents=contents)
-            self.hold(finished, answer)
-            redundant = set(self.fold.redundant(answer.made)) - set(self.landed())
+            self.hold(finished, answer.values)
+            redundant = set(self.fold.redundant(finished.made)) - set(self.landed())
             await self.cancel(sorted(redundant))
 
     def finished(
         self, number: int, flight: Flight, answer: Answer
     ) -> tuple[Finished, list[Content]]:
-        """The end of an attempt as it is written down, and the values it made."""
+        """The end of an attempt as it is written down, and the values it made. An answer that could not be
+        read back or folded is none: once it is durable it is too late to find out.
+        """
+        try:
+            event, contents = self._finished(number, flight, answer)
+            from_json(to_json(event))
+            self.fold.row(event)
+        except Exception as problem:  # noqa: BLE001  (whatever an extension has put into it)
+            return self._finished(number, flight, unfit(self.fold, flight.call, answer, problem))
+        return event, contents
+
+    def _finished(
+        self, number: int, flight: Flight, answer: Answer
+    ) -> tuple[Finished, list[Content]]:
         outcome = answer.outcome
         if isinstance(outcome, Success):
             outcome = replace(outcome, outputs={})
@@ -226,11 +241,11 @@ class Conductor:
         )
         return event, list(contents.values())
 
-    def hold(self, finished: Finished, answer: Answer) -> None:
+    def hold(self, finished: Finished, values: dict[str, Any]) -> None:
         """Keep what was made: a new version replaces the old one."""
-        for name, value in answer.values.items():
-            rejected = answer.made[name].passed is False
-            self.held[name] = Held(finished.values[name], value, rejected)
+        for name, sha in finished.values.items():
+            rejected = finished.made[name].passed is False
+            self.held[name] = Held(sha, values[name], rejected)
 
     async def cancel(self, numbers: list[int]) -> None:
         """End attempts now; what each has used so far is charged pro rata."""
@@ -319,9 +334,20 @@ def cancelled(fold: Fold, call: int, ran_s: float) -> Any:
     preset = preset_of(plan, call)
     planned_s = preset.latency_s or UNKNOWN_SHARE * plan.budget.time_s
     cost = UNKNOWN_SHARE * plan.budget.cost if preset.cost is None else preset.cost
-    effects = SideEffects.NONE if function_of(plan, call).idempotent else SideEffects.POSSIBLE
     return replace(
         from_cancel("Nobody needs its answer any more."),
         cost=cost * min(1.0, ran_s / planned_s),
-        side_effects=effects,
+        side_effects=untold_effects(fold, call),
     )
+
+
+def unfit(fold: Fold, call: int, answer: Answer, problem: Exception) -> Answer:
+    """What an answer comes to that cannot be written down."""
+    failure = from_answer(f"It cannot be written down ({type(problem).__name__}).")
+    failure = replace(failure, side_effects=untold_effects(fold, call))
+    return Answer(failure, answer.elapsed_s, usage=answer.usage)
+
+
+def untold_effects(fold: Fold, call: int) -> SideEffects:
+    """What an attempt that cannot say so may have changed."""
+    return SideEffects.NONE if function_of(fold.plan, call).idempotent else SideEffects.POSSIBLE
