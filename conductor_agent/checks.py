@@ -24,6 +24,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from fqg_env.level import suggest
@@ -201,7 +202,7 @@ def measure_named(name: str, folder: Path) -> Measure:
         module = (
             _file(folder / source) if source.endswith(".py") else importlib.import_module(source)
         )
-    except Exception as problem:  # noqa: BLE001  (whatever a module does when it is imported)
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  (whatever a module does when imported)
         why = f"{type(problem).__name__}: {problem}"
         raise ValueError(f"{source!r} cannot be imported ({' '.join(why.split())})") from None
     found: Measure | None = getattr(module, function, None)
@@ -259,11 +260,15 @@ async def measured_within(
 
 
 def measured(measure: Measure, value: Any) -> tuple[float, str]:
-    """The quality of a value in [0, 1], and why it is 0 where it could not be measured."""
+    """The quality of a value in [0, 1], and why it is 0 where it could not be measured. The gate gets a copy:
+    what it does to that changes nothing.
+    """
     try:
-        quality = float(measure(value))
+        quality = float(measure(msgspec.msgpack.decode(msgspec.msgpack.encode(value))))
     except (Exception, SystemExit) as problem:  # noqa: BLE001  (not measured, not accepted)
         return 0.0, f"the quality could not be measured ({type(problem).__name__}: {problem})"
     if math.isnan(quality):
         return 0.0, "the quality is not a number"
-    return min(1.0, max(0.0, quality)), ""
+    if not 0.0 <= quality <= 1.0:
+        return 0.0, f"the quality {quality:g} is outside [0, 1]"
+    return quality, ""

@@ -357,10 +357,8 @@ def _bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None
                 f"{where}.source: there is no file {source!r}; paths are relative to the workflow's folder"
             )
         source = str(file)
-    elif not entry.python and not _importable(source):
-        raise WorkflowError(
-            f"{where}.source: there is no module {source!r}; a file is named with its ending `.py`"
-        )
+    elif not entry.python:
+        _find_module(source, f"{where}.source")
     try:
         limits = limits_for(entry.kind, entry.limits, ceiling)
     except LimitError as problem:
@@ -394,11 +392,23 @@ def _passable(entry: ExtensionEntry, where: str) -> None:
         raise WorkflowError(f"{where}.python: {entry.python!r} is no program; name a Python")
 
 
-def _importable(module: str) -> bool:
+def _find_module(module: str, where: str) -> None:
+    """There is a module of this name; looking for it runs the packages above it.
+
+    Raises:
+        WorkflowError: there is none, or a package above it fails.
+    """
     try:
-        return importlib.util.find_spec(module) is not None
+        found = importlib.util.find_spec(module) is not None
     except (ImportError, ValueError, AttributeError):
-        return False
+        found = False
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  (whatever a package does when imported)
+        why = " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
+        raise WorkflowError(f"{where}: {module!r} cannot be imported ({why}); mend it") from None
+    if not found:
+        raise WorkflowError(
+            f"{where}: there is no module {module!r}; a file is named with its ending `.py`"
+        )
 
 
 # --- inputs -------------------------------------------------------------------------------------------
