@@ -45,7 +45,7 @@ def test_what_is_no_share_is_no_measurement(monkeypatch, quality):
 
 def test_the_sentence_says_what_the_gate_gave():
     assert measured(lambda _: 17, "") == (0.0, "the quality 17 is outside [0, 1]")
-    assert [measured(lambda _: fine, "")[0] for fine in (0, 1, 0.25, True, False)] == [
+    assert [measured(lambda _, fine=fine: fine, "")[0] for fine in (0, 1, 0.25, True, False)] == [
         0, 1, 0.25, 1, 0,
     ]  # fmt: skip
 
