@@ -11,14 +11,11 @@ Type and schema decide whether there is an artifact at all; the quality decides 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import importlib
 import importlib.util
 import math
 import re
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
@@ -27,6 +24,7 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from conductor_agent.aside import TooSlowError, aside
 from fqg_env.level import suggest
 
 Measure = Callable[[Any], float]
@@ -234,28 +232,11 @@ def _file(path: Path) -> Any:
 async def measured_within(
     left_s: float, measure: Measure, value: Any, most_s: float = GATE_S
 ) -> tuple[float, str]:
-    """`measured`, beside the event loop and not for ever: a gate that takes longer has not measured.
-
-    It runs in a daemon thread, which nothing waits for when the program ends. Python cannot end a thread, so
-    that one which never returns is left behind.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[tuple[float, str]] = loop.create_future()
-
-    def tell(found: tuple[float, str]) -> None:
-        if not answer.done():
-            answer.set_result(found)
-
-    def work() -> None:
-        found = measured(measure, value)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, found)
-
-    threading.Thread(target=work, name="fqg-gate", daemon=True).start()
+    """`measured`, beside the event loop and not for ever: a gate that takes longer has not measured."""
     allowed_s = max(0.0, min(left_s, most_s))
     try:
-        return await asyncio.wait_for(answer, allowed_s)
-    except TimeoutError:
+        return await aside(lambda: measured(measure, value), allowed_s, "fqg-gate")
+    except TooSlowError:
         return 0.0, f"the quality could not be measured within {allowed_s:.3g} s"
 
 

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from msgspec.structs import replace
 
+from conductor_agent.aside import TooSlowError
+from conductor_agent.asked import Asked
 from conductor_agent.clock import Clock
 from conductor_agent.events import (
     Decided,
@@ -35,7 +37,7 @@ from fqg_env.arrays import UNKNOWN_SHARE, Stopped
 from fqg_env.outcome import SideEffects, Success
 from fqg_env.row import function_of, preset_of
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
-from policies.recovery.base import Policy
+from policies.recovery.base import Decision, Policy
 from policies.recovery.index import Index
 
 
@@ -88,6 +90,10 @@ class Conductor:
     _news: list[Signal] = field(default_factory=list)
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def __post_init__(self) -> None:
+        """How the policy is asked."""
+        self._asked = Asked(self.policy)
+
     async def run(self) -> Stopped:
         """Play until the run is over; why it is."""
         try:
@@ -104,7 +110,7 @@ class Conductor:
             await self.end(spent)
             return
         self.fold.look()
-        choice = self.choose()
+        choice = await self.choose()
         decided = self.decided(choice, self.fold.digest())
         if choice.action == STOP:
             await self.end(Stopped.POLICY, decided)
@@ -118,22 +124,32 @@ class Conductor:
 
     # Choose
 
-    def choose(self) -> Choice:
-        """Ask the policy; where it fails or answers something illegal, the floor decides."""
+    async def choose(self) -> Choice:
+        """Ask the policy; where it fails, is too slow or answers something illegal, the floor decides."""
         began = time.perf_counter()
         try:
-            action, probabilities, source = self._ask(self.policy)
+            decision = await self._asked.decide(*self._seen(), self.left_s())
+            action, probabilities, source = self._read(decision)
             why = "" if self.legal(action) else f"the policy chose {action}, which is not legal"
+        except TooSlowError as problem:
+            why = f"the policy is too slow: {problem}"
         except (Exception, SystemExit) as problem:  # noqa: BLE001  (a policy may be anybody's)
             why = f"the policy failed with {type(problem).__name__}: {problem}"
         if why:
-            action, probabilities, _ = self._ask(self._floor)
+            action, probabilities, _ = self._read(self._floor.decide(*self._seen()))
             source = "floor"
             action = action if self.legal(action) else STOP
         return Choice(action, probabilities, source, why, (time.perf_counter() - began) * 1e3)
 
-    def _ask(self, policy: Policy) -> tuple[int, dict[str, float], str]:
-        decision = policy.decide(self.fold.observation(), self.fold.mask.copy())
+    async def warm_up(self) -> None:
+        """Let the policy load what it needs before the run's time begins."""
+        self.fold.look()
+        await self.choose()
+
+    def _seen(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        return self.fold.observation(), self.fold.mask.copy()
+
+    def _read(self, decision: Decision) -> tuple[int, dict[str, float], str]:
         action = int(decision.action[0])
         shares = decision.probabilities[0]
         if not (np.isfinite(shares).all() and (shares >= 0).all()):
@@ -178,8 +194,7 @@ class Conductor:
         await self.record(
             decided, Started(at_s=now_s, attempt=number, call=name, key=key, inputs=shas)
         )
-        left_s = self.fold.plan.budget.time_s - now_s
-        attempt = Attempt(self.run_id, call, nth, key, inputs, left_s, repeated_s)
+        attempt = Attempt(self.run_id, call, nth, key, inputs, self.left_s(), repeated_s)
         task = asyncio.create_task(self.world.attempt(attempt))
         self.flights[number] = Flight(call, now_s, task)
         if len(self.flights) >= self.fold.plan.max_in_flight:
@@ -292,6 +307,10 @@ class Conductor:
     def now_s(self) -> float:
         """Time never runs backwards in a run."""
         return max(float(self.fold.board["at_s"]), self.clock.now_s())
+
+    def left_s(self) -> float:
+        """Time left of the budget."""
+        return self.fold.plan.budget.time_s - self.now_s()
 
     async def until_landed(self, until_s: float, *, news: bool = False) -> None:
         """Let time run until an attempt ends, or there is news, or to `until_s`."""

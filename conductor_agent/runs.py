@@ -248,9 +248,13 @@ async def _play(
     try:
         async with _hosted(host) as runner:
             world = LiveWorld(workflow, runner)
-            warm_up(workflow.level, policy)
-            clock = clock or RunClock(state.number("at_s"))
-            conductor = Conductor(run_id, state, world, policy, recorder, clock, held, watch)
+            warm_up(workflow.level)
+            at_s = state.number("at_s")
+            conductor = Conductor(
+                run_id, state, world, policy, recorder, clock or RunClock(at_s), held, watch
+            )
+            await conductor.warm_up()
+            conductor.clock = clock or RunClock(at_s)  # the run's time begins here
             await conductor.run()
     finally:
         recorder.close()
@@ -263,13 +267,11 @@ async def _play(
     )
 
 
-def warm_up(level: Level, policy: Policy) -> None:
-    """Load every compiled kernel and the policy before the run's time begins."""
+def warm_up(level: Level) -> None:
+    """Load every compiled kernel before the run's time begins."""
     state, name = Fold(level), level.call_names[0]
     state.look()
     state.digest()
-    with contextlib.suppress(Exception, SystemExit):  # the loop says so, if it fails there too
-        policy.decide(state.observation(), state.mask)
     answer = Finished(at_s=0.0, attempt=0, call=name, outcome=Success(), elapsed_s=0.0)
     state.wait_until()
     state.exhausted()

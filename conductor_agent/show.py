@@ -48,7 +48,7 @@ class Terminal(Console):
             self.quiet = True
             fall_silent()
 
-    def line(self, *parts: Part) -> None:
+    def tell(self, *parts: Part) -> None:
         """Print one line."""
         self.print(line(*parts), soft_wrap=True)
 
@@ -110,7 +110,7 @@ class Progress:
             self._line(event, "    ", (shortened(outcome.detail), "dim"))
 
     def _line(self, event: Event, *parts: Part) -> None:
-        self.console.line((f"{event.at_s:8.2f}", "dim"), "  ", *parts)
+        self.console.tell((f"{event.at_s:8.2f}", "dim"), "  ", *parts)
 
 
 def shortened(detail: str) -> str:
@@ -126,7 +126,7 @@ def counted(number: int, what: str) -> str:
 
 def show_result(console: Terminal, result: Result, journal: str) -> None:
     """What a run came to."""
-    console.line(
+    console.tell(
         (result.status, f"bold {COLOURS[result.status]}"),
         f"  {counted(result.attempts, 'attempt')}, {result.elapsed_s:.2f} s, cost {result.cost:.2f}  ",
         (f"run {result.run_id} in {journal}", "dim"),
@@ -134,7 +134,7 @@ def show_result(console: Terminal, result: Result, journal: str) -> None:
     for name, goal in result.goals.items():
         state = ("delivered", "green") if goal.delivered else ("missing", "red")
         claim = "" if goal.quality is None else f"  claimed quality {goal.quality:.2f}"
-        console.line(f"  {name}: ", state, claim)
+        console.tell(f"  {name}: ", state, claim)
 
 
 def show_plan(
@@ -142,13 +142,13 @@ def show_plan(
 ) -> None:
     """What would be done, under which limits, and what enforces them here."""
     level = workflow.level
-    console.line((level.name, "bold"), f"  goals: {', '.join(level.goals)}")
+    console.tell((level.name, "bold"), f"  goals: {', '.join(level.goals)}")
     for note in workflow.notes:
-        console.line("  ", ("left out", "yellow"), f" {note}")
+        console.tell("  ", ("left out", "yellow"), f" {note}")
     order = [level.call_names[c] for c in level.default_plan]
-    console.line(f"  plan: {' -> '.join(order)}")
+    console.tell(f"  plan: {' -> '.join(order)}")
     budget = level.budget
-    console.line(
+    console.tell(
         f"  budget: {budget.time_s:g} s, cost {budget.cost:g}, {counted(budget.attempts, 'attempt')}"
     )
     table = columns("function", "class", "wall_s", "memory_bytes", "source")
@@ -198,7 +198,7 @@ def show_runs(console: Terminal, rows: list[dict[str, Any]]) -> None:
     console.print(table)
     for row in rows:
         if "problem" in row:
-            console.line((row["problem"], "red"))
+            console.tell((row["problem"], "red"))
 
 
 def show_steps(console: Terminal, steps: list[Step]) -> None:
@@ -206,18 +206,18 @@ def show_steps(console: Terminal, steps: list[Step]) -> None:
     differ = sum(not step.same_observation for step in steps)
     if differ:
         text = f"{counted(differ, 'observation')} not as logged: another version or machine wrote the run"
-        console.line((text, "yellow"))
+        console.tell((text, "yellow"))
     for number, step in enumerate(steps, 1):
-        console.line(
+        console.tell(
             (f"{step.at_s:8.2f}", "dim"), f"  {number}. ", (step.action, "bold"),
             f"  {step.strategy.replace('_', ' ')}  ", (f"{step.source} {step.probability:.0%}", "dim"),
         )  # fmt: skip
         for text in (*_believed(step), *([step.why] if step.why else [])):
-            console.line(INDENT, (text, "dim"))
+            console.tell(INDENT, (text, "dim"))
         for told in step.outcome:
-            console.line(INDENT, _told(told))
+            console.tell(INDENT, _told(told))
             for text in _why(told):
-                console.line(INDENT, "  ", (text, "dim"))
+                console.tell(INDENT, "  ", (text, "dim"))
 
 
 INDENT = " " * 12
