@@ -36,7 +36,7 @@ from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement, reaches
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from fqg_env.level import Level, LevelError, OnceLoader, explain, parse_level, suggest
-from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for
+from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short
 
 SCHEMA = "conductor-workflow/1"
 KEYS = ("workflow", "extensions", "inputs", "require")
@@ -168,9 +168,11 @@ def parse_workflow(
     """
     if data.get("workflow") != SCHEMA:
         raise WorkflowError(
-            f"{path}: workflow: version {data.get('workflow')!r} is not known; "
+            f"{path}: workflow: version {short(data.get('workflow'))} is not known; "
             f"begin with `workflow: {SCHEMA}`"
         )
+    if not isinstance(data.get("level", ""), str):
+        raise WorkflowError(f"{path}: level: it is no text; remove it")
     _require(data.get("require") or {}, path)
     rest = {key: value for key, value in data.items() if key not in KEYS}
     given = data.get("inputs")
