@@ -124,6 +124,8 @@ def _told(event: Event) -> list[dict[str, Any]]:
                 told["detail"] = failure.detail
             if failure and failure.cause:
                 told["cause"] = msgspec.to_builtins(failure.cause)
+            if failure and failure.policy:
+                told["policy"] = msgspec.to_builtins(failure.policy)
             if outcome.hints:
                 told["hints"] = [
                     {"for": hint.call or hint.strategy, "p": hint.p, "reason": hint.reason}
