@@ -25,6 +25,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from conductor_agent.aside import TooSlowError, aside
+from conductor_agent.plain import said_by
 from fqg_env.level import suggest
 
 Measure = Callable[[Any], float]
@@ -201,8 +202,7 @@ def measure_named(name: str, folder: Path) -> Measure:
             _file(folder / source) if source.endswith(".py") else importlib.import_module(source)
         )
     except (Exception, SystemExit) as problem:  # noqa: BLE001  (whatever a module does when imported)
-        why = f"{type(problem).__name__}: {problem}"
-        raise ValueError(f"{source!r} cannot be imported ({' '.join(why.split())})") from None
+        raise ValueError(f"{source!r} cannot be imported ({said_by(problem)})") from None
     found: Measure | None = getattr(module, function, None)
     if not callable(found):
         functions = [
@@ -247,7 +247,7 @@ def measured(measure: Measure, value: Any) -> tuple[float, str]:
     try:
         quality = float(measure(msgspec.msgpack.decode(msgspec.msgpack.encode(value))))
     except (Exception, SystemExit) as problem:  # noqa: BLE001  (not measured, not accepted)
-        return 0.0, f"the quality could not be measured ({type(problem).__name__}: {problem})"
+        return 0.0, f"the quality could not be measured ({said_by(problem)})"
     if math.isnan(quality):
         return 0.0, "the quality is not a number"
     if not 0.0 <= quality <= 1.0:

@@ -6,6 +6,7 @@ Exit codes: 0 succeeded, 1 a fault of ours, 2 bad input, 3 partial, 4 failed, 13
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -365,7 +366,8 @@ def _print_json(data: dict[str, Any]) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"conductor: {clean(text)}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody can read it; the exit code still tells
+        print(f"conductor: {clean(text)}", file=sys.stderr)
 
 
 def _fail(text: str, code: int) -> None:

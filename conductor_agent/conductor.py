@@ -32,6 +32,7 @@ from conductor_agent.fold import Fold
 from conductor_agent.hosting.classify import from_answer, from_cancel
 from conductor_agent.journal import Content, content
 from conductor_agent.live_world import Answer, Attempt, Held, World
+from conductor_agent.plain import clean, said_by
 from conductor_agent.strategies import strategy_of
 from fqg_env.arrays import UNKNOWN_SHARE, Stopped
 from fqg_env.outcome import SideEffects, Success
@@ -134,7 +135,7 @@ class Conductor:
         except TooSlowError as problem:
             why = f"the policy is too slow: {problem}"
         except (Exception, SystemExit) as problem:  # noqa: BLE001  (a policy may be anybody's)
-            why = f"the policy failed with {type(problem).__name__}: {problem}"
+            why = f"the policy failed with {said_by(problem)}"
         if why:
             action, probabilities, _ = self._read(self._floor.decide(*self._seen()))
             source = "floor"
@@ -159,7 +160,7 @@ class Conductor:
             for i, share in enumerate(shares[: FIRST_CALL + len(self.fold.plan.calls)])
             if share > 0.0
         }
-        return action, named, str(decision.source[0])
+        return action, named, clean(str(decision.source[0]))
 
     def legal(self, action: int) -> bool:
         """The mask allows the action."""
@@ -292,7 +293,12 @@ class Conductor:
         await self.record(Ended(at_s=self.now_s(), reason=reason.name.lower()))
 
     def tell(self, provider: str, *, up: bool, until_s: float = 0.0) -> None:
-        """News from outside about a provider; ends a WAIT."""
+        """News from outside about a provider; ends a WAIT.
+
+        Raises:
+            FoldError: there is no such provider.
+        """
+        self.fold.provider(provider)
         self._news.append(Signal(at_s=0.0, provider=provider, up=up, until_s=until_s))
         self._heard.set()
 

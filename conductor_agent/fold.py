@@ -129,7 +129,7 @@ class Fold:
             case Waited():
                 rules.waited(level, board, at_s)
             case Signal():
-                provider = _number("provider", event.provider, self._providers)
+                provider = self.provider(event.provider)
                 posterior.hear_signal(level, self.belief, provider, int(event.up), at_s)
                 rules.signal(level, board, provider, int(event.up), event.until_s, at_s)
             case Lost():
@@ -187,6 +187,14 @@ class Fold:
             FoldError: there is none.
         """
         return _number("call", name, self._calls)
+
+    def provider(self, name: str) -> int:
+        """Index of a provider by its name.
+
+        Raises:
+            FoldError: there is none.
+        """
+        return _number("provider", name, self._providers)
 
     def action_name(self, action: int) -> str:
         """`WAIT`, `STOP` or the name of a call."""

@@ -35,6 +35,7 @@ from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement, reaches
 from conductor_agent.hosting.values import NotPlainError, check_plain
+from conductor_agent.plain import said_by
 from fqg_env.level import Level, LevelError, OnceLoader, explain, parse_level, suggest
 from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short
 
@@ -405,7 +406,7 @@ def _find_module(module: str, where: str) -> None:
     except (ImportError, ValueError, AttributeError):
         found = False
     except (Exception, SystemExit) as problem:  # noqa: BLE001  (whatever a package does when imported)
-        why = " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
+        why = said_by(problem)
         raise WorkflowError(f"{where}: {module!r} cannot be imported ({why}); mend it") from None
     if not found:
         raise WorkflowError(

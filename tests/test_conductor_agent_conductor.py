@@ -20,7 +20,7 @@ from conductor_agent.events import (
     from_json,
     to_json,
 )
-from conductor_agent.fold import Fold, fold, replay
+from conductor_agent.fold import Fold, FoldError, fold, replay
 from conductor_agent.live_world import Answer, Held
 from conductor_agent.runs import result_of
 from conductor_agent.testing import FakeWorld, ManualClock, MemoryRecorder
@@ -159,12 +159,22 @@ def test_a_failure_is_waited_out_and_tried_again():
     assert [a.key for a in run.world.attempts] == ["run/fast/1", "run/fast/2"]
 
 
-@pytest.mark.parametrize("answer", [RuntimeError("broken"), SURE + 60, -1, FAST + 40])
+class Mute(Exception):
+    """An exception whose own text raises."""
+
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    "answer", [RuntimeError("broken"), Mute(), ValueError("\ud800\x1b\n"), SURE + 60, -1, FAST + 40]
+)
 def test_where_the_policy_fails_the_floor_decides_and_the_journal_says_so(answer):
     run = play(Scripted(answer), lambda _: good())
     first = run.recorder.events[0]
     assert (first.source, first.action) == ("floor", "fast")
     assert first.why.startswith("the policy ")
+    assert from_json(to_json(first)) == first
     assert run.fold.stopped() is Stopped.POLICY
 
 
@@ -390,3 +400,9 @@ def test_ours_are_asked_in_the_loops_own_thread():
 
     play(Ours(), lambda _: good())
     assert set(threads) == {threading.main_thread()}
+
+
+def test_news_of_nobody_are_refused_before_they_are_written():
+    run = play(Scripted(FAST), lambda _: good())
+    with pytest.raises(FoldError, match="names the provider 'nobody'"):
+        run.tell("nobody", up=True)

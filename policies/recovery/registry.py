@@ -51,8 +51,12 @@ BUILT_IN: dict[str, Callable[[], Any]] = {
 
 
 def one_line(error: BaseException) -> str:
-    """The message of somebody else's exception as one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    """The message of somebody else's exception as one line; its own text may raise, too."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 (somebody else's code)
+        text = type(error).__name__
+    return " ".join(text.split())[:200]
 
 
 def _own_class(name: str) -> Any:
