@@ -368,7 +368,7 @@ def cancelled(fold: Fold, call: int, ran_s: float) -> Any:
 
 def unfit(fold: Fold, call: int, answer: Answer, problem: Exception) -> Answer:
     """What an answer comes to that cannot be written down."""
-    failure = from_answer(f"It cannot be written down ({type(problem).__name__}).")
+    failure = from_answer(f"It cannot be written down ({said_by(problem)}).")
     failure = replace(failure, side_effects=untold_effects(fold, call))
     return Answer(failure, answer.elapsed_s, usage=answer.usage)
 
