@@ -548,8 +548,45 @@ def explain(error: ValidationError, source: str) -> str:
     return f"{source}: {where}: {what}" if where else f"{source}: {what}"
 
 
+ALIASED = 100_000
+"""Values that the aliases of a file may add: a few lines of aliases of aliases can stand for billions."""
+
+
 class OnceLoader(yaml.SafeLoader):
-    """YAML in which a key may stand once: of two with one name the first would silently be lost."""
+    """YAML in which a key may stand once: of two with one name the first would silently be lost. Its aliases
+    may not multiply without end.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The document, before values are made of it.
+
+        Raises:
+            yaml.YAMLError: not YAML, or its aliases stand for too much or for what they stand in.
+        """
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            sizes: dict[int, int] = {}
+            if _expanded(node, sizes) - len(sizes) > ALIASED:
+                raise _aliases("its aliases stand for too many values", node)
+        return node
+
+
+def _expanded(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """How many values a node stands for; `sizes` holds those of the nodes seen so far."""
+    if id(node) not in sizes:
+        sizes[id(node)] = 0  # until it is known
+        size = 1
+        for part in node.value if isinstance(node, yaml.CollectionNode) else ():
+            for child in part if isinstance(part, tuple) else (part,):
+                size += _expanded(child, sizes)
+        sizes[id(node)] = size
+    elif sizes[id(node)] == 0:
+        raise _aliases("an alias stands inside of what it names", node)
+    return sizes[id(node)]
+
+
+def _aliases(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 
 def _mapping(loader: OnceLoader, node: yaml.MappingNode) -> dict[Any, Any]:
