@@ -641,7 +641,7 @@ def parse_level(data: dict[str, Any], source: str) -> Level:
     version = data.get("level", SCHEMA)
     if version != SCHEMA:
         raise LevelError(
-            f"{source}: level: version {version!r} is not known; this reads {SCHEMA!r}"
+            f"{source}: level: version {str(version)[:40]!r} is not known; this reads {SCHEMA!r}"
         )
     try:
         return Level.model_validate(data)
