@@ -25,7 +25,12 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 RULES = ("retry", "retry_fallback", "cascade", "code_aware", "index")
 POLICIES = ("random", *RULES, "oracle")
 BANDS = ((1, 5), (6, 10), (11, 15), (16, 20))
-COLOURS = {"random": "#94a3b8", "best hand rule": "#d97706", "index": "#2563eb", "oracle": "#0a7a3d"}
+COLOURS = {
+    "random": "#94a3b8",
+    "best hand rule": "#d97706",
+    "index": "#2563eb",
+    "oracle": "#0a7a3d",
+}
 
 
 def settings(episodes: int) -> dict[str, Setting]:

@@ -1,12 +1,13 @@
 """How many steps a second the environments play on one core, against writing the bytes alone.
 
-    python benchmarks/env_speed.py [--quick] [--json]
+    python benchmarks/env_speed.py [--quick] [--json] [--peers PYTHON]
 
 Standard size, 1,024 lanes, random legal actions. Choosing them takes no part in the time;
 observations, masks and new episodes (same-step, with final observations) do: about every fifth
 action ends one. `vector` is the vector environment as a trainer drives it (views, no copies),
 `rule` the rulebook and the mask without an observation, `batch1` one environment by itself, `bound`
-filling the observations with a constant. CPU time of this process, the best of several rounds.
+filling the observations with a constant. CPU time of this process, the best of several rounds. The peers
+(benchmarks/peers.py) are measured in the same run, by this Python or by the one that is named.
 
 Example:  python benchmarks/env_speed.py --quick --json
 """
@@ -15,9 +16,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,7 +155,17 @@ def writing(vec: VectorFunctionQuest) -> Callable[[], tuple[float, int]]:
     return play
 
 
-def measure(quick: bool) -> dict[str, Any]:
+def peers(python: str, quick: bool) -> dict[str, Any]:
+    """What the peers reach; each that is not there says so."""
+    print("peers ...", file=sys.stderr)
+    script = Path(__file__).with_name("peers.py")
+    command = [python, str(script), *(["--quick"] if quick else [])]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def measure(quick: bool, python: str) -> dict[str, Any]:
     """All figures, in the form that --json prints."""
     rounds, steps = (3, 100) if quick else (7, 500)
 
@@ -170,7 +183,8 @@ def measure(quick: bool) -> dict[str, Any]:
     ours["rule_steps_per_s"] = round(rate("rule", rule_alone(vec), steps))
     ours["batch1_us_per_step"] = round(1e6 / rate("batch of one", single(), 4 * steps), 2)
     ours["obs_bytes"] = vec.lanes.observations.itemsize
-    return {"ours": ours, "peers": {}, "bound": {"write_steps_per_s": bound}}
+    bound_ = {"write_steps_per_s": bound}
+    return {"ours": ours, "peers": peers(python, quick), "bound": bound_}
 
 
 def main() -> None:
@@ -180,14 +194,22 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--quick", action="store_true", help="fewer steps")
+    parser.add_argument("--peers", default=sys.executable, help="the Python that has the peers")
     arguments = parser.parse_args()
-    result = measure(arguments.quick)
+    result = measure(arguments.quick, arguments.peers)
     if arguments.json:
         print(json.dumps(result))
         return
-    for figures in result.values():
-        for key, value in figures.items():
-            print(f"{key:32} {value:>14,}")
+    for key, value in {**result["ours"], **result["bound"]}.items():
+        print(f"{key:44} {value:>14,}")
+    for name, figures in result["peers"].items():
+        if "skipped" in figures:
+            print(f"{name:44} skipped: {figures['skipped']}")
+            continue
+        rate, size = figures["steps_per_s"], figures["obs_bytes"]
+        print(f"{name:44} {rate:>14,} of {size} bytes: {rate * size / 1e6:,.0f} MB/s")
+    ours = result["ours"]
+    print(f"ours: {ours['vector_steps_per_s'] * ours['obs_bytes'] / 1e6:,.0f} MB/s of observation")
 
 
 if __name__ == "__main__":
