@@ -72,8 +72,8 @@ def cell(figures: dict[str, Any]) -> str:
 def table(result: dict[str, Any], episodes: int) -> str:
     """The table of docs/game.md."""
     lines = [
-        f"Mean return with its 95% interval, {episodes:,} levels each (`python benchmarks/depth.py --write`); the best of",
-        "four hand rules is picked on these very levels, which favours it:",
+        f"Mean return with its 95% interval, {episodes:,} levels each (`python benchmarks/depth.py --write`); the",
+        "best of four hand rules is picked on these very levels, which favours it:",
         "",
         "| levels | random | best hand rule | index | oracle | index / oracle |",
         "|---|---|---|---|---|---|",
@@ -91,12 +91,13 @@ def picture(result: dict[str, Any]) -> str:
     groups = [name for name in result if name.startswith("tiers")]
     left, base, height, wide = 60, 240, 200, 150
     low, high = -0.15, 0.85
+    right = left + wide * len(groups)
 
     def y(value: float) -> float:
         return base - (value - low) / (high - low) * height
 
     parts = [
-        f'<line x1="{left}" x2="{left + wide * len(groups)}" y1="{y(v):.1f}" y2="{y(v):.1f}" stroke="#e3e7ec"/>'
+        f'<line x1="{left}" x2="{right}" y1="{y(v):.1f}" y2="{y(v):.1f}" stroke="#e3e7ec"/>'
         f'<text x="{left - 8}" y="{y(v) + 4:.1f}" text-anchor="end">{v:.1f}</text>'
         for v in (0.0, 0.2, 0.4, 0.6, 0.8)
     ]
@@ -111,7 +112,8 @@ def picture(result: dict[str, Any]) -> str:
             at = x + 28 * b
             parts.append(
                 f'<rect x="{at}" y="{top:.1f}" width="24" height="{bottom - top:.1f}" fill="{colour}"/>'
-                f'<line x1="{at + 12}" x2="{at + 12}" y1="{y(a):.1f}" y2="{y(z):.1f}" stroke="#111" stroke-width="2"/>'
+                f'<line x1="{at + 12}" x2="{at + 12}" y1="{y(a):.1f}" y2="{y(z):.1f}" '
+                'stroke="#111" stroke-width="2"/>'
             )
     for b, (label, colour) in enumerate(COLOURS.items()):
         at = left + 10 + 150 * b
@@ -119,7 +121,7 @@ def picture(result: dict[str, Any]) -> str:
             f'<rect x="{at}" y="{base + 36}" width="12" height="12" fill="{colour}"/>'
             f'<text x="{at + 18}" y="{base + 46}">{label}</text>'
         )
-    width = left + wide * len(groups) + 20
+    width = right + 20
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{base + 62}" '
         f'font-family="system-ui,sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'

@@ -1,10 +1,10 @@
 """How many steps a second other environments play on one core. Needs nothing of ours: run it by any Python.
 
-    python benchmarks/peers.py [--quick]           # one JSON object: {NAME: {"steps_per_s", "obs_bytes"} or {"skipped"}}
+    python benchmarks/peers.py [--quick]
 
-Random actions, automatic reset, CPU time, the best of several rounds, as benchmarks/env_speed.py measures ours.
-A peer that is not installed is skipped with the reason. `pip install -e ".[bench]"` brings them; they may live in
-an environment of their own.
+One JSON object: {NAME: {"steps_per_s", "obs_bytes"} or {"skipped"}}. Random actions, automatic reset, CPU time, the
+best of several rounds, as benchmarks/env_speed.py measures ours. A peer that is not installed is skipped with
+the reason. `pip install -e ".[bench]"` brings them; they may live in an environment of their own.
 
 Example:  python benchmarks/peers.py --quick
 """
