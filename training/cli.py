@@ -122,18 +122,6 @@ def or_dash(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def evaluation_title(result: dict[str, Any]) -> str:
-    """Which levels were played."""
-    if result["tiers"] is None:
-        files = counted(len(result["levels"]), "level file")
-        return f"{counted(result['episodes'], 'episode')} of {files}"
-    low, high = result["tiers"]
-    return (
-        f"{counted(result['episodes'], 'level')} of {result['split']}, tiers {low} to {high}, "
-        f"{result['size']}, mix {result['mix']}, mode {result['mode']}"
-    )
-
-
 def print_figures(console: Console, result: dict[str, Any], title: str) -> None:
     """The figures of an evaluation, and below them why a policy has none."""
     judged = {name: p for name, p in result["policies"].items() if "error" not in p}
@@ -170,6 +158,7 @@ def page_table(deploy: dict[str, Any]) -> Table:
     """The figures of a deployment for people."""
     heads = ("policy", "pages done", "texts good", "cost", "tries", "seconds", "wrong")
     table = figures_table("Scanned pages, real models in limited processes", heads)
+    table.caption = "cost, tries and seconds: of all pages together"
     for label in ("rule", "trained"):
         d = deploy[label]
         table.add_row(
@@ -344,7 +333,7 @@ def evaluate(
     if as_json:
         print_json(result)
     else:
-        print_figures(Console(highlight=False), result, evaluation_title(result))
+        print_figures(Console(highlight=False), result, judge.evaluation_title(result))
     if all("error" in p for p in result["policies"].values()):
         raise typer.Exit(NOT_ACHIEVED)
 
@@ -443,7 +432,7 @@ class Watcher:
 def main() -> None:
     """Entry point of `fqg`: every usage error is one sentence and exit code 2."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="fqg")
     except KeyboardInterrupt:
         typer.echo("fqg: interrupted; run the same command to start again", err=True)
         sys.exit(INTERRUPTED)

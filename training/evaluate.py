@@ -23,6 +23,7 @@ from policies.recovery.base import Decision
 from policies.recovery.oracle import Oracle
 from policies.recovery.registry import one_line, policy_named
 from training.stats import iqm, mean_ci95
+from training.terminal import counted
 
 CHUNK = 512
 """Episodes played side by side. It is fixed, so that workers change no figure."""
@@ -314,6 +315,18 @@ def evaluate(
         "policies": {label: results[label] for label in policies},
         "paired": compare(played),
     }
+
+
+def evaluation_title(result: dict[str, Any]) -> str:
+    """Which levels were played."""
+    if result["tiers"] is None:
+        files = counted(len(result["levels"]), "level file")
+        return f"{counted(result['episodes'], 'episode')} of {files}"
+    low, high = result["tiers"]
+    return (
+        f"{counted(result['episodes'], 'level')} of {result['split']}, tiers {low} to {high}, "
+        f"{result['size']}, mix {result['mix']}, mode {result['mode']}"
+    )
 
 
 def run_jobs(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Answer]]:
