@@ -14,11 +14,11 @@ from fqg_env import library
 from fqg_env.arrays import SIZES
 from fqg_env.frequencies import WINDOWS
 from fqg_env.lanes import Lanes
-from fqg_env.level import LevelError
+from fqg_env.level import Artifact, Goal, LevelError
 from fqg_env.puzzle import PLAIN, Faults, Puzzle, read_puzzle, write_puzzle
 from fqg_env.splits import Source, level_key
 from training.levels import Generated, app, chosen, find, generated
-from training.solution import WORDS, fault_words, window_words
+from training.solution import WORDS, clashing, fault_words, window_words
 
 
 def run(*arguments: str) -> Result:
@@ -50,9 +50,10 @@ def test_a_solution_is_told_in_words(tmp_path: Path) -> None:
     drawn = hand_drawn.level(
         {
             "north_ocr": hand_drawn.maker("text", provider="north"),
-            "north_scan": hand_drawn.maker("text", provider="north"),
-            "reader": hand_drawn.maker("text", provider="south"),
-        }
+            "north_scan": hand_drawn.maker("draft", provider="north"),
+            "reader": hand_drawn.maker("text", inputs=("draft",), provider="south"),
+        },
+        {"page": Artifact(given=True), "draft": Artifact(), "text": Artifact(goal=Goal())},
     )
     faults = Faults(
         functions={"north_ocr": "ok", "north_scan": "quota_1", "reader": "silent"},
@@ -69,6 +70,16 @@ def test_a_solution_is_told_in_words(tmp_path: Path) -> None:
         "  page: bad from the start",
         "  reader: cannot read what north_scan makes",
     ]
+
+
+def test_a_clash_that_only_the_key_knows_is_told() -> None:
+    """A pair is told where the reader reads what the maker makes, and about one such pair in twenty clashes."""
+    told = [list(clashing(generated(Generated("test", 14, seed)))) for seed in range(30)]
+    assert 0 < sum(map(len, told)) < 200
+    for seed, pairs in enumerate(told):
+        level = generated(Generated("test", 14, seed)).level
+        for reader, maker in pairs:
+            assert set(level.functions[reader].inputs) & set(level.functions[maker].outputs)
 
 
 def test_every_fault_and_every_window_has_its_words() -> None:

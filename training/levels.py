@@ -189,7 +189,7 @@ def show_solution(puzzle: Puzzle, way: list[str] | None) -> None:
     """What is really wrong, and a way to solve it."""
     faults = puzzle.faults
     typer.echo("\nwhat is wrong")
-    told = list(wrongs(puzzle.level, faults)) if faults else []
+    told = list(wrongs(puzzle, faults)) if faults else []
     nothing = "nothing" if faults else "drawn anew from the prior for every key"
     typer.echo("\n".join(f"  {sentence}" for sentence in told or [nothing]))
     typer.echo("\na way\n  " + (", ".join(way) if way else "none was found: it may be impossible"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fqg_env.faults import clashes
 from fqg_env.frequencies import WINDOWS
+from fqg_env.lanes import Lanes
 from fqg_env.level import Level
-from fqg_env.puzzle import Faults
+from fqg_env.puzzle import Faults, Puzzle
 
 SOUND = "ok"
 WORDS = {
@@ -50,8 +52,27 @@ def run_by(level: Level) -> dict[str, list[str]]:
     return out
 
 
-def wrongs(level: Level, faults: Faults) -> Iterator[str]:
+def clashing(puzzle: Puzzle) -> Iterator[tuple[str, str]]:
+    """(reader, maker) where a function cannot read what another makes, be it named or in the level's key."""
+    level = puzzle.level
+    lanes = Lanes(1, level.size, belief=False)
+    puzzle.load(lanes)
+    for f, reader in enumerate(level.functions):
+        read = {
+            name
+            for call in level.calls
+            if call.function == reader
+            for name in level.inputs_of(call)
+        }
+        for g, maker in enumerate(level.functions):
+            makes = read & set(level.functions[maker].outputs)
+            if makes and clashes(lanes.levels[0], lanes.hidden[0], f, g):
+                yield reader, maker
+
+
+def wrongs(puzzle: Puzzle, faults: Faults) -> Iterator[str]:
     """Everything that is not sound, one sentence each."""
+    level = puzzle.level
     functions = run_by(level)
     for name, kind in faults.functions.items():
         if kind != SOUND:
@@ -62,5 +83,5 @@ def wrongs(level: Level, faults: Faults) -> Iterator[str]:
             yield f"{who}: {window_words(number, level.budget.time_s)}"
     for name in faults.defects:
         yield f"{name}: bad from the start"
-    for reader, maker in faults.clashes.items():
+    for reader, maker in clashing(puzzle):
         yield f"{reader}: cannot read what {maker} makes"
