@@ -98,6 +98,8 @@ class TimedHost(Supervisor):
 class Again(Index):
     """Thinks as the index rule does, then calls once more whatever it thought."""
 
+    __module__ = Index.__module__  # asked as ours are, not in a thread of its own
+
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
         """The one call."""
         super().decide(observation, mask)
@@ -133,7 +135,7 @@ async def one_run(
     """Seconds of each step, of the call in it and of its durable writes."""
     record, held = open_run("run", workflow, "again")
     journal.begin(record, [content(value) for value in workflow.inputs.values()])
-    warm_up(workflow.level, Again())
+    warm_up(workflow.level)
     recorder = JournalRecorder(journal, "run")
     world = LiveWorld(workflow, host)
     conductor = Conductor("run", Fold(workflow.level), world, Again(), recorder, RunClock(), held)

@@ -11,21 +11,21 @@ Type and schema decide whether there is an artifact at all; the quality decides 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import importlib
 import importlib.util
 import math
 import re
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from conductor_agent.aside import TooSlowError, aside
+from conductor_agent.plain import said_by
 from fqg_env.level import suggest
 
 Measure = Callable[[Any], float]
@@ -201,9 +201,8 @@ def measure_named(name: str, folder: Path) -> Measure:
         module = (
             _file(folder / source) if source.endswith(".py") else importlib.import_module(source)
         )
-    except Exception as problem:  # noqa: BLE001  (whatever a module does when it is imported)
-        why = f"{type(problem).__name__}: {problem}"
-        raise ValueError(f"{source!r} cannot be imported ({' '.join(why.split())})") from None
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  (whatever a module does when imported)
+        raise ValueError(f"{source!r} cannot be imported ({said_by(problem)})") from None
     found: Measure | None = getattr(module, function, None)
     if not callable(found):
         functions = [
@@ -233,37 +232,24 @@ def _file(path: Path) -> Any:
 async def measured_within(
     left_s: float, measure: Measure, value: Any, most_s: float = GATE_S
 ) -> tuple[float, str]:
-    """`measured`, beside the event loop and not for ever: a gate that takes longer has not measured.
-
-    It runs in a daemon thread, which nothing waits for when the program ends. Python cannot end a thread, so
-    that one which never returns is left behind.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[tuple[float, str]] = loop.create_future()
-
-    def tell(found: tuple[float, str]) -> None:
-        if not answer.done():
-            answer.set_result(found)
-
-    def work() -> None:
-        found = measured(measure, value)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, found)
-
-    threading.Thread(target=work, name="fqg-gate", daemon=True).start()
+    """`measured`, beside the event loop and not for ever: a gate that takes longer has not measured."""
     allowed_s = max(0.0, min(left_s, most_s))
     try:
-        return await asyncio.wait_for(answer, allowed_s)
-    except TimeoutError:
+        return await aside(lambda: measured(measure, value), allowed_s, "fqg-gate")
+    except TooSlowError:
         return 0.0, f"the quality could not be measured within {allowed_s:.3g} s"
 
 
 def measured(measure: Measure, value: Any) -> tuple[float, str]:
-    """The quality of a value in [0, 1], and why it is 0 where it could not be measured."""
+    """The quality of a value in [0, 1], and why it is 0 where it could not be measured. The gate gets a copy:
+    what it does to that changes nothing.
+    """
     try:
-        quality = float(measure(value))
+        quality = float(measure(msgspec.msgpack.decode(msgspec.msgpack.encode(value))))
     except (Exception, SystemExit) as problem:  # noqa: BLE001  (not measured, not accepted)
-        return 0.0, f"the quality could not be measured ({type(problem).__name__}: {problem})"
+        return 0.0, f"the quality could not be measured ({said_by(problem)})"
     if math.isnan(quality):
         return 0.0, "the quality is not a number"
-    return min(1.0, max(0.0, quality)), ""
+    if not 0.0 <= quality <= 1.0:
+        return 0.0, f"the quality {quality:g} is outside [0, 1]"
+    return quality, ""

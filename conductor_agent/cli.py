@@ -6,6 +6,7 @@ Exit codes: 0 succeeded, 1 a fault of ours, 2 bad input, 3 partial, 4 failed, 13
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from conductor_agent.plain import clean, to_json
 
 if TYPE_CHECKING:
     from conductor_agent.events import Event
@@ -32,7 +35,6 @@ PATIENCE_S = 3.0
 app = typer.Typer(
     name="conductor",
     help="Run workflows of models and tools whose failures a trained policy handles.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -47,13 +49,14 @@ class Interrupted(Exception):
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+RunArgument = Annotated[str, typer.Argument(help="A run's id, the beginning of one, or `last`.")]
 JournalOption = Annotated[Path, typer.Option(help="The SQLite file that runs are written down in.")]
 
 
 @app.command()
 def run(
     file: Annotated[Path, typer.Argument(help="The workflow, a YAML file.")],
-    policy: Annotated[str, typer.Option(help="A name, a file or module:Class.")] = "index",
+    policy: Annotated[str, typer.Option(help="A name, a folder or module:Class.")] = "index",
     limits: Annotated[Path | None, typer.Option(help="The operator's limits, by class.")] = None,
     journal: JournalOption = JOURNAL,
     input: Annotated[  # noqa: A002  (the option is called --input)
@@ -102,7 +105,7 @@ def run(
 
 @app.command()
 def resume(
-    run: Annotated[str, typer.Argument(help="A run's id, the beginning of one, or `last`.")],
+    run: RunArgument = "last",
     policy: Annotated[str | None, typer.Option(help="Another policy than it began with.")] = None,
     journal: JournalOption = JOURNAL,
     out: Annotated[Path | None, typer.Option(help="Folder for what is delivered.")] = None,
@@ -147,9 +150,7 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
 
 @app.command()
 def explain(
-    run: Annotated[
-        str, typer.Argument(help="A run's id, the beginning of one, or `last`.")
-    ] = "last",
+    run: RunArgument = "last",
     journal: JournalOption = JOURNAL,
     as_json: JsonOption = False,
 ) -> None:
@@ -159,11 +160,12 @@ def explain(
     """
     from conductor_agent.explain import explain as explained
     from conductor_agent.journal import Journal
-    from conductor_agent.runs import summary
+    from conductor_agent.runs import summary, told
 
     with Journal.read(journal) as opened:
         run_id = opened.find(run)
-        steps = explained(opened.level(run_id), opened.events(run_id))
+        level, events, _ = told(opened, run_id)
+        steps = explained(level, events)
         head = summary(opened, run_id)
     if as_json:
         _print_json({**head, "steps": [asdict(step) for step in steps]})
@@ -194,9 +196,10 @@ def limits(as_json: JsonOption = False) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; every failure is one sentence and an exit code."""
+    """Run the command; every failure is one sentence and an exit code. Alone it shows its help."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=given or ["--help"], standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except (Interrupted, KeyboardInterrupt) as stop:
         _fail(str(stop) or "interrupted", INTERRUPTED)
@@ -221,14 +224,14 @@ def _finish(
     except (KeyboardInterrupt, asyncio.CancelledError):
         where = "" if journal == JOURNAL else f" --journal {journal}"
         raise Interrupted(f"interrupted; go on with: conductor resume {run}{where}") from None
-    if out is not None:
-        _write_values(out, result.values)
     if as_json:
         _print_json(result.as_json())
     else:
         from conductor_agent.show import Terminal, show_result
 
         show_result(Terminal(), result, str(journal))
+    if out is not None:
+        _write_values(out, result.values)
     raise typer.Exit(EXIT[result.status])
 
 
@@ -271,17 +274,33 @@ def _check_out(out: Path | None) -> None:
 
 
 def _write_values(out: Path, values: dict[str, Any]) -> None:
-    """One file per delivered goal: text, bytes, or JSON."""
-    out.mkdir(parents=True, exist_ok=True)
+    """One file per delivered goal.
+
+    Raises:
+        BadInput: one cannot be written.
+    """
     for name, value in values.items():
-        match value:
-            case str():
-                (out / f"{name}.txt").write_text(value, encoding="utf-8")
-            case bytes():
-                (out / f"{name}.bin").write_bytes(value)
-            case _:
-                text = json.dumps(value, ensure_ascii=False, indent=1, default=_as_text)
-                (out / f"{name}.json").write_text(text, encoding="utf-8")
+        ending, body = _as_file(value)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / f"{name}.{ending}").write_bytes(body)
+        except OSError as problem:
+            raise BadInput(
+                f"--out {out}: {name}.{ending} cannot be written ({problem.strerror}); make room and take "
+                "the values with `conductor resume RUN --out DIR`"
+            ) from None
+
+
+def _as_file(value: Any) -> tuple[str, bytes]:
+    """The ending and the bytes of a value: text, bytes, or JSON."""
+    match value:
+        case str():
+            return "txt", value.encode()
+        case bytes():
+            return "bin", value
+        case _:
+            text = json.dumps(value, ensure_ascii=False, indent=1, default=_as_text)
+            return "json", text.encode()
 
 
 def _as_text(value: Any) -> str:
@@ -339,15 +358,16 @@ def _watch(as_json: bool) -> Watch:
 
 def _print_json(data: dict[str, Any]) -> None:
     try:
-        print(json.dumps(data, ensure_ascii=False), flush=True)
-    except BrokenPipeError:  # nobody reads it; the exit code still tells
+        print(to_json(data), flush=True)
+    except OSError:  # nobody can read it; the exit code still tells
         from conductor_agent.show import fall_silent
 
         fall_silent()
 
 
 def _say(text: str) -> None:
-    print(f"conductor: {text}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody can read it; the exit code still tells
+        print(f"conductor: {clean(text)}", file=sys.stderr)
 
 
 def _fail(text: str, code: int) -> None:

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from msgspec.structs import replace
 
+from conductor_agent.aside import TooSlowError
+from conductor_agent.asked import Asked
 from conductor_agent.clock import Clock
 from conductor_agent.events import (
     Decided,
@@ -23,17 +25,20 @@ from conductor_agent.events import (
     Signal,
     Started,
     Waited,
+    from_json,
+    to_json,
 )
 from conductor_agent.fold import Fold
-from conductor_agent.hosting.classify import from_cancel
+from conductor_agent.hosting.classify import from_answer, from_cancel
 from conductor_agent.journal import Content, content
 from conductor_agent.live_world import Answer, Attempt, Held, World
+from conductor_agent.plain import clean, said_by
 from conductor_agent.strategies import strategy_of
 from fqg_env.arrays import UNKNOWN_SHARE, Stopped
 from fqg_env.outcome import SideEffects, Success
 from fqg_env.row import function_of, preset_of
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
-from policies.recovery.base import Policy
+from policies.recovery.base import Decision, Policy
 from policies.recovery.index import Index
 
 
@@ -86,6 +91,10 @@ class Conductor:
     _news: list[Signal] = field(default_factory=list)
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def __post_init__(self) -> None:
+        """How the policy is asked."""
+        self._asked = Asked(self.policy)
+
     async def run(self) -> Stopped:
         """Play until the run is over; why it is."""
         try:
@@ -102,7 +111,7 @@ class Conductor:
             await self.end(spent)
             return
         self.fold.look()
-        choice = self.choose()
+        choice = await self.choose()
         decided = self.decided(choice, self.fold.digest())
         if choice.action == STOP:
             await self.end(Stopped.POLICY, decided)
@@ -116,22 +125,32 @@ class Conductor:
 
     # Choose
 
-    def choose(self) -> Choice:
-        """Ask the policy; where it fails or answers something illegal, the floor decides."""
+    async def choose(self) -> Choice:
+        """Ask the policy; where it fails, is too slow or answers something illegal, the floor decides."""
         began = time.perf_counter()
         try:
-            action, probabilities, source = self._ask(self.policy)
+            decision = await self._asked.decide(*self._seen(), self.left_s())
+            action, probabilities, source = self._read(decision)
             why = "" if self.legal(action) else f"the policy chose {action}, which is not legal"
+        except TooSlowError as problem:
+            why = f"the policy is too slow: {problem}"
         except (Exception, SystemExit) as problem:  # noqa: BLE001  (a policy may be anybody's)
-            why = f"the policy failed with {type(problem).__name__}: {problem}"
+            why = f"the policy failed with {said_by(problem)}"
         if why:
-            action, probabilities, _ = self._ask(self._floor)
+            action, probabilities, _ = self._read(self._floor.decide(*self._seen()))
             source = "floor"
             action = action if self.legal(action) else STOP
         return Choice(action, probabilities, source, why, (time.perf_counter() - began) * 1e3)
 
-    def _ask(self, policy: Policy) -> tuple[int, dict[str, float], str]:
-        decision = policy.decide(self.fold.observation(), self.fold.mask.copy())
+    async def warm_up(self) -> None:
+        """Let the policy load what it needs before the run's time begins."""
+        self.fold.look()
+        await self.choose()
+
+    def _seen(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        return self.fold.observation(), self.fold.mask.copy()
+
+    def _read(self, decision: Decision) -> tuple[int, dict[str, float], str]:
         action = int(decision.action[0])
         shares = decision.probabilities[0]
         if not (np.isfinite(shares).all() and (shares >= 0).all()):
@@ -141,7 +160,7 @@ class Conductor:
             for i, share in enumerate(shares[: FIRST_CALL + len(self.fold.plan.calls)])
             if share > 0.0
         }
-        return action, named, str(decision.source[0])
+        return action, named, clean(str(decision.source[0]))
 
     def legal(self, action: int) -> bool:
         """The mask allows the action."""
@@ -176,8 +195,7 @@ class Conductor:
         await self.record(
             decided, Started(at_s=now_s, attempt=number, call=name, key=key, inputs=shas)
         )
-        left_s = self.fold.plan.budget.time_s - now_s
-        attempt = Attempt(self.run_id, call, nth, key, inputs, left_s, repeated_s)
+        attempt = Attempt(self.run_id, call, nth, key, inputs, self.left_s(), repeated_s)
         task = asyncio.create_task(self.world.attempt(attempt))
         self.flights[number] = Flight(call, now_s, task)
         if len(self.flights) >= self.fold.plan.max_in_flight:
@@ -202,14 +220,27 @@ class Conductor:
             answer = flight.task.result()
             finished, contents = self.finished(number, flight, answer)
             await self.record(finished, contents=contents)
-            self.hold(finished, answer)
-            redundant = set(self.fold.redundant(answer.made)) - set(self.landed())
+            self.hold(finished, answer.values)
+            redundant = set(self.fold.redundant(finished.made)) - set(self.landed())
             await self.cancel(sorted(redundant))
 
     def finished(
         self, number: int, flight: Flight, answer: Answer
     ) -> tuple[Finished, list[Content]]:
-        """The end of an attempt as it is written down, and the values it made."""
+        """The end of an attempt as it is written down, and the values it made. An answer that could not be
+        read back or folded is none: once it is durable it is too late to find out.
+        """
+        try:
+            event, contents = self._finished(number, flight, answer)
+            from_json(to_json(event))
+            self.fold.row(event)
+        except Exception as problem:  # noqa: BLE001  (whatever an extension has put into it)
+            return self._finished(number, flight, unfit(self.fold, flight.call, answer, problem))
+        return event, contents
+
+    def _finished(
+        self, number: int, flight: Flight, answer: Answer
+    ) -> tuple[Finished, list[Content]]:
         outcome = answer.outcome
         if isinstance(outcome, Success):
             outcome = replace(outcome, outputs={})
@@ -226,11 +257,11 @@ class Conductor:
         )
         return event, list(contents.values())
 
-    def hold(self, finished: Finished, answer: Answer) -> None:
+    def hold(self, finished: Finished, values: dict[str, Any]) -> None:
         """Keep what was made: a new version replaces the old one."""
-        for name, value in answer.values.items():
-            rejected = answer.made[name].passed is False
-            self.held[name] = Held(finished.values[name], value, rejected)
+        for name, sha in finished.values.items():
+            rejected = finished.made[name].passed is False
+            self.held[name] = Held(sha, values[name], rejected)
 
     async def cancel(self, numbers: list[int]) -> None:
         """End attempts now; what each has used so far is charged pro rata."""
@@ -262,7 +293,12 @@ class Conductor:
         await self.record(Ended(at_s=self.now_s(), reason=reason.name.lower()))
 
     def tell(self, provider: str, *, up: bool, until_s: float = 0.0) -> None:
-        """News from outside about a provider; ends a WAIT."""
+        """News from outside about a provider; ends a WAIT.
+
+        Raises:
+            FoldError: there is no such provider.
+        """
+        self.fold.provider(provider)
         self._news.append(Signal(at_s=0.0, provider=provider, up=up, until_s=until_s))
         self._heard.set()
 
@@ -277,6 +313,10 @@ class Conductor:
     def now_s(self) -> float:
         """Time never runs backwards in a run."""
         return max(float(self.fold.board["at_s"]), self.clock.now_s())
+
+    def left_s(self) -> float:
+        """Time left of the budget."""
+        return self.fold.plan.budget.time_s - self.now_s()
 
     async def until_landed(self, until_s: float, *, news: bool = False) -> None:
         """Let time run until an attempt ends, or there is news, or to `until_s`."""
@@ -319,9 +359,20 @@ def cancelled(fold: Fold, call: int, ran_s: float) -> Any:
     preset = preset_of(plan, call)
     planned_s = preset.latency_s or UNKNOWN_SHARE * plan.budget.time_s
     cost = UNKNOWN_SHARE * plan.budget.cost if preset.cost is None else preset.cost
-    effects = SideEffects.NONE if function_of(plan, call).idempotent else SideEffects.POSSIBLE
     return replace(
         from_cancel("Nobody needs its answer any more."),
         cost=cost * min(1.0, ran_s / planned_s),
-        side_effects=effects,
+        side_effects=untold_effects(fold, call),
     )
+
+
+def unfit(fold: Fold, call: int, answer: Answer, problem: Exception) -> Answer:
+    """What an answer comes to that cannot be written down."""
+    failure = from_answer(f"It cannot be written down ({said_by(problem)}).")
+    failure = replace(failure, side_effects=untold_effects(fold, call))
+    return Answer(failure, answer.elapsed_s, usage=answer.usage)
+
+
+def untold_effects(fold: Fold, call: int) -> SideEffects:
+    """What an attempt that cannot say so may have changed."""
+    return SideEffects.NONE if function_of(fold.plan, call).idempotent else SideEffects.POSSIBLE

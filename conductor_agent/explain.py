@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from conductor_agent.events import (
     Decided,
     Ended,
@@ -118,6 +120,12 @@ def _told(event: Event) -> list[dict[str, Any]]:
                 "elapsed_s": round(event.elapsed_s, 6),
                 "made": {name: made.passed is not False for name, made in event.made.items()},
             }
+            if failure and failure.detail:
+                told["detail"] = failure.detail
+            if failure and failure.cause:
+                told["cause"] = msgspec.to_builtins(failure.cause)
+            if failure and failure.policy:
+                told["policy"] = msgspec.to_builtins(failure.policy)
             if outcome.hints:
                 told["hints"] = [
                     {"for": hint.call or hint.strategy, "p": hint.p, "reason": hint.reason}

@@ -6,7 +6,7 @@ The loop, resume, explanations and replay all use this class, so they cannot dif
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 import numpy as np
@@ -32,6 +32,10 @@ from fqg_env.row import row
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 
 REASONS = {reason.name.lower(): reason for reason in Stopped}
+
+
+class FoldError(ValueError):
+    """An event that does not fit the level it is folded into; the message is one sentence."""
 
 
 # Arrays of one instead of a record: a compiled function is called 20 times faster so.
@@ -80,7 +84,9 @@ class Fold:
         self.seen = arrays.new(observation_dtype(size, belief=True), 1)  # [1]
         self.mask = np.zeros((1, FIRST_CALL + size.calls), np.uint8)  # [1, 2 + C]
         self.level, self.board, self.belief = self.levels[0], self.boards[0], self.beliefs[0]
-        self._calls = {name: i for i, name in enumerate(level.call_names)}
+        self._calls = _numbered(level.call_names)
+        self._artifacts = _numbered(level.artifact_names)
+        self._providers = _numbered(level.providers)
         self._repeats: set[int] = set()
         self._repeated_s: dict[str, float] = {}
         rules.reset(self.level, self.board)
@@ -101,10 +107,15 @@ class Fold:
         return hashlib.sha256(self.seen.tobytes()).hexdigest()
 
     def apply(self, event: Event) -> None:
-        """Fold one event."""
+        """Fold one event.
+
+        Raises:
+            FoldError: it names what the level does not have.
+        """
         level, board, at_s = self.level, self.board, event.at_s
         match event:
             case Decided():
+                self.action(event.action)  # there is one of this name
                 board["steps"] += 1
             case Started():
                 call = self.call(event.call)
@@ -118,24 +129,37 @@ class Fold:
             case Waited():
                 rules.waited(level, board, at_s)
             case Signal():
-                provider = self.plan.providers.index(event.provider)
+                provider = self.provider(event.provider)
                 posterior.hear_signal(level, self.belief, provider, int(event.up), at_s)
                 rules.signal(level, board, provider, int(event.up), event.until_s, at_s)
             case Lost():
                 rules.lose(level, board, event.attempt, at_s)
             case Ended():
-                rules.stop(level, board, int(REASONS[event.reason]), at_s)
+                rules.stop(level, board, _number("reason", event.reason, REASONS), at_s)
             case _:
                 assert_never(event)
 
-    def _finish(self, event: Finished) -> None:
+    def row(self, event: Finished) -> Any:
+        """The numeric face of what an attempt came to, [1].
+
+        Raises:
+            FoldError: it names what the level does not have.
+            OverflowError, TypeError, ValueError: it has none.
+        """
+        for name in event.made:
+            _number("artifact", name, self._artifacts)
+        for name in event.values:
+            _number("value", name, dict.fromkeys(event.made, 0))
         call = self.call(event.call)
+        return row(self.plan, call, event.outcome, event.elapsed_s, event.made)
+
+    def _finish(self, event: Finished) -> None:
+        call, rows = self.call(event.call), self.row(event)
         repeated_s = event.outcome.own_recovery.elapsed_s
         if event.attempt in self._repeats:
             repeated_s = event.elapsed_s
         function = self.plan.calls[call].function
         self._repeated_s[function] = self._repeated_s.get(function, 0.0) + repeated_s
-        rows = row(self.plan, call, event.outcome, event.elapsed_s, event.made)
         finish_one(self.levels, self.boards, self.beliefs, event.attempt, rows, event.at_s)
 
     def repeated_s(self, call: int) -> float | None:
@@ -151,14 +175,26 @@ class Fold:
             return []
         flags = np.zeros(self.plan.size.artifacts, np.uint8)
         for name in made:
-            flags[self.plan.artifact_names.index(name)] = 1
+            flags[self._artifacts[name]] = 1
         slots = range(FLIGHTS)
         found = [m for m in slots if rules.redundant(self.level, self.board, m, flags)]
         return [int(self.board["flight_attempt"][m]) for m in found]
 
     def call(self, name: str) -> int:
-        """Index of a call by its name."""
-        return self._calls[name]
+        """Index of a call by its name.
+
+        Raises:
+            FoldError: there is none.
+        """
+        return _number("call", name, self._calls)
+
+    def provider(self, name: str) -> int:
+        """Index of a provider by its name.
+
+        Raises:
+            FoldError: there is none.
+        """
+        return _number("provider", name, self._providers)
 
     def action_name(self, action: int) -> str:
         """`WAIT`, `STOP` or the name of a call."""
@@ -166,7 +202,11 @@ class Fold:
         return names.get(action) or self.plan.call_names[action - FIRST_CALL]
 
     def action(self, name: str) -> int:
-        """The number of an action by its name."""
+        """The number of an action by its name.
+
+        Raises:
+            FoldError: there is none.
+        """
         numbers = {"WAIT": WAIT, "STOP": STOP}
         return numbers[name] if name in numbers else FIRST_CALL + self.call(name)
 
@@ -197,11 +237,33 @@ class Fold:
         return self.board[field].item()
 
 
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    return {name: i for i, name in enumerate(names)}
+
+
+def _number(what: str, name: str, numbers: Mapping[str, int]) -> int:
+    """The number of something that an event names.
+
+    Raises:
+        FoldError: there is none of this name.
+    """
+    if name not in numbers:
+        raise FoldError(f"an event names the {what} {name!r}, its level has none")
+    return int(numbers[name])
+
+
 def fold(level: Level, events: Iterable[Event]) -> Fold:
-    """The run that these events tell of."""
+    """The run that these events tell of.
+
+    Raises:
+        FoldError: one of them does not fit the level.
+    """
     run = Fold(level)
-    for event in events:
-        run.apply(event)
+    for number, event in enumerate(events):
+        try:
+            run.apply(event)
+        except (LookupError, TypeError, ValueError, ArithmeticError) as problem:
+            raise FoldError(f"event {number} does not fit its level: {problem}") from problem
     return run
 
 

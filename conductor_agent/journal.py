@@ -300,7 +300,7 @@ class Journal:
             raise JournalError(f"{self.path}: events of the run {run_id} are missing")
         try:
             return [from_json(body) for _, body in rows]
-        except msgspec.MsgspecError as problem:
+        except (msgspec.MsgspecError, RecursionError) as problem:
             raise JournalError(
                 f"{self.path}: an event of the run {run_id} cannot be read ({problem})"
             ) from None

@@ -33,6 +33,10 @@ from fqg_env.outcome import (
 from fqg_env.row import Made, claimed
 from policies.resource.violations import Limit, evidence, violation
 
+AMBIGUOUS = frozenset({Category.TIMEOUT, Category.CRASHED, Category.UNKNOWN})
+"""Failures that leave open how far an attempt came; keep in sync with `effect_of` in fqg_env/draw.py."""
+BEFORE_EFFECTS = frozenset({Phase.ADMISSION, Phase.INPUT})
+
 
 @dataclass(frozen=True)
 class Held:
@@ -119,7 +123,8 @@ class LiveWorld:
             "peak_memory_bytes": reply.usage.peak_memory_bytes,
         }
         if isinstance(reply.outcome, StandardError):
-            return Answer(reply.outcome, reply.usage.wall_s, usage=usage)
+            outcome = cautious(reply.outcome, request.effects)
+            return Answer(outcome, reply.usage.wall_s, usage=usage)
         judged = await self.judge(attempt.call, reply.outcome, left_s - reply.usage.wall_s)
         return dataclasses.replace(judged, elapsed_s=reply.usage.wall_s, usage=usage)
 
@@ -194,6 +199,16 @@ class LiveWorld:
                 found = why or f"its quality is {quality:.3g}, {least:g} is needed"
                 complaint = f"The gate of {name} rejects it: {found}."
         return made, complaint
+
+
+def cautious(failure: StandardError, untold: SideEffects) -> StandardError:
+    """A failure that leaves open whether it did anything may have: NONE is what nobody wrote there.
+    One that came before the work began says so by its phase.
+    """
+    silent = failure.side_effects is SideEffects.NONE and failure.category in AMBIGUOUS
+    if not silent or failure.phase in BEFORE_EFFECTS:
+        return failure
+    return replace(failure, side_effects=untold)
 
 
 def failed(success: Success, category: Category, message: str, phase: Phase) -> StandardError:

@@ -27,7 +27,7 @@ import numpy as np
 from conductor_agent.clock import Clock, RunClock
 from conductor_agent.conductor import Conductor
 from conductor_agent.events import Decided, Ended, Event, Finished, Lost, Started, Waited
-from conductor_agent.fold import Fold, fold
+from conductor_agent.fold import Fold, FoldError, fold
 from conductor_agent.hosting.contract import Host
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.journal import Content, Journal, JournalError, RunRecord, content
@@ -210,8 +210,7 @@ async def resume(
     Journal.read(journal_path).close()
     with Journal.create(journal_path) as journal:
         run_id = journal.find(run)
-        record, level, events = journal.run(run_id), journal.level(run_id), journal.events(run_id)
-        state = fold(level, events)
+        record, (level, events, state) = journal.run(run_id), told(journal, run_id)
         held = holdings(journal, record, events)
         if state.stopped() is not Stopped.NO:
             return result_of(run_id, state, events, held)
@@ -222,8 +221,8 @@ async def resume(
         chosen = policy(record.policy)
         journal.take(run_id)
         # nobody else writes from here on: what was read before may be old
-        events = journal.events(run_id)
-        state, held = fold(level, events), holdings(journal, record, events)
+        level, events, state = told(journal, run_id)
+        held = holdings(journal, record, events)
         at_s = state.number("at_s")
         recorder = JournalRecorder(journal, run_id, len(events))
         lost: list[Event] = [Lost(at_s=at_s, attempt=number) for number in state.flights()]
@@ -249,9 +248,13 @@ async def _play(
     try:
         async with _hosted(host) as runner:
             world = LiveWorld(workflow, runner)
-            warm_up(workflow.level, policy)
-            clock = clock or RunClock(state.number("at_s"))
-            conductor = Conductor(run_id, state, world, policy, recorder, clock, held, watch)
+            warm_up(workflow.level)
+            at_s = state.number("at_s")
+            conductor = Conductor(
+                run_id, state, world, policy, recorder, clock or RunClock(at_s), held, watch
+            )
+            await conductor.warm_up()
+            conductor.clock = clock or RunClock(at_s)  # the run's time begins here
             await conductor.run()
     finally:
         recorder.close()
@@ -264,13 +267,11 @@ async def _play(
     )
 
 
-def warm_up(level: Level, policy: Policy) -> None:
-    """Load every compiled kernel and the policy before the run's time begins."""
+def warm_up(level: Level) -> None:
+    """Load every compiled kernel before the run's time begins."""
     state, name = Fold(level), level.call_names[0]
     state.look()
     state.digest()
-    with contextlib.suppress(Exception, SystemExit):  # the loop says so, if it fails there too
-        policy.decide(state.observation(), state.mask)
     answer = Finished(at_s=0.0, attempt=0, call=name, outcome=Success(), elapsed_s=0.0)
     state.wait_until()
     state.exhausted()
@@ -343,11 +344,29 @@ def versions() -> dict[str, str]:
     }
 
 
+def told(journal: Journal, run_id: str) -> tuple[Level, list[Event], Fold]:
+    """The level of a run, its events and what they come to.
+
+    Raises:
+        JournalError: there is no such run, or it cannot be read.
+    """
+    level, events = journal.level(run_id), journal.events(run_id)
+    try:
+        return level, events, fold(level, events)
+    except FoldError as problem:
+        raise JournalError(
+            f"{journal.path}: the run {run_id} cannot be told: {problem}"
+        ) from problem
+
+
 def summary(journal: Journal, run_id: str) -> dict[str, Any]:
-    """One run in a line: what it is and how far it went."""
-    record, level = journal.run(run_id), journal.level(run_id)
-    events = journal.events(run_id)
-    result = result_of(run_id, fold(level, events), events, {})
+    """One run in a line: what it is and how far it went.
+
+    Raises:
+        JournalError: there is no such run, or it cannot be read.
+    """
+    record, (level, events, state) = journal.run(run_id), told(journal, run_id)
+    result = result_of(run_id, state, events, {})
     return {
         "run_id": run_id,
         "name": level.name,
@@ -370,6 +389,6 @@ def summaries(journal: Journal) -> list[dict[str, Any]]:
     for run_id in journal.run_ids():
         try:
             rows.append(summary(journal, run_id))
-        except JournalError as problem:
+        except Exception as problem:  # noqa: BLE001  (whatever is wrong with one run, the others are told)
             rows.append({"run_id": run_id, "status": "unreadable", "problem": str(problem)})
     return rows

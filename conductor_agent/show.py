@@ -1,33 +1,62 @@
-"""What people see on a terminal: progress, results, plans and explanations."""
+"""What people see on a terminal: progress, results, plans and explanations.
+
+Lines are put together from texts and styles, never from markup: what others wrote is shown as it is.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from conductor_agent.events import Decided, Ended, Event, Finished, Lost, Signal, Waited
 from conductor_agent.explain import Step
+from conductor_agent.plain import clean
 from conductor_agent.runs import Result
 from conductor_agent.workflow import Workflow
 from fqg_env.outcome import StandardError
 from fqg_env.row import Strategy
 
 COLOURS = {"succeeded": "green", "partial": "yellow", "failed": "red", "unfinished": "cyan"}
+MAX_DETAIL = 300
+"""Letters of a detail that are shown; the journal and `explain --json` have it whole."""
+TRACE_LINES = 4
+Part = str | tuple[str, str]
+"""A text, or a text and its style."""
 
 
 class Terminal(Console):
-    """Where people look. When nobody does any more it falls silent; a run goes on and its exit code tells."""
+    """Where people look. When that is not possible any more it falls silent; a run goes on and its exit code
+    tells.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, unless standard output cannot be written to: closed at the other end, or on a full disk."""
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            self.on_broken_pipe()
 
     def on_broken_pipe(self) -> None:
         """Called when standard output was closed at the other end."""
-        self.quiet = True
-        fall_silent()
+        if not self.quiet:
+            self.quiet = True
+            fall_silent()
+
+    def tell(self, *parts: Part) -> None:
+        """Print one line."""
+        self.print(line(*parts), soft_wrap=True)
+
+
+def line(*parts: Part) -> Text:
+    """A line of texts, styled or not."""
+    pairs = ((part, "") if isinstance(part, str) else part for part in parts)
+    return Text.assemble(*((clean(text), style) for text, style in pairs))
 
 
 def fall_silent() -> None:
@@ -38,7 +67,7 @@ def fall_silent() -> None:
 class Progress:
     """Tells each event as it comes."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self.console = console
 
     def __call__(self, event: Event) -> None:
@@ -49,10 +78,9 @@ class Progress:
             case Finished():
                 self._finished(event)
             case Lost():
-                self._line(event, f"[yellow]lost[/] the answer of attempt {event.attempt}")
+                self._line(event, ("lost", "yellow"), f" the answer of attempt {event.attempt}")
             case Signal():
-                word = "is up" if event.up else "is down"
-                self._line(event, f"news: {escape(event.provider)} {word}")
+                self._line(event, f"news: {event.provider} is {'up' if event.up else 'down'}")
             case Waited():
                 self._line(event, "  waited")
             case Ended():
@@ -66,89 +94,103 @@ class Progress:
         share = event.probabilities.get(event.action, 1.0)
         sure = "" if share > 0.995 else f" {share:.0%}"
         label = "" if event.strategy == Strategy.FIRST_TRY else event.strategy.replace("_", " ")
-        who = f"[dim]{' · '.join(word for word in (label, event.source + sure) if word)}[/]"
-        self._line(event, f"[bold]{escape(event.action)}[/]  {who}")
+        who = " · ".join(word for word in (label, event.source + sure) if word)
+        self._line(event, (event.action, "bold"), "  ", (who, "dim"))
         if event.why:
-            self._line(event, f"  [yellow]{escape(event.why)}[/]")
+            self._line(event, "  ", (event.why, "yellow"))
 
     def _finished(self, event: Finished) -> None:
-        took = f"[dim]{event.elapsed_s:.2f} s[/]"
-        if isinstance(event.outcome, StandardError):
-            word = f"[red]{event.outcome.category.value}[/] {escape(event.outcome.message)}"
+        outcome, took = event.outcome, (f"{event.elapsed_s:.2f} s", "dim")
+        if isinstance(outcome, StandardError):
+            word, text = (outcome.category.value, "red"), outcome.message
         else:
-            made = ", ".join(event.made) or event.outcome.message or "done"
-            word = f"[green]ok[/] {escape(made)}"
-        self._line(event, f"  {escape(event.call)}: {word}  {took}")
+            word, text = ("ok", "green"), ", ".join(event.made) or outcome.message or "done"
+        self._line(event, f"  {event.call}: ", word, f" {text}  ", took)
+        if isinstance(outcome, StandardError) and outcome.detail:
+            self._line(event, "    ", (shortened(outcome.detail), "dim"))
 
-    def _line(self, event: Event, text: str) -> None:
-        self.console.print(f"[dim]{event.at_s:8.2f}[/]  {text}", soft_wrap=True)
+    def _line(self, event: Event, *parts: Part) -> None:
+        self.console.tell((f"{event.at_s:8.2f}", "dim"), "  ", *parts)
 
 
-def show_result(console: Console, result: Result, journal: str) -> None:
+def shortened(detail: str) -> str:
+    """The end of a detail as one line: of a log the last words tell why."""
+    text = " ".join(detail.split())
+    return text if len(text) <= MAX_DETAIL else f"... {text[-MAX_DETAIL:]}"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 attempt`, `2 attempts`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def show_result(console: Terminal, result: Result, journal: str) -> None:
     """What a run came to."""
-    colour = COLOURS[result.status]
-    console.print(
-        f"[bold {colour}]{result.status}[/]  {result.attempts} attempts, "
-        f"{result.elapsed_s:.2f} s, cost {result.cost:.2f}  [dim]run {result.run_id} in {escape(journal)}[/]",
-        soft_wrap=True,
+    console.tell(
+        (result.status, f"bold {COLOURS[result.status]}"),
+        f"  {counted(result.attempts, 'attempt')}, {result.elapsed_s:.2f} s, cost {result.cost:.2f}  ",
+        (f"run {result.run_id} in {journal}", "dim"),
     )
     for name, goal in result.goals.items():
-        state = "[green]delivered[/]" if goal.delivered else "[red]missing[/]"
+        state = ("delivered", "green") if goal.delivered else ("missing", "red")
         claim = "" if goal.quality is None else f"  claimed quality {goal.quality:.2f}"
-        console.print(f"  {escape(name)}: {state}{claim}")
+        console.tell(f"  {name}: ", state, claim)
 
 
 def show_plan(
-    console: Console, workflow: Workflow, enforcement: Mapping[str, Mapping[str, str]]
+    console: Terminal, workflow: Workflow, enforcement: Mapping[str, Mapping[str, str]]
 ) -> None:
     """What would be done, under which limits, and what enforces them here."""
     level = workflow.level
-    console.print(f"[bold]{escape(level.name)}[/]  goals: {escape(', '.join(level.goals))}")
+    console.tell((level.name, "bold"), f"  goals: {', '.join(level.goals)}")
     for note in workflow.notes:
-        console.print(f"  [yellow]left out[/] {escape(note)}")
+        console.tell("  ", ("left out", "yellow"), f" {note}")
     order = [level.call_names[c] for c in level.default_plan]
-    console.print(f"  plan: {escape(' -> '.join(order))}")
+    console.tell(f"  plan: {' -> '.join(order)}")
     budget = level.budget
-    console.print(
-        f"  budget: {budget.time_s:g} s, cost {budget.cost:g}, {budget.attempts} attempts"
+    console.tell(
+        f"  budget: {budget.time_s:g} s, cost {budget.cost:g}, {counted(budget.attempts, 'attempt')}"
     )
-    table = Table("function", "class", "wall_s", "memory_bytes", "source", box=None)
+    table = columns("function", "class", "wall_s", "memory_bytes", "source")
     for name, bound in workflow.extensions.items():
         limits = bound.limits
-        table.add_row(
-            name,
-            bound.kind,
-            f"{limits.wall_s:g}",
-            str(limits.memory_bytes),
-            escape(bound.source.source),
-        )
+        cells = (
+            name, bound.kind, f"{limits.wall_s:g}", str(limits.memory_bytes), bound.source.source,
+        )  # fmt: skip
+        table.add_row(*map(line, cells))
     console.print(table)
     show_limits(console, enforcement)
 
 
-def show_limits(console: Console, enforcement: Mapping[str, Mapping[str, str]]) -> None:
+def show_limits(console: Terminal, enforcement: Mapping[str, Mapping[str, str]]) -> None:
     """What enforces each limit here."""
-    table = Table("limit", "enforced", "by", box=None)
+    table = columns("limit", "enforced", "by")
     for name, row in enforcement.items():
-        table.add_row(name, row["level"], escape(row["mechanism"]))
+        table.add_row(*map(line, (name, row["level"], row["mechanism"])))
     console.print(table)
 
 
-def show_runs(console: Console, rows: list[dict[str, Any]]) -> None:
-    """The runs of a journal."""
+def columns(*titles: str, whole: tuple[str, ...] = ()) -> Table:
+    """A table whose cells fold where the terminal is narrow; those of the columns in `whole` do not."""
     table = Table(box=None)
-    table.add_column("run", no_wrap=True, overflow="fold")
-    for title in ("workflow", "policy", "status", "attempts", "seconds", "cost"):
-        table.add_column(title)
+    for title in titles:
+        table.add_column(title, no_wrap=title in whole, overflow="fold")
+    return table
+
+
+def show_runs(console: Terminal, rows: list[dict[str, Any]]) -> None:
+    """The runs of a journal."""
+    figures = ("status", "attempts", "seconds", "cost")
+    table = columns("run", "workflow", "policy", *figures, whole=("run", *figures))
     for row in rows:
         if "problem" in row:
-            table.add_row(row["run_id"], "", "", f"[red]{row['status']}[/]")
+            table.add_row(line(row["run_id"]), "", "", line((row["status"], "red")))
             continue
         table.add_row(
-            row["run_id"],
-            escape(row["name"]),
-            escape(row["policy"]),
-            f"[{COLOURS[row['status']]}]{row['status']}[/]",
+            line(row["run_id"]),
+            line(row["name"]),
+            line(row["policy"]),
+            line((row["status"], COLOURS[row["status"]])),
             str(row["attempts"]),
             f"{row['elapsed_s']:.2f}",
             f"{row['cost']:.2f}",
@@ -156,27 +198,42 @@ def show_runs(console: Console, rows: list[dict[str, Any]]) -> None:
     console.print(table)
     for row in rows:
         if "problem" in row:
-            console.print(f"[red]{escape(row['problem'])}[/]", soft_wrap=True)
+            console.tell((row["problem"], "red"))
 
 
-def show_steps(console: Console, steps: list[Step]) -> None:
+def show_steps(console: Terminal, steps: list[Step]) -> None:
     """Each decision, what was believed, what came of it."""
     differ = sum(not step.same_observation for step in steps)
     if differ:
-        text = (
-            f"{differ} observations differ from those logged: another version or machine wrote them"
-        )
-        console.print(f"[yellow]{text}[/]")
+        text = f"{counted(differ, 'observation')} not as logged: another version or machine wrote the run"
+        console.tell((text, "yellow"))
     for number, step in enumerate(steps, 1):
-        console.print(
-            f"[dim]{step.at_s:8.2f}[/]  {number}. [bold]{escape(step.action)}[/]  "
-            f"{step.strategy.replace('_', ' ')}  [dim]{escape(step.source)} {step.probability:.0%}[/]",
-            soft_wrap=True,
-        )
-        for line in (*_believed(step), *([step.why] if step.why else [])):
-            console.print(f"            [dim]{escape(line)}[/]", soft_wrap=True)
+        console.tell(
+            (f"{step.at_s:8.2f}", "dim"), f"  {number}. ", (step.action, "bold"),
+            f"  {step.strategy.replace('_', ' ')}  ", (f"{step.source} {step.probability:.0%}", "dim"),
+        )  # fmt: skip
+        for text in (*_believed(step), *([step.why] if step.why else [])):
+            console.tell(INDENT, (text, "dim"))
         for told in step.outcome:
-            console.print(f"            {escape(_told(told))}", soft_wrap=True)
+            console.tell(INDENT, _told(told))
+            for text in _why(told):
+                console.tell(INDENT, "  ", (text, "dim"))
+
+
+INDENT = " " * 12
+
+
+def _why(told: Mapping[str, Any]) -> Iterator[str]:
+    """Lines for who wants to know why a call failed: its detail, the end of its trace, what lies below."""
+    detail, cause = shortened(told.get("detail") or ""), told.get("cause")
+    if detail:
+        yield detail
+    while cause is not None:
+        said = f"{cause['type']}: {cause['message']}"
+        if shortened(said) != detail:
+            yield shortened(said)
+        yield from (cause["trace"] or "").splitlines()[-TRACE_LINES:]
+        cause = cause["cause"]
 
 
 def _believed(step: Step) -> list[str]:

@@ -35,8 +35,9 @@ from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement, reaches
 from conductor_agent.hosting.values import NotPlainError, check_plain
+from conductor_agent.plain import said_by
 from fqg_env.level import Level, LevelError, OnceLoader, explain, parse_level, suggest
-from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for
+from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short
 
 SCHEMA = "conductor-workflow/1"
 KEYS = ("workflow", "extensions", "inputs", "require")
@@ -168,9 +169,11 @@ def parse_workflow(
     """
     if data.get("workflow") != SCHEMA:
         raise WorkflowError(
-            f"{path}: workflow: version {data.get('workflow')!r} is not known; "
+            f"{path}: workflow: version {short(data.get('workflow'))} is not known; "
             f"begin with `workflow: {SCHEMA}`"
         )
+    if not isinstance(data.get("level", ""), str):
+        raise WorkflowError(f"{path}: level: it is no text; remove it")
     _require(data.get("require") or {}, path)
     rest = {key: value for key, value in data.items() if key not in KEYS}
     given = data.get("inputs")
@@ -357,10 +360,8 @@ def _bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None
                 f"{where}.source: there is no file {source!r}; paths are relative to the workflow's folder"
             )
         source = str(file)
-    elif not entry.python and not _importable(source):
-        raise WorkflowError(
-            f"{where}.source: there is no module {source!r}; a file is named with its ending `.py`"
-        )
+    elif not entry.python:
+        _find_module(source, f"{where}.source")
     try:
         limits = limits_for(entry.kind, entry.limits, ceiling)
     except LimitError as problem:
@@ -394,11 +395,23 @@ def _passable(entry: ExtensionEntry, where: str) -> None:
         raise WorkflowError(f"{where}.python: {entry.python!r} is no program; name a Python")
 
 
-def _importable(module: str) -> bool:
+def _find_module(module: str, where: str) -> None:
+    """There is a module of this name; looking for it runs the packages above it.
+
+    Raises:
+        WorkflowError: there is none, or a package above it fails.
+    """
     try:
-        return importlib.util.find_spec(module) is not None
+        found = importlib.util.find_spec(module) is not None
     except (ImportError, ValueError, AttributeError):
-        return False
+        found = False
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  (whatever a package does when imported)
+        why = said_by(problem)
+        raise WorkflowError(f"{where}: {module!r} cannot be imported ({why}); mend it") from None
+    if not found:
+        raise WorkflowError(
+            f"{where}: there is no module {module!r}; a file is named with its ending `.py`"
+        )
 
 
 # --- inputs -------------------------------------------------------------------------------------------

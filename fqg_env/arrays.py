@@ -201,6 +201,7 @@ def level_dtype(size: Size) -> np.dtype:
             ("shield_retries", "i4"),  # attempts allowed per function after its first
             ("shield_retry_share", "f8"),  # retries allowed, share of the attempt budget
             ("unsafe_repeats_allowed", "u1"),
+            ("sealed", "u1"),  # no news from outside, no lost answers
             # scoring weights, see level.Scoring
             ("wrong_weight", "f8"),
             ("cost_weight", "f8"),
@@ -273,7 +274,6 @@ def board_dtype(size: Size) -> np.dtype:
             ("retry_at_s", "f8", (c,)),  # announced; 0: none
             ("last_at_s", "f8", (c,)),
             ("own_recovery", "i4", (c,)),
-            ("effect", "i2", (c,)),
             ("hint", "f8", (c,)),  # confidence, 0: none
             ("hint_giver", "i2", (c,)),
             ("not_examined", "u1", (c,)),
@@ -282,6 +282,7 @@ def board_dtype(size: Size) -> np.dtype:
             ("answered_with", "i4", (c,)),  # 1 + sum of its inputs' versions when it last answered
             # functions and providers
             ("function_tries", "i4", (f,)),
+            ("effect", "i2", (f,)),  # the most that an attempt of it may have done outside
             ("provider_success", "i4", (p,)),
             ("provider_failure", "i4", (p,)),
             ("down_until_s", "f8", (p,)),  # announced; 0: not

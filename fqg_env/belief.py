@@ -93,17 +93,34 @@ def reset(level: Any, belief: Any) -> None:
             continue
         f = level.function[c]
         belief.lightest[f] = faults.lightest_variant(level, f)
-        faults.prior(level, c, 0, belief.lightest[f], belief.prior)
+        faults.prior(level, c, 0, belief.prior)
         for k in range(faults_of(level, c)):
             for w in range(WINDOWS):
                 belief.function[f, w, k] = belief.prior[k]
         for g in range(level.functions):
             belief.clash[f, g] = 0.0
     for c in range(level.calls):
-        summarise_call(level, belief, c, 1)
+        summarise_prior(level, belief, c)
     for a in range(level.artifacts):
         belief.bad[a] = DEFECT if faults.mendable(level, a) else 0.0
         belief.ripe[a] = 0
+
+
+@kernel
+def summarise_prior(level: Any, belief: Any, call: int) -> None:
+    """`summarise_call` before the first move, when every window says the same."""
+    f, v = level.function[call], level.variant[call]
+    works, well, hopeless = 0.0, 0.0, 0.0
+    for k in range(faults_of(level, call)):
+        p = belief.function[f, 0, k]
+        ok = p * faults.works(level, call, k, belief.lightest[f], 1)
+        works += ok
+        well += 0.0 if faults.silent(k, v) else ok
+        hopeless += p if ok == 0.0 else 0.0
+    for w in range(WINDOWS):
+        belief.works[call, w] = works
+        belief.works_well[call, w] = well
+        belief.hopeless[call, w] = hopeless
 
 
 @kernel
@@ -258,15 +275,15 @@ def doubt(
         if a < 0:
             return
         state[a] = 2
-        call = board.maker[a]
-        if call < 0:
-            continue
         bad, good = message[a, 0], message[a, 1]
         b = belief.bad[a]
         evidence = b * bad + (1.0 - b) * good
         if evidence <= 0.0:
             continue
         belief.bad[a] = b * bad / evidence
+        call = board.maker[a]
+        if call < 0:  # it was given
+            continue
         own = was_silent(level, belief, call)
         clean = 1.0
         for i in range(n):
@@ -274,7 +291,7 @@ def doubt(
                 clean *= 1.0 - belief.bad[i]
         for i in range(n):
             held = board.source_version[a, i] > 0 and board.source_version[a, i] == board.version[i]
-            if held and state[i] < 2 and board.maker[i] >= 0:
+            if held and state[i] < 2 and belief.bad[i] > 0.0:
                 others = clean / max(FLOOR, 1.0 - belief.bad[i])
                 otherwise = 1.0 - (1.0 - own) * min(1.0, others)
                 if state[i] == 0:

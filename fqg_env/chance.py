@@ -48,6 +48,7 @@ class Draw(IntEnum):
     EXAMINED = 23
     NEWS = 24
     LOST = 25
+    WELL = 26
 
 
 @kernel

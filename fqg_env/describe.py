@@ -137,5 +137,6 @@ def describe(level: Any, name: str) -> Level:
         max_in_flight=int(level["max_in_flight"]),
         memory_limit_bytes=float(level["memory_limit_bytes"]),
         wait_base=float(level["wait_base"]),
+        sealed=bool(level["sealed"]),
         key=int(level["key"]),
     )

@@ -24,6 +24,7 @@ from fqg_env.faults import (
     HINTED_ERROR,
     HINTED_INSPECT,
     HIT,
+    MIX_WELL,
     MIX_WINDOWS,
     NOT_EXAMINED,
     RECENT_UP,
@@ -95,7 +96,7 @@ def draw_hidden(level: Any, hidden: Any, mix: int) -> None:
     for c in range(level.calls):
         if level.variant[c] == 0:
             f = level.function[c]
-            prior(level, c, mix, lightest_variant(level, f), shares)
+            prior(level, c, mix, shares)
             u = uniform(level.key, Draw.FAULT, f, 0)
             hidden.fault[f] = pick_by(u, shares, faults_of(level, c))
     for c in range(level.calls):
@@ -107,6 +108,16 @@ def draw_hidden(level: Any, hidden: Any, mix: int) -> None:
     for a in range(level.artifacts):
         defect = mendable(level, a) and uniform(level.key, Draw.DEFECT, a, 0) < DEFECT
         hidden.defect[a] = 1 if defect else 0
+
+
+@kernel
+def set_reputations(level: Any, mix: int) -> None:
+    """Let reputations be true in a mix that says how many functions are well."""
+    low, high = MIX_WELL[mix, 0], MIX_WELL[mix, 1]
+    for c in range(level.calls):
+        if not math.isnan(low) and not math.isnan(level.reputation_mean[c]):
+            u = uniform(level.key, Draw.WELL, level.function[c], 0)
+            level.reputation_mean[c] = low + (high - low) * pick(u, 16) / 15.0
 
 
 @kernel
@@ -123,7 +134,7 @@ def draw_recent(level: Any, hidden: Any, runs: int) -> None:
         f = level.function[c]
         fault, lightest = hidden.fault[f], lightest_variant(level, f)
         if uniform(level.key, Draw.RECENT, f, 0) >= STILL:
-            prior(level, c, 0, lightest, shares)
+            prior(level, c - level.variant[c], 0, shares)
             u = uniform(level.key, Draw.RECENT, f, 1)
             fault = pick_by(u, shares, faults_of(level, c))
         answers = RECENT_UP * works(level, c, fault, lightest, 1)
@@ -216,15 +227,15 @@ def draw_category(level: Any, call: int, nth: int, cause: int) -> int:
 
 @kernel
 def draw_announcement(
-    level: Any, hidden: Any, call: int, nth: int, cause: int, at_s: float
+    level: Any, hidden: Any, call: int, nth: int, cause: int, ended_s: float
 ) -> float:
-    """Seconds after which to come back, as the failure says; 0: it does not say."""
+    """Seconds after which to come back, as a failure at `ended_s` says; 0: it does not say."""
     if cause > Cause.FLAKY or uniform(level.key, Draw.ANNOUNCED, call, nth) >= ANNOUNCED[cause]:
         return 0.0
     if cause == Cause.FLAKY:
         return FLAKE_PASSES * level.time_budget_s
     until = WINDOW_UNTIL[hidden.window[level.provider[call]]]
-    return until * level.time_budget_s - at_s
+    return max(0.0, until * level.time_budget_s - ended_s)
 
 
 @kernel
@@ -335,11 +346,10 @@ def draw_probe(level: Any, hidden: Any, board: Any, truth: Any, call: int, row: 
 def draw(level: Any, hidden: Any, board: Any, truth: Any, call: int, row: Any, bad: Any) -> None:
     """Draw the outcome of the attempt of a call that has just begun; `bad` [A]: of its outputs."""
     clear_row(level, row)
-    nth, at_s, function = board.tries[call], board.at_s, level.function[call]
+    nth, function = board.tries[call], level.function[call]
     cause = failing_cause(level, hidden, board, truth, call, nth, row)
     if cause >= 0:
         row.category = draw_category(level, call, nth, cause)
-        row.retry_after_s = draw_announcement(level, hidden, call, nth, cause, at_s)
         draw_blame(level, row, board, truth, call, nth, cause)
         if level.variants[function] > 1:
             draw_hint(level, hidden, row, call, function, HINTED_ERROR)
@@ -356,3 +366,6 @@ def draw(level: Any, hidden: Any, board: Any, truth: Any, call: int, row: Any, b
     again = 1.0 + RECOVERY_SHARE * row.own_recovery
     row.elapsed_s = share * again * hidden.latency_s[call]
     row.cost = min(2.0, share) * again * hidden.cost[call]
+    if cause >= 0:
+        ended_s = board.at_s + row.elapsed_s
+        row.retry_after_s = draw_announcement(level, hidden, call, nth, cause, ended_s)

@@ -1,6 +1,6 @@
 """Function Quest as Gymnasium environments: one level at a time, or natively vectorised.
 
-gymnasium.make("fqg_env.env:FunctionQuest-v0")
+gymnasium.make("fqg_env.env:FunctionQuest-small-test-v0")      # or FunctionQuest-v0, with keyword arguments
 gymnasium.make_vec("fqg_env.env:FunctionQuest-v0", num_envs=1024, vectorization_mode="vector_entry_point")
 """
 
@@ -14,6 +14,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from fqg_env import library
 from fqg_env.arrays import SIZES
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level, LevelError, suggest
@@ -21,7 +22,7 @@ from fqg_env.observation import observation_dtype
 from fqg_env.puzzle import Puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import FIRST_CALL
-from fqg_env.splits import level_key, source_of
+from fqg_env.splits import SPLITS, level_key, source_of
 
 
 def size_named(name: str) -> Any:
@@ -50,6 +51,32 @@ def action_space(size: str) -> spaces.Discrete:
     return spaces.Discrete(FIRST_CALL + size_named(size).calls)
 
 
+def action_number(action: Any) -> int:
+    """The action as a number; -1, which is illegal, for what is none."""
+    try:
+        number = int(action)
+    except (TypeError, ValueError, OverflowError):
+        return -1
+    return number if abs(number) < 2**31 else -1
+
+
+def puzzle_of(given: Level | Puzzle | str) -> Puzzle:
+    """What `options["level"]` means.
+
+    Raises:
+        LevelError: it is neither a level nor the name of one.
+    """
+    if isinstance(given, Level):
+        return Puzzle(level=given)
+    if isinstance(given, Puzzle):
+        return given
+    if given in library.names():
+        return library.load(given)
+    raise LevelError(
+        f"options['level']: {given!r} is no level." + suggest(str(given), library.names())
+    )
+
+
 class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
     """One level at a time.
 
@@ -60,15 +87,15 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         mix: of faults: "published", "production", "stress" or "shifted"; the split's own where it is empty.
         mode: who owns failures: "hybrid", "conductor" or "community".
         belief: show the posterior (keys `belief` and `doubt`).
-        render_mode: None or "ansi".
+        render_mode: None, "ansi" (text) or "rgb_array" (a picture, drawn without a window system).
 
     `reset(seed=s)` plays level s of the split; without a seed, the next one of this env's sequence.
-    `reset(options={"level": ...})` plays a `Level` or a `Puzzle`: with the luck of its own key, or with that
-    of `seed` where one is given. `info["action_mask"]` [2 + C] comes with every reset and step. An
-    illegal action costs one attempt and never raises.
+    `reset(options={"level": ...})` plays a `Level`, a `Puzzle`, or one of the library by its name: with the
+    luck of its own key, or with that of `seed` where one is given. `info["action_mask"]` [2 + C] comes with
+    every reset and step. An illegal action costs one attempt and never raises.
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's own form)
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's own form)
     observation_space: spaces.Dict  # type: ignore[assignment]  # it is a Dict of arrays, as declared
 
     def __init__(
@@ -104,16 +131,16 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
             self.puzzle = None
             self.lanes.draw_levels()
         else:
-            self.puzzle = given if isinstance(given, Puzzle) else Puzzle(level=given)
+            self.puzzle = puzzle_of(given)
             self.puzzle.load(self.lanes, None if seed is None else int(self.lanes.keys[0]))
         self.lanes.begin()
-        return self._observation(), self._info()
+        return self._observation(), self.info()
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Play one action; `terminated` when the run has stopped, never `truncated`."""
-        self.lanes.step(np.asarray([action], np.int64))
+        self.lanes.step(np.array([action_number(action)]))
         done = bool(self.lanes.done[0])
-        info = self._info()
+        info = self.info()
         if done:
             self.lanes.judge()
             info["success"] = bool(self.lanes.success[0])
@@ -124,11 +151,16 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         """The mask [2 + C] as booleans, where sb3-contrib looks for it."""
         return self.lanes.masks[0].astype(bool)
 
-    def render(self) -> str | None:
-        """The board as text."""
-        if self.render_mode != "ansi":
-            return None
-        return board_as_text(self.level, self.lanes.levels[0], self.lanes.boards[0])
+    def render(self) -> Any:
+        """The board as text, or as a picture [height, width, 3] of bytes."""
+        record, board = self.lanes.levels[0], self.lanes.boards[0]
+        if self.render_mode == "ansi":
+            return board_as_text(self.level, record, board)
+        if self.render_mode == "rgb_array":
+            from fqg_env.picture import board_as_picture
+
+            return board_as_picture(self.level, record, board, self.lanes.masks[0])
+        return None
 
     @property
     def level(self) -> Level:
@@ -143,7 +175,8 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         record = self.lanes.observations[0]
         return {name: record[name].copy() for name in self.observation_space.spaces}
 
-    def _info(self) -> dict[str, Any]:
+    def info(self) -> dict[str, Any]:
+        """What comes beside an observation: the mask [2 + C]."""
         return {"action_mask": self.lanes.masks[0].astype(np.int8)}
 
 
@@ -215,7 +248,7 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         which = reset_mask(options, self.num_envs)
         if not self._seeded:
             self.lanes.keys[:] = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
-        seeds = list(seed) if isinstance(seed, (list, tuple)) else []
+        seeds = list(seed) if isinstance(seed, (list, tuple, np.ndarray)) else []
         if one is not None:
             seeds = list(range(one, one + self.num_envs))
         for i, s in enumerate(seeds):
@@ -228,10 +261,19 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
     def step(
         self, actions: np.ndarray
     ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Play actions [N]."""
+        """Play actions [N].
+
+        Raises:
+            ValueError: there is not one action for each lane.
+        """
         lanes = self.lanes
         over = self._over.copy()
-        lanes.step(np.asarray(actions, np.int64))
+        actions = np.asarray(actions)
+        if actions.shape != (self.num_envs,):
+            raise ValueError(
+                f"actions have shape {actions.shape}; they need one for each of the {self.num_envs} lanes"
+            )
+        lanes.step(actions.astype(np.int64))
         terminated = lanes.done.astype(bool)
         info: dict[str, Any] = {}
         if self.autoreset_mode == AutoresetMode.NEXT_STEP and over.any():
@@ -292,8 +334,19 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         return {name: a.copy() for name, a in view.items()} if self.copy else view
 
 
-gymnasium.register(
-    id="FunctionQuest-v0",
-    entry_point="fqg_env.env:FunctionQuest",
-    vector_entry_point="fqg_env.env:VectorFunctionQuest",
-)
+def register() -> None:
+    """Give the environments their ids: `FunctionQuest-v0`, and one per size and split."""
+    ids: dict[str, dict[str, str]] = {"FunctionQuest-v0": {}}
+    for size in SIZES:
+        for split in SPLITS:
+            ids[f"FunctionQuest-{size}-{split}-v0"] = {"size": size, "split": split}
+    for name, arguments in ids.items():
+        gymnasium.register(
+            id=name,
+            entry_point="fqg_env.env:FunctionQuest",
+            vector_entry_point="fqg_env.env:VectorFunctionQuest",
+            kwargs=arguments,
+        )
+
+
+register()

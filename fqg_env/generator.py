@@ -396,6 +396,7 @@ def set_budget(level: Any, shape: Any, cursor: Any) -> None:
     level.time_weight = DEFAULT_SCORING[2]
     level.unsafe_weight = DEFAULT_SCORING[3]
     level.mode = arrays.Mode.HYBRID
+    level.sealed = 0
     for a in range(1, level.artifacts):
         ages = chance(level, cursor) < shape[Knob.AGES]
         if ages and level.goal_class[a] == GoalClass.NONE and level.given[a] == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, Size
 from fqg_env.chance import Draw, mix, pick, uniform
 from fqg_env.compiled import kernel
-from fqg_env.draw import draw_hidden, draw_recent
+from fqg_env.draw import draw_hidden, draw_recent, set_reputations
+from fqg_env.exact import templates
 from fqg_env.observation import observation_dtype
 from fqg_env.splits import Source, level_key
 
@@ -24,6 +26,7 @@ def draw_level(level: Any, hidden: Any, shapes: Any, source: Any, key: np.uint64
     family = source[4 + pick(uniform(key, Draw.LEVEL, 0, 2), len(source) - 4)]
     generator.generate(level, shapes, tier, family, key)
     level.mode = source[3]
+    set_reputations(level, mix)
     draw_hidden(level, hidden, mix)
     if uniform(key, Draw.LEVEL, 0, 3) < shapes[tier - 1, generator.Knob.RECENT]:
         draw_recent(level, hidden, 1 + pick(uniform(key, Draw.LEVEL, 0, 4), 4))
@@ -46,6 +49,21 @@ def draw_levels(levels: Any, hidden: Any, keys: Any, shapes: Any, source: Any, w
         if which[n]:
             draw_level(levels[n], hidden[n], shapes, source, keys[n])
             keys[n] = mix(keys[n], np.uint64(1))
+
+
+@kernel
+def draw_all_hidden(levels: Any, hidden: Any, keys: Any, which: Any) -> None:
+    """Draw what is hidden in each lane in `which` [N] from the prior, and move its key on."""
+    for n in range(len(levels)):
+        if which[n]:
+            draw_hidden(levels[n], hidden[n], 0)
+            keys[n] = mix(keys[n], np.uint64(1))
+
+
+@cache
+def template_records(split: str, size: Size) -> np.ndarray:
+    """[T] the templates of a split as records."""
+    return np.concatenate([level.record(size) for level in templates(split)])
 
 
 @kernel
@@ -145,9 +163,20 @@ class Lanes:
     def draw_levels(self, which: np.ndarray | None = None) -> None:
         """Draw the next level of each lane in `which` [N] (default: all) from its key."""
         which = self._all if which is None else which
+        if self.source.templates:
+            self._draw_templates(which)
+            return
         draw_levels(
             self.levels, self.hidden, self.keys, generator.SHAPES, self.source.numbers(), which
         )
+
+    def _draw_templates(self, which: np.ndarray) -> None:
+        """Put a template into each lane in `which`, and draw what is hidden in it."""
+        records = template_records(self.source.templates, self.size)
+        lanes = np.flatnonzero(which)
+        self.levels[lanes] = records[(self.keys[lanes] >> np.uint64(8)) % np.uint64(len(records))]
+        self.levels["key"][lanes] = self.keys[lanes]
+        draw_all_hidden(self.levels, self.hidden, self.keys, which)
 
     def deal(self, split: str, first: int = 0) -> None:
         """Begin levels number `first`, `first` + 1, ... of a split, one in each lane.

@@ -209,6 +209,8 @@ class Level(Part):
     wait_base: Annotated[float, Field(ge=1 / 64, le=0.5)] = 1 / 32
     """First quantum of WAIT, as a share of the time budget."""
     recent: dict[str, Recent] = {}
+    sealed: bool = False
+    """Nothing comes from outside: no news of providers, no answer is lost."""
     key: Annotated[int, Field(ge=0, lt=2**64)] = 0
     """Seeds the draws of this level."""
 
@@ -475,6 +477,7 @@ def write_run(level: Level, out: Any) -> None:
     out["shield_retries"] = level.shield.retries_per_function
     out["shield_retry_share"] = level.shield.retry_share
     out["unsafe_repeats_allowed"] = level.shield.unsafe_repeats == "allowed"
+    out["sealed"] = level.sealed
     out["wrong_weight"], out["cost_weight"] = level.scoring.wrong, level.scoring.cost
     out["time_weight"], out["unsafe_weight"] = level.scoring.time, level.scoring.unsafe
 
@@ -545,8 +548,45 @@ def explain(error: ValidationError, source: str) -> str:
     return f"{source}: {where}: {what}" if where else f"{source}: {what}"
 
 
+ALIASED = 100_000
+"""Values that the aliases of a file may add: a few lines of aliases of aliases can stand for billions."""
+
+
 class OnceLoader(yaml.SafeLoader):
-    """YAML in which a key may stand once: of two with one name the first would silently be lost."""
+    """YAML in which a key may stand once: of two with one name the first would silently be lost. Its aliases
+    may not multiply without end.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The document, before values are made of it.
+
+        Raises:
+            yaml.YAMLError: not YAML, or its aliases stand for too much or for what they stand in.
+        """
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            sizes: dict[int, int] = {}
+            if _expanded(node, sizes) - len(sizes) > ALIASED:
+                raise _aliases("its aliases stand for too many values", node)
+        return node
+
+
+def _expanded(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """How many values a node stands for; `sizes` holds those of the nodes seen so far."""
+    if id(node) not in sizes:
+        sizes[id(node)] = 0  # until it is known
+        size = 1
+        for part in node.value if isinstance(node, yaml.CollectionNode) else ():
+            for child in part if isinstance(part, tuple) else (part,):
+                size += _expanded(child, sizes)
+        sizes[id(node)] = size
+    elif sizes[id(node)] == 0:
+        raise _aliases("an alias stands inside of what it names", node)
+    return sizes[id(node)]
+
+
+def _aliases(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 
 def _mapping(loader: OnceLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -601,7 +641,7 @@ def parse_level(data: dict[str, Any], source: str) -> Level:
     version = data.get("level", SCHEMA)
     if version != SCHEMA:
         raise LevelError(
-            f"{source}: level: version {version!r} is not known; this reads {SCHEMA!r}"
+            f"{source}: level: version {str(version)[:40]!r} is not known; this reads {SCHEMA!r}"
         )
     try:
         return Level.model_validate(data)

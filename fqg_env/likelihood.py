@@ -123,10 +123,12 @@ def hit_chance(
     cause = WINDOW_CAUSE[window]
     p = HIT * category_chance(cause, row.category, seen.fidelity) * seen.unblamed
     p *= recovery_chance(level, cause, seen.recovered)
+    ended = (began_s + row.elapsed_s) / level.time_budget_s
     if row.retry_after_s > 0.0:
-        until = (began_s + row.retry_after_s) / level.time_budget_s
-        p *= announced_window(cause, until) == window
-    return p * announcement_chance(cause, row.retry_after_s > 0.0)
+        until = ended + row.retry_after_s / level.time_budget_s
+        return p * ANNOUNCED[cause] * (announced_window(cause, until) == window)
+    # an end that is past by then is not announced
+    return p * (1.0 - ANNOUNCED[cause] * (WINDOW_UNTIL[window] > ended))
 
 
 @kernel

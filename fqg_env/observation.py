@@ -75,8 +75,8 @@ class Call(IntEnum):
     IN_FLIGHT = 31
     IN_FLIGHT_SHARE = 32  # seconds in flight / (seconds in flight + typical latency)
     OWN_RECOVERY = 33  # attempts of its own recovery / 8
-    EFFECT_POSSIBLE = 34
-    EFFECT_COMMITTED = 35
+    EFFECT_POSSIBLE = 34  # an attempt of its function may have acted outside
+    EFFECT_COMMITTED = 35  # ... has acted
     HINT = 36  # confidence of the latest hint for it
     HINT_RELIABILITY = 37  # reputation of the giver
     NOT_EXAMINED = 38  # the giver of hints did not look at it
@@ -403,8 +403,9 @@ def observe_call(level: Any, board: Any, out: Any, c: int, usables: int, present
             x[Call.IN_FLIGHT] = 1.0
             x[Call.IN_FLIGHT_SHARE] = ran / max(1e-9, ran + rules.typical_s(level, c))
     x[Call.OWN_RECOVERY] = min(1.0, board.own_recovery[c] / 8.0)
-    x[Call.EFFECT_POSSIBLE] = 1.0 if board.effect[c] == Effect.POSSIBLE else 0.0
-    x[Call.EFFECT_COMMITTED] = 1.0 if board.effect[c] == Effect.COMMITTED else 0.0
+    effect = board.effect[level.function[c]]
+    x[Call.EFFECT_POSSIBLE] = 1.0 if effect == Effect.POSSIBLE else 0.0
+    x[Call.EFFECT_COMMITTED] = 1.0 if effect == Effect.COMMITTED else 0.0
     x[Call.HINT] = min(1.0, board.hint[c])
     giver = board.hint_giver[c]
     x[Call.HINT_RELIABILITY] = known(level.reputation_mean[giver]) if giver >= 0 else 0.0
@@ -504,7 +505,7 @@ def price(level: Any, call: int) -> float:
     """Cost and time of one typical attempt, in units of return."""
     cost = rules.typical_cost(level, call) / level.cost_budget
     time = rules.typical_s(level, call) / level.time_budget_s
-    return level.cost_weight * min(1.0, cost) + level.time_weight * min(1.0, time)
+    return min(1.0, level.cost_weight * min(1.0, cost) + level.time_weight * min(1.0, time))
 
 
 @kernel

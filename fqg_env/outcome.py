@@ -14,10 +14,13 @@ from typing import Annotated, Any
 
 import msgspec
 
+MOST = 1e12
+"""The largest amount and number of seconds; sums of them stay finite."""
+MOST_COUNTED = 10**6
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-Seconds = Annotated[float, msgspec.Meta(ge=0.0)]
-Amount = Annotated[float, msgspec.Meta(ge=0.0)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=MOST)]
+Amount = Annotated[float, msgspec.Meta(ge=0.0, le=MOST)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_COUNTED)]
 Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]{0,62}$")]
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PLAIN = {fault.name.lower(): int(fault) for fault in Fault if fault < Fault.WRONG}
 CLASH, FITS = 1, 2  # in `hidden.clash`
-KEYS = ("faults", "says")
+KEYS = ("faults", "says", "points")
 TAKES = ("latency_s", "cost")
 
 
@@ -67,6 +67,8 @@ class Puzzle(BaseModel):
     faults: Faults | None = None
     says: dict[str, str] = {}
     """Text of an outcome: by call for failures, by `CALL!` for successes."""
+    points: dict[str, int] = {}
+    """What a function is worth the first time that it works, for levels that are scored in points."""
 
     def load(self, lanes: Lanes, key: int | None = None) -> None:
         """Put the level and its faults into lane 0 (the episode has still to begin).
@@ -164,6 +166,11 @@ def read_puzzle(path: str | Path) -> Puzzle:
             raise LevelError(
                 f"{path}: says.{name}: no such call." + suggest(name, level.call_names)
             )
+    for name in puzzle.points:
+        if name not in level.functions:
+            raise LevelError(
+                f"{path}: points.{name}: no such function." + suggest(name, level.functions)
+            )
     try:
         check_faults(level, puzzle.faults or Faults())
     except LevelError as error:
@@ -232,4 +239,6 @@ def write_puzzle(puzzle: Puzzle, path: str | Path) -> None:
         data["faults"] = puzzle.faults.model_dump(mode="json", exclude_defaults=True)
     if puzzle.says:
         data["says"] = dict(puzzle.says)
+    if puzzle.points:
+        data["points"] = dict(puzzle.points)
     Path(path).write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "utf-8")

@@ -70,7 +70,6 @@ def reset(level: Any, board: Any) -> None:
         board.retry_at_s[c] = 0.0
         board.last_at_s[c] = 0.0
         board.own_recovery[c] = 0
-        board.effect[c] = 0
         board.hint[c] = 0.0
         board.hint_giver[c] = -1
         board.not_examined[c] = 0
@@ -79,6 +78,7 @@ def reset(level: Any, board: Any) -> None:
         board.answered_with[c] = 0
     for f in range(level.functions):
         board.function_tries[f] = 0
+        board.effect[f] = Effect.NONE
     for p in range(level.providers):
         board.provider_success[p] = 0
         board.provider_failure[p] = 0
@@ -146,14 +146,19 @@ def repeats(level: Any, board: Any, call: int) -> bool:
 
 @kernel
 def shielded(level: Any, board: Any, call: int) -> bool:
-    """True where the shield forbids the call: retries used up, or an unsafe repeat."""
-    tries = board.function_tries[level.function[call]]
+    """True where the shield forbids the call: retries used up, or an unsafe repeat.
+
+    A function that is not idempotent may not act twice, whichever of its variants is called.
+    """
+    f = level.function[call]
+    tries = board.function_tries[f]
     if tries > level.shield_retries:
         return True
     if tries > 0 and board.retries >= level.shield_retry_share * level.attempt_budget:
         return True
-    unsafe = level.idempotent[call] == 0 and board.effect[call] >= Effect.POSSIBLE
-    return unsafe and level.unsafe_repeats_allowed == 0
+    if level.idempotent[call] or level.unsafe_repeats_allowed:
+        return False
+    return unsafe(level, board, f)
 
 
 @kernel
@@ -198,6 +203,17 @@ def legal(level: Any, board: Any, out: Any) -> None:
 
 
 @kernel
+def unsafe(level: Any, board: Any, function: int) -> bool:
+    """An attempt of a function that is not idempotent may have acted, or may yet act."""
+    if board.effect[function] >= Effect.POSSIBLE:
+        return True
+    for m in range(FLIGHTS if board.in_flight > 0 else 0):
+        if board.flight_attempt[m] >= 0 and level.function[board.flight_call[m]] == function:
+            return True
+    return False
+
+
+@kernel
 def begin(level: Any, board: Any, call: int, at_s: float) -> int:
     """Fold `started`: charge the attempt, consume inputs, mark it in flight. Returns the attempt's number."""
     board.at_s = at_s
@@ -206,7 +222,7 @@ def begin(level: Any, board: Any, call: int, at_s: float) -> int:
     f = level.function[call]
     if board.function_tries[f] > 0:
         board.retries += 1
-    if level.idempotent[call] == 0 and board.effect[call] >= Effect.POSSIBLE:
+    if level.idempotent[call] == 0 and unsafe(level, board, f):
         board.unsafe_repeats += 1
     board.begun += 1
     board.attempts += 1
@@ -312,7 +328,8 @@ def finish(level: Any, board: Any, attempt: int, row: Any, at_s: float) -> int:
     board.retry_at_s[call] = at_s + row.retry_after_s if row.retry_after_s > 0.0 else 0.0
     board.own_recovery[call] += row.own_recovery
     board.group_count[call, GROUP[category]] += 1
-    board.effect[call] = max(board.effect[call], row.effect)
+    f = level.function[call]
+    board.effect[f] = max(board.effect[f], row.effect)
     if category != CANCELLED:
         p = level.provider[call]
         if category == SUCCESS:
@@ -384,8 +401,9 @@ def lose(level: Any, board: Any, attempt: int, at_s: float) -> None:
     board.lost[call] += 1
     board.last_at_s[call] = at_s
     board.failed += 1
-    if level.idempotent[call] == 0 and board.effect[call] < Effect.POSSIBLE:
-        board.effect[call] = Effect.POSSIBLE
+    f = level.function[call]
+    if level.idempotent[call] == 0 and board.effect[f] < Effect.POSSIBLE:
+        board.effect[f] = Effect.POSSIBLE
     board.flight_attempt[slot] = -1
     board.in_flight -= 1
 

@@ -10,11 +10,31 @@ The last three are earned in proportion to the base: nothing delivered, nothing 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from fqg_env import rules
+from fqg_env import rules, world
 
 TITLES = ((181, "Grand Maestro"), (151, "Master"), (101, "Journeyman"), (0, "Apprentice"))
+
+
+REDUNDANT = -5
+"""Points of a step that fails, or that has been done before."""
+
+
+def points(worth: Mapping[str, int], attempts: Iterable[tuple[str, bool]]) -> int:
+    """The sum of a level that is scored in points.
+
+    Args:
+        worth: function -> its points, the first time that it works; 0 where it has none.
+        attempts: (function, whether it worked) in their order.
+    """
+    total, done = 0, set()
+    for function, worked in attempts:
+        total += worth.get(function, 0) if worked and function not in done else REDUNDANT
+        if worked:
+            done.add(function)
+    return total
 
 
 class Score(NamedTuple):
@@ -55,11 +75,7 @@ def lineage(level: Any, board: Any) -> int:
 
 def score(level: Any, board: Any, truth: Any) -> Score:
     """The score of a run that is over, from its records."""
-    worth = 0.0
-    for a in range(level["artifacts"]):
-        if rules.delivered(level, board, a):
-            worth += level["goal_weight"][a] * (-level["wrong_weight"] if truth["bad"][a] else 1.0)
-    share = max(0.0, float(worth))
+    share = max(0.0, float(world.goals(level, board, truth)))
     used_time = min(1.0, float(board["at_s"] / level["time_budget_s"]))
     used_cost = min(1.0, float(board["cost"] / level["cost_budget"]))
     attempts = max(1, int(board["attempts"]))

@@ -29,6 +29,8 @@ class Source:
     families: tuple[Family, ...] = COMMON
     mix: str = "published"
     mode: str = "hybrid"
+    templates: str = ""
+    """Split of `exact.TEMPLATES` that stands for tiers and families; mix and mode are then theirs."""
 
     def __post_init__(self) -> None:
         """Check the names.
@@ -55,8 +57,10 @@ SPLITS: dict[str, Source] = {
     "validation": Source(),
     "test": Source(),
     "unseen": Source(families=UNSEEN, mix="shifted"),
+    "exact_train": Source(templates="exact_train"),
+    "exact": Source(templates="exact"),
 }
-"""`unseen` has families and a mix of faults that no other split has."""
+"""`unseen` has families and a mix of faults that no other split has; the last two have templates."""
 
 
 def source_of(

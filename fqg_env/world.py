@@ -79,7 +79,8 @@ def attempt(
     slot = rules.slot_of(board, number)
     draw(level, hidden, board, truth, call, rows[slot], truth.flight_bad[slot])
     truth.flight_ends_s[slot] = board.at_s + rows[slot].elapsed_s
-    truth.flight_lost[slot] = uniform(level.key, Draw.LOST, call, board.tries[call]) < LOST
+    lost = uniform(level.key, Draw.LOST, call, board.tries[call]) < LOST
+    truth.flight_lost[slot] = lost and level.sealed == 0
     if board.in_flight >= level.max_in_flight:
         next_completion(level, hidden, board, belief, truth, rows)
 
@@ -171,6 +172,8 @@ def first_news(level: Any, hidden: Any, truth: Any, provider: int) -> None:
     window, budget = hidden.window[provider], level.time_budget_s
     u = uniform(level.key, Draw.NEWS, provider, 0)
     truth.news_s[provider] = math.inf
+    if level.sealed:
+        return
     if WINDOW_FROM[window] >= 1.0:
         if u < FALSE_NEWS:
             at = uniform(level.key, Draw.NEWS, provider, 1)

@@ -160,3 +160,35 @@ def test_a_decision_keeps_its_exact_numbers(journal):
     journal.begin(record())
     journal.write("one", 0, [decided])
     assert journal.events("one") == [decided]
+
+
+def test_a_number_that_another_process_bears_by_now_holds_nothing(journal, path):
+    """Our own process lives, and was not born when the holder of this number was."""
+    journal.begin(record())
+    other = sqlite3.connect(path)
+    other.execute("INSERT INTO holders VALUES ('one', 0, ?, 'boot:1')", (os.getpid(),))
+    other.commit()
+    other.close()
+    journal.take("one")
+
+
+def test_a_process_that_is_over_and_not_yet_waited_for_holds_nothing(journal, path):
+    process = subprocess.Popen(["sleep", "60"])
+    born = _born(process.pid)
+    process.kill()
+    os.waitid(
+        os.P_PID, process.pid, os.WEXITED | os.WNOWAIT
+    )  # it is over, and still has its number
+    assert (bool(born), _born(process.pid)) == (True, "")
+    journal.begin(record())
+    other = sqlite3.connect(path)
+    other.execute("INSERT INTO holders VALUES ('one', 0, ?, ?)", (process.pid, born))
+    other.commit()
+    other.close()
+    journal.take("one")
+    process.wait()
+
+
+def test_who_writes_waits_for_others_who_write(journal):
+    ask = journal._connection.execute
+    assert ask("PRAGMA busy_timeout").fetchone() == (10_000,)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hand_written import FOLDER, work, workflow
 
 from conductor_agent.checks import measured_within
 from conductor_agent.cli import main
@@ -23,7 +24,6 @@ from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.journal import Journal, content
 from conductor_agent.runs import begin, resume, summaries
-from conductor_agent.workflow import parse_workflow
 from fqg_env.level import Level
 from fqg_env.observation import Call
 from fqg_env.outcome import Category, OwnRecovery, Phase, SideEffects, StandardError, error
@@ -31,46 +31,8 @@ from policies.recovery.base import certain
 from policies.recovery.index import Index
 from policies.recovery.rules import HandRule, Rule
 
-FOLDER = Path(__file__).parent / "workflows"
 PAGE = FOLDER / "page.yaml"
 ONCE = FOLDER / "once.yaml"
-
-
-def workflow(functions, extensions, artifacts=None, **level):
-    """A workflow from parts: page is given, text is the goal."""
-    data = {
-        "workflow": "conductor-workflow/1",
-        "name": "test",
-        "artifacts": {
-            "page": {"given": True},
-            "text": {"goal": {"weight": 1}},
-            **(artifacts or {}),
-        },
-        "functions": functions,
-        "extensions": {
-            name: {"source": "small.py", "class": "operator", **entry}
-            for name, entry in extensions.items()
-        },
-        "budget": {"time_s": 30, "cost": 50, "attempts": 8},
-        **level,
-    }
-    path = FOLDER / "test.yaml"
-    read = parse_workflow(
-        data, yaml.safe_dump(data), path, ceiling=None, has_program=lambda _: True
-    )
-    read.inputs["page"] = "a page"
-    return read
-
-
-def work(latency_s=0.5, **more):
-    """A function from page to text; `parameters` of its one variant."""
-    parameters = more.pop("parameters", {})
-    return {
-        "inputs": ["page"],
-        "outputs": ["text"],
-        "variants": {"default": {"latency_s": latency_s, "cost": 1, "parameters": parameters}},
-        **more,
-    }
 
 
 class Run:

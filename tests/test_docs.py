@@ -8,12 +8,15 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 import typer
 
 from conductor_agent import cli as conductor
+from fqg_env.arrays import SIZES
+from fqg_env.lanes import Lanes
 from training import cli as fqg
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,11 +122,23 @@ def test_python_that_is_shown_answers_as_shown(page: Path):
     assert tried and not failed
 
 
+def test_the_policy_that_is_shown_plays_legally():
+    code = next(text for _, text in fences(ROOT / "README.md") if "class Eager" in text)
+    scope: dict[str, Any] = {}
+    exec(code, scope)  # noqa: S102  (our own page)
+    lanes = Lanes(40, SIZES["small"])
+    lanes.deal("validation")
+    while not lanes.done.all():
+        fields = {name: lanes.observations[name] for name in lanes.observations.dtype.names}
+        lanes.step(scope["Eager"]().decide(fields, lanes.masks).action)
+    assert not lanes.boards["refused"].any() and lanes.boards["attempts"].any()
+
+
 def test_the_workflow_that_is_shown_runs_as_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     shown = fences(ROOT / "README.md")
-    code = next(text for language, text in shown if language == "python" and ">>>" not in text)
+    code = next(text for _, text in shown if text.startswith("from conductor_agent.hosting"))
     workflow = next(text for language, text in shown if language == "yaml")
     (tmp_path / "note.py").write_text(code, "utf-8")
     (tmp_path / "note.yaml").write_text(workflow, "utf-8")

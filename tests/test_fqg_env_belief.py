@@ -62,7 +62,7 @@ def enumerate_all(lanes: Lanes, seen: list[Any], functions: tuple[int, ...]) -> 
     ranges = [range(faults.faults_of(record, first[f])) for f in functions]
     priors = np.zeros((len(functions), FAULTS))
     for f, prior in zip(functions, priors, strict=True):
-        faults.prior(record, first[f], 0, int(faults.lightest_variant(record, f)), prior)
+        faults.prior(record, first[f], 0, prior)
     weights = {}
     for window, *kinds in itertools.product(range(WINDOWS), *ranges):
         p = WINDOW_PRIOR[window]

@@ -17,10 +17,13 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics as RecordVector
 from hand_drawn import one_move
 
 from fqg_env import library
+from fqg_env.arrays import SIZES
 from fqg_env.env import FunctionQuest, VectorFunctionQuest
 from fqg_env.level import LevelError
+from fqg_env.prose import Prose
 from fqg_env.puzzle import Faults, Puzzle
 from fqg_env.rules import STOP
+from fqg_env.splits import SPLITS
 
 ID = "fqg_env.env:FunctionQuest-v0"
 
@@ -288,3 +291,74 @@ def test_no_render_without_a_mode() -> None:
     env = single()
     env.reset(seed=0)
     assert env.render() is None
+
+
+def test_every_size_and_split_has_its_id() -> None:
+    for size in SIZES:
+        for split in SPLITS:
+            name = f"fqg_env.env:FunctionQuest-{size}-{split}-v0"
+            env = gymnasium.make(name)
+            _, info = env.reset(seed=5)
+            assert info["action_mask"].shape == (2 + SIZES[size].calls,)
+            assert env.unwrapped.split == split
+    vec = gymnasium.make_vec(name, num_envs=2, vectorization_mode="vector_entry_point")
+    assert vec.reset(seed=5)[0]["calls"].shape[:2] == (2, SIZES["large"].calls)
+
+
+def test_a_level_of_the_library_is_played_by_its_name() -> None:
+    env = FunctionQuest(size="small")
+    env.reset(options={"level": "escape_the_room"})
+    assert env.level.name == "Escape the Room"
+    with pytest.raises(LevelError, match="Did you mean 'escape_the_room'"):
+        env.reset(options={"level": "escape_room"})
+
+
+def test_what_is_no_action_is_an_illegal_one() -> None:
+    env = FunctionQuest(size="small")
+    env.reset(seed=0)
+    for i, action in enumerate((2**70, None, float("nan"), "read", -3)):
+        env.step(action)
+        assert env.lanes.boards["refused"][0] == i + 1
+
+
+def test_a_vector_step_needs_an_action_for_every_lane() -> None:
+    vec = VectorFunctionQuest(4, size="small")
+    vec.reset(seed=0)
+    with pytest.raises(ValueError, match="one for each of the 4 lanes"):
+        vec.step(np.zeros(1, int))
+
+
+def test_tiers_mixes_and_modes_that_there_are_not_are_refused() -> None:
+    for wrong in (
+        {"tiers": (1, 100)},
+        {"tiers": (5, 3)},
+        {"mix": "stres"},
+        {"mode": "hybris"},
+        {"split": "tset"},
+    ):
+        with pytest.raises(LevelError):
+            FunctionQuest(**wrong)
+
+
+def test_the_board_is_drawn_as_a_picture() -> None:
+    env = FunctionQuest(size="small", render_mode="rgb_array", tiers=(14, 14))
+    env.reset(seed=3)
+    before = env.render()
+    assert before.dtype == np.uint8 and before.shape[1:] == (900, 3)
+    env.step(2 + int(env.action_masks()[2:].argmax()))
+    assert (env.render() != before).any()
+
+
+def test_prose_can_be_played_to_the_end() -> None:
+    env = Prose(FunctionQuest(size="small"))
+    text, _ = env.reset(seed=0, options={"level": "escape_the_room"})
+    assert env.observation_space.contains(text) and "landlord" in text
+    text, reward, *_ = env.step("fly")
+    assert text.startswith("There is no 'fly'.") and reward == 0.0
+    text, reward, *_ = env.step("combine_items")
+    assert text.startswith("It needs rusty_key and key_fragment first.") and reward == 0.0
+    for line in ("find_key", "combine_items", "use_key/complete_key"):
+        text, *_ = env.step(line)
+    assert text.startswith("use_key/complete_key: The lock turns.")
+    _, reward, terminated, _, info = env.step("stop")
+    assert terminated and info["success"] and reward > 0.9

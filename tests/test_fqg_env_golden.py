@@ -16,10 +16,10 @@ from fqg_env.env import VectorFunctionQuest
 LANES, STEPS = 64, 200
 
 GOLDEN = {
-    ("small", False): "7eb7410c220b70f65270ff52aca49030",
-    ("small", True): "0ff8acd45b6b384e5501c28a6a907f4f",
-    ("standard", False): "8bb3d5559d1051c2d6adba9ef4a9af56",
-    ("standard", True): "299061cb93fc1cad5de5d23d0670bcb5",
+    ("small", False): "dd180ad02bc05a241301c2f14aca2d7b",
+    ("small", True): "b38d2a28da8372589b2b4464c9490cbd",
+    ("standard", False): "48c26ac2a4ea614b316dc9080d3f5e32",
+    ("standard", True): "d0996d445c4112facaee9d7b18a0aec4",
 }
 
 

@@ -1,12 +1,16 @@
-"""Escape the Room plays as its story says."""
+"""The levels with a story play as their stories say."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hand_drawn import Game
 
 from fqg_env import library
+from fqg_env.game import Game as Played
 from fqg_env.level import LevelError
+from fqg_env.rules import STOP
+from fqg_env.score import points
 from fqg_env.witness import solves, witness
 
 
@@ -70,6 +74,83 @@ def test_its_witness_is_the_key(room: Game) -> None:
         "STOP",
     ]
     assert solves(room.puzzle, found)
+
+
+LOOK, SMELL, WASH, LIST = "look_inside_fridge", "check_freshness", "wash_glass", "inventory"
+PATHS = {
+    "A": ((), 100),
+    "B": ((LOOK,), 110),
+    "C": ((SMELL,), 120),
+    "D": ((LOOK, SMELL), 130),
+    "E": ((LOOK, SMELL, WASH), 140),
+    "F": ((LOOK, LIST, SMELL, WASH), 145),
+    "G": ((SMELL, WASH), 130),
+    "H": ((LOOK, WASH), 120),
+    "I": ((SMELL, LIST), 125),
+    "J": ((LOOK, LIST), 115),
+}
+
+
+def milk(*steps: str) -> tuple[int, bool]:
+    """The points of these steps at John's, and whether he has drunk."""
+    puzzle = library.load("johns_milk")
+    game = Played.of(puzzle)
+    for step in steps:
+        action = game.understand(step)
+        assert isinstance(action, int) and game.legal(action), step
+        game.play(action)
+    game.lanes.step(np.array([STOP]))
+    game.lanes.judge()
+    return points(puzzle.points, game.attempts), bool(game.lanes.success[0])
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_johns_milk_gives_the_published_points(path: str) -> None:
+    optional, worth = PATHS[path]
+    steps = ["open_fridge", *[s for s in (LOOK,) if s in optional], "grab_item"]
+    steps += [s for s in (LIST, SMELL, WASH) if s in optional]
+    assert milk(*steps, "pour_into_glass", "drink_from_glass") == (worth, True)
+
+
+def test_a_redundant_step_costs_points() -> None:
+    steps = ("open_fridge", "grab_item", "pour_into_glass", "drink_from_glass")
+    assert milk(*steps) == (100, True)
+    assert milk("open_fridge", *steps) == (95, True)
+
+
+def test_the_glass_is_washed_before_it_is_full_or_not_at_all() -> None:
+    game = Played.of(library.load("johns_milk"))
+    for step in ("open_fridge", "grab_item", "pour_into_glass"):
+        game.play(int(game.understand(step)))
+    assert not game.legal(int(game.understand("wash_glass")))
+
+
+def test_the_key_takes_six_steps() -> None:
+    game = Game(library.load("the_key"))
+    game.act("look_around", "inspect_floor", "find_key", "use_key/rusty_key")
+    assert not game.held("unlocked_door")
+    game.act("combine_items", "use_key/complete_key", "open_door", "STOP")
+    assert game.success and game.board["attempts"] == 7
+
+
+def test_the_model_from_nowhere_is_ended_by_its_limit_unless_it_is_given_little() -> None:
+    for seed in range(20):
+        game = Game(library.load("scenario_1"), seed)
+        game.act("community_model/default")
+        assert not game.held("summary")
+        game.act("community_model/short_input")
+        assert game.board["present"][1] or game.board["lost"].any()
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_every_level_tells_a_story_of_its_own(name: str) -> None:
+    puzzle = library.load(name)
+    told = " ".join((puzzle.level.story, *puzzle.says.values()))
+    assert len(puzzle.level.story) > 100 and not {"TODO", "lorem", "<", "{"} & set(told.split())
+    for function in puzzle.level.functions.values():
+        assert function.description.endswith(".")
+    for artifact in puzzle.level.artifacts.values():
+        assert artifact.description
 
 
 @pytest.mark.parametrize("name", library.names())

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from conductor_agent.workflow import WorkflowError, read_workflow
+from fqg_env.level import LevelError, read_level
 from fqg_env.outcome import Category
 from policies.resource.limits import (
     ExtensionClass,
@@ -125,6 +127,12 @@ def test_an_operators_file(tmp_path: Path, name: str, text: str) -> None:
         ("a.yaml", "motif: {", "not readable as .yaml"),
         ("a.toml", "motif = {", "not readable as .toml"),
         ("a.yaml", "opera: {}", "Unknown class 'opera'"),
+        ("a.yaml", "motif: {wall_s: 3}\nmotif: {wall_s: 4}", "stands there twice"),
+        ("a.yaml", "motif: {wall_s: 2024-99-99}", "a value in it cannot be read"),
+        ("a.yaml", "[" * 5000, "cannot be read"),
+        ("a.toml", "a = " + "[" * 5000, "cannot be read"),
+        ("a.yaml", "a: &a [*a]", "inside of what it names"),
+        ("a.yaml", "motif: " + "x" * 5000, r"found 'x+\.\.\.x+'\.$"),
     ],
 )
 def test_an_unusable_file_says_why(tmp_path: Path, name: str, text: str, says: str) -> None:
@@ -134,6 +142,38 @@ def test_an_unusable_file_says_why(tmp_path: Path, name: str, text: str, says: s
         load_ceiling(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_number_that_yaml_reads_as_text_is_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "l.yaml"
+    path.write_text('motif: {wall_s: "3e0", tasks: "10"}\n')
+    limits = limits_for("motif", {}, load_ceiling(path))
+    assert (limits.wall_s, limits.tasks) == (3.0, 10)
+
+
+BOMB = "\n".join(
+    ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]
+)
+"""Nine lines that stand for 400 million values."""
+
+
+def test_a_file_of_aliases_of_aliases_is_refused_before_it_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "l.yaml"
+    path.write_text(f"{BOMB}\nmotif: *a8\n")
+    with pytest.raises(LimitError, match="too many values") as caught:
+        load_ceiling(path)
+    assert len(str(caught.value)) < 300
+    path.write_text(f"{BOMB}\nworkflow: *a8\n")
+    with pytest.raises(WorkflowError, match="too many values") as found:
+        read_workflow(path)
+    assert len(str(found.value)) < 300
+    with pytest.raises(LevelError, match="too many values"):
+        read_level(path)
+    path.write_text("\n".join(BOMB.splitlines()[:4]) + "\nworkflow: *a3\n")
+    with pytest.raises(WorkflowError, match="workflow: version") as found:
+        read_workflow(path)
+    assert len(str(found.value)) < 300
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import typer
 from hand_drawn import level, maker, one_move, preset, probe
 from typer.testing import CliRunner, Result
 
+from fqg_env.game import Game
 from fqg_env.level import Artifact, CallKind, Goal
 from fqg_env.puzzle import Faults, Puzzle, write_puzzle
-from training.play import Game, play
+from training.play import play
 
 app = typer.Typer()
 app.command()(play)
@@ -92,7 +93,7 @@ def test_help_has_an_example() -> None:
 
 
 def game(drawn: object, **hidden: object) -> Game:
-    return Game(Puzzle(level=drawn, faults=Faults(**hidden)))
+    return Game.of(Puzzle(level=drawn, faults=Faults(**hidden)))
 
 
 def test_gates_verdicts_and_blame_are_told() -> None:

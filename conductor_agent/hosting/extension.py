@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, overload
 
 from conductor_agent.hosting.classify import InvalidInput, Unable, from_answer, from_exception
-from conductor_agent.hosting.values import check_outcome, check_plain
+from conductor_agent.hosting.values import check_causes, check_outcome, check_plain
 from fqg_env.outcome import Outcome, StandardError, Success, from_json, to_json
 
 __all__ = ["Context", "Extension", "InvalidInput", "Unable", "call", "extension"]
@@ -208,6 +208,8 @@ def _outcome(answer: object) -> Outcome:
                 check_plain(answer, "outputs")
                 return Success(outputs=answer)
             case Success() | StandardError():
+                if isinstance(answer, StandardError):
+                    check_causes(answer.cause)
                 _check_fields(answer)
                 check_outcome(answer)
                 return answer

@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fqg_env.outcome import Outcome, StandardError, Success
+from fqg_env.outcome import Cause, Outcome, StandardError, Success
 
 MAX_DEPTH = 64
 """Nesting allowed in one value."""
+
+MAX_CAUSES = 64
+"""Causes below one error: deeper chains have no JSON form."""
 
 _ATOMS = frozenset({type(None), bool, str, bytes})
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
@@ -47,8 +50,9 @@ def check_outcome(outcome: Outcome) -> None:
     """Check the open parts of an outcome; its closed fields are checked by their types.
 
     Raises:
-        NotPlainError: outputs, `ext` or the arguments of a hint are not plain data, or an amount
-            is infinite (the types let that pass, and JSON has no word for it).
+        NotPlainError: outputs, `ext` or the arguments of a hint are not plain data, an amount is
+            infinite (the types let that pass, and JSON has no word for it), or a chain of causes
+            is too long.
     """
     own = outcome.own_recovery
     amounts = [outcome.cost, own.elapsed_s, own.cost]
@@ -57,6 +61,7 @@ def check_outcome(outcome: Outcome) -> None:
             check_plain(outcome.outputs, "outputs")
         case StandardError():
             check_plain(outcome.ext, "ext")
+            check_causes(outcome.cause)
             amounts.append(outcome.retry_after_s)
             if outcome.policy is not None:
                 amounts += [outcome.policy.limit, outcome.policy.observed]
@@ -64,6 +69,20 @@ def check_outcome(outcome: Outcome) -> None:
         raise NotPlainError("An amount is not finite.")
     for hint in outcome.hints:
         check_plain(hint.args, "hint")
+
+
+def check_causes(cause: Cause | None) -> None:
+    """Check the length of a chain of causes without recursion.
+
+    Raises:
+        NotPlainError: there are more than `MAX_CAUSES`.
+    """
+    for _ in range(MAX_CAUSES):
+        if cause is None:
+            return
+        cause = cause.cause
+    if cause is not None:
+        raise NotPlainError(f"The error has more than {MAX_CAUSES} causes below each other.")
 
 
 def _children(path: str, value: Any) -> list[tuple[str, Any]]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -44,13 +46,20 @@ class Manifest(BaseModel):
 
 
 def write_artifact(folder: Path, model: bytes, manifest: dict[str, Any]) -> Manifest:
-    """Write a policy artifact; an existing one is replaced whole."""
+    """Write a policy artifact. Both files lie there whole before either replaces an old one, so that a full
+    disk leaves the old policy as it was; other files in the folder stay.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     checked = Manifest(sha256=hashlib.sha256(model).hexdigest(), **manifest)
-    (folder / MODEL_FILE).write_bytes(model)
-    temporary = folder / (MANIFEST_FILE + ".new")
-    temporary.write_text(checked.model_dump_json(indent=2) + "\n", "utf-8")
-    temporary.replace(folder / MANIFEST_FILE)
+    text = checked.model_dump_json(indent=2) + "\n"
+    new = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    try:
+        (new / MODEL_FILE).write_bytes(model)
+        (new / MANIFEST_FILE).write_text(text, "utf-8")
+        for name in (MODEL_FILE, MANIFEST_FILE):
+            (new / name).replace(folder / name)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     return checked
 
 
@@ -65,6 +74,9 @@ def read_artifact(path: str | Path) -> tuple[Manifest, bytes]:
         raise ArtifactError(
             f"{folder}: a policy is a folder with {MANIFEST_FILE} and {MODEL_FILE}; check the path"
         )
+    below = folder / "policy"
+    if not (folder / MANIFEST_FILE).exists() and (below / MANIFEST_FILE).is_file():
+        raise ArtifactError(f"{folder}: there is no {MANIFEST_FILE}; did you mean {below}?")
     try:
         text = (folder / MANIFEST_FILE).read_text("utf-8")
         model = (folder / MODEL_FILE).read_bytes()

@@ -22,9 +22,9 @@ from policies.recovery.rules import usable
 
 FIELDS = ("calls", "artifacts", "needs", "makes", "probes", "belief", "doubt", "run")
 
-REBUILD_ABOVE = 0.4
+REBUILD_ABOVE = 0.5
 """A held artifact that is bad with a higher chance than this counts as missing."""
-MARGIN = 0.005
+MARGIN = 0.001
 """Least gain in return for which it goes on."""
 INSPECT_GAIN = 0.5
 """What an inspection saves, as a share of what a silent fault would waste."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,28 +51,43 @@ BUILT_IN: dict[str, Callable[[], Any]] = {
 
 
 def one_line(error: BaseException) -> str:
-    """The message of somebody else's exception as one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    """The message of somebody else's exception as one line; its own text may raise, too."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 (somebody else's code)
+        text = type(error).__name__
+    return " ".join(text.split())[:200]
 
 
 def _own_class(name: str) -> Any:
     module, _, attribute = name.partition(":")
+    _look_here()
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # noqa: BLE001 (somebody else's code)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's code)
         raise PolicyError(f"the policy {name!r} cannot be imported ({one_line(error)})") from None
     try:
         policy = found() if isinstance(found, type) else found
-    except Exception as error:  # noqa: BLE001 (somebody else's code)
+        answers = hasattr(policy, "decide") or hasattr(policy, "plan")
+        named = isinstance(getattr(policy, "name", None), str)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's code)
         raise PolicyError(f"the policy {name!r} cannot be made ({one_line(error)})") from None
-    if not (hasattr(policy, "decide") or hasattr(policy, "plan")):
+    if not answers:
         raise PolicyError(f"the policy {name!r} has no method `decide(observation, mask)`")
-    if not isinstance(getattr(policy, "name", None), str):
+    if not named:
         try:
             policy.name = attribute
         except AttributeError:
             raise PolicyError(f"the policy {name!r} needs a `name` that is text") from None
     return policy
+
+
+def _look_here() -> None:
+    """Modules are found in the current folder too; what is installed comes first."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    importlib.invalidate_caches()
 
 
 def policy_named(name: str) -> Any:

@@ -7,6 +7,7 @@ A workflow may move inside its ceiling. Asking for more is an error, never a sil
 
 from __future__ import annotations
 
+import reprlib
 import tomllib
 from collections.abc import Mapping
 from enum import Enum
@@ -18,8 +19,12 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fqg_env.level import OnceLoader
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Amount = Annotated[int, Field(gt=0)]
+SHOWN = 80
+"""Letters of a wrong value that a message shows."""
 Settings = Mapping[str, Mapping[str, Any]]
 """Class name -> some fields of `ResourceLimits`: the form of the operator's file."""
 
@@ -107,8 +112,8 @@ def ceiling_for(class_name: str, operator_ceiling: Settings | None = None) -> di
     name = _class(class_name)
     own = {_class(key): dict(value) for key, value in (operator_ceiling or {}).items()}
     ceiling = {**classes()[name]["ceiling"], **own.get(name, {})}
-    _validated(ceiling, f"ceiling of class {name}")
-    return ceiling
+    checked = _validated(ceiling, f"ceiling of class {name}")
+    return {field: getattr(checked, field) for field in ceiling}
 
 
 @cache
@@ -126,10 +131,12 @@ def load_ceiling(path: str | Path) -> dict[str, dict[str, Any]]:
     """
     content = _read(Path(path))
     if not isinstance(content, dict):
-        raise LimitError(f"{path}: expected class names with their limits, found {content!r}.")
+        raise LimitError(f"{path}: expected class names with their limits, found {short(content)}.")
     for name, fields in content.items():
         if not isinstance(fields, dict):
-            raise LimitError(f"{path}: class {name} needs a table of limits, found {fields!r}.")
+            raise LimitError(
+                f"{path}: class {short(name)} needs a table of limits, found {short(fields)}."
+            )
         try:
             ceiling_for(str(name), {str(name): fields})
         except LimitError as problem:
@@ -140,12 +147,22 @@ def load_ceiling(path: str | Path) -> dict[str, dict[str, Any]]:
 def _read(path: Path) -> Any:
     try:
         text = path.read_text("utf-8")
-        return tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+        return (
+            tomllib.loads(text) if path.suffix == ".toml" else yaml.load(text, OnceLoader)  # noqa: S506  (a SafeLoader)
+        )
     except OSError as problem:
         raise LimitError(f"{path}: {problem.strerror or problem}.") from None
     except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as problem:
         line = " ".join(str(problem).split())
         raise LimitError(f"{path}: not readable as {path.suffix or 'YAML'}: {line}.") from None
+    except (ValueError, RecursionError):
+        raise LimitError(f"{path}: a value in it cannot be read; mend it.") from None
+
+
+def short(value: Any) -> str:
+    """A value as it is written, cut: an alias or a long text may stand for very much."""
+    text = reprlib.repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _class(name: str) -> str:
@@ -153,7 +170,7 @@ def _class(name: str) -> str:
         return ExtensionClass(name.lower()).value
     except ValueError:
         known = ", ".join(member.value for member in ExtensionClass)
-        raise LimitError(f"Unknown class {name!r}; known are {known}.") from None
+        raise LimitError(f"Unknown class {short(name)}; known are {known}.") from None
 
 
 def _default(name: str) -> dict[str, Any]:
@@ -171,7 +188,9 @@ def _validated(fields: Mapping[str, Any], what: str) -> ResourceLimits:
     except ValidationError as problem:
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise LimitError(f"{what}: {where}: {first['msg']} (got {first['input']!r}).") from None
+        raise LimitError(
+            f"{what}: {where}: {first['msg']} (got {short(first['input'])})."
+        ) from None
 
 
 def _refuse_looser(name: str, field: str, asked: Any, ceiling: Any) -> None:

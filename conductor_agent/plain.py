@@ -1,0 +1,32 @@
+"""What others wrote, fit for a terminal: nothing in it is obeyed, and a line stays one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line ends, changes of direction, halves of characters."""
+
+MAX_SAID = 300
+
+
+def clean(text: str) -> str:
+    """The text with a blank for each character that a terminal would obey."""
+    return UNSEEN.sub(" ", text)
+
+
+def said_by(problem: BaseException) -> str:
+    """What an exception of somebody else's says, as one line: its own text may raise, too."""
+    try:
+        text = f"{type(problem).__name__}: {problem}"
+    except Exception:  # noqa: BLE001  (whatever its text does)
+        text = type(problem).__name__
+    return clean(" ".join(text.split()))[:MAX_SAID]
+
+
+def to_json(data: dict[str, Any]) -> str:
+    """Data as one line of JSON; what is no plain letter is written as its number."""
+    text = json.dumps(data, ensure_ascii=False)
+    return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

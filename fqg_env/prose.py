@@ -1,0 +1,73 @@
+"""The observation as prose, and a call as text: for a person, or for a language model.
+
+env = Prose(gymnasium.make("fqg_env.env:FunctionQuest-v0", size="small"))
+text, info = env.reset(seed=0)
+text, reward, terminated, truncated, info = env.step("cut_bridge")
+"""
+
+from __future__ import annotations
+
+import string
+from typing import Any, SupportsFloat
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from fqg_env.env import FunctionQuest
+from fqg_env.game import Game
+from fqg_env.render import board_as_text
+from fqg_env.rules import FIRST_CALL
+
+LONGEST = 40_000
+LETTERS = string.printable + "äöüÄÖÜßéèêàçñ"
+RULES = """\
+Answer with the number or the name of one action. A call answers once and never tries again: what to try
+next is up to you. Every attempt costs time and money. WAIT lets time run; STOP delivers what is there and
+ends the run."""
+
+
+class Prose(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Observations are the board as text, with what has just happened; actions are text.
+
+    What is not understood, or not possible now, is answered by a sentence: nothing is played or charged.
+    """
+
+    def __init__(self, env: gymnasium.Env[dict[str, np.ndarray], np.int64]):
+        super().__init__(env)
+        if not isinstance(env.unwrapped, FunctionQuest):
+            raise TypeError("Prose wraps a single FunctionQuest environment")
+        self.quest: FunctionQuest = env.unwrapped
+        self.observation_space = spaces.Text(LONGEST, charset=LETTERS)
+        self.action_space = spaces.Text(80, charset=LETTERS)
+        self.game: Game
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Begin an episode; the text tells the story, the rules and the board."""
+        _, info = self.env.reset(seed=seed, options=options)
+        puzzle = self.quest.puzzle
+        self.game = Game(self.quest.level, self.quest.lanes, puzzle.says if puzzle else {})
+        story = self.game.level.story or "Make what has to be delivered."
+        return self.told([story, RULES]), info
+
+    def step(self, action: str) -> tuple[str, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Play what the text means."""
+        meant = self.game.understand(action)
+        if isinstance(meant, str) or not self.game.legal(meant):
+            sentence = meant if isinstance(meant, str) else self.game.why_not(meant)
+            return self.told([sentence]), 0.0, False, False, self.quest.info()
+        before = self.game.before(meant)
+        _, reward, terminated, truncated, info = self.env.step(np.int64(meant))
+        return self.told(self.game.happened(meant, before)), reward, terminated, truncated, info
+
+    def told(self, sentences: list[str]) -> str:
+        """Sentences, the board, and what may be chosen now."""
+        level, lanes = self.game.level, self.quest.lanes
+        names = ("WAIT", "STOP", *level.call_names)
+        open_now = [
+            names[a] for a in np.flatnonzero(lanes.masks[0][: FIRST_CALL + len(level.calls)])
+        ]
+        board = board_as_text(level, lanes.levels[0], lanes.boards[0])
+        return "\n".join([*sentences, "", board, "", "possible now: " + ", ".join(open_now)])

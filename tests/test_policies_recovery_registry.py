@@ -1,0 +1,80 @@
+"""Policies by name: somebody's own class, and folders that are none or are written anew."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from fqg_env.observation import OBSERVATION_VERSION
+from policies.recovery.artifact import ArtifactError, read_artifact, write_artifact
+from policies.recovery.registry import PolicyError, policy_named
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Write a module of somebody's own into the current folder; the policy of its class `Mine`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [entry for entry in __import__("sys").path if entry])
+
+    def make(text):
+        name = f"own_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        Path(f"{name}.py").write_text(text)
+        return policy_named(f"{name}:Mine")
+
+    return make
+
+
+def test_a_class_in_the_current_folder_is_found(own):
+    policy = own("class Mine:\n    def decide(self, observation, mask):\n        pass\n")
+    assert policy.name == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import sys\nsys.exit(0)\n", "cannot be imported"),
+        ("class Mine:\n    def __init__(self):\n        raise SystemExit(0)\n", "cannot be made"),
+        (
+            "class Mine:\n    decide = 1\n    @property\n    def name(self):\n        raise SystemExit(0)\n",
+            "cannot be made",
+        ),
+        ("Mine = 3\n", "has no method"),
+        ("import no_such_thing\n", "cannot be imported"),
+    ],
+)
+def test_somebody_elses_code_that_does_not_come_to_a_policy_is_one_sentence(own, text, says):
+    with pytest.raises(PolicyError, match=says) as caught:
+        own(text)
+    assert "\n" not in str(caught.value)
+
+
+# --- folders ------------------------------------------------------------------------------------------
+
+MANIFEST = {"name": "p", "observation_version": OBSERVATION_VERSION, "inputs": ("index",)}
+
+
+def test_the_folder_above_is_recognised(tmp_path):
+    write_artifact(tmp_path / "tiny" / "policy", b"model", MANIFEST)
+    with pytest.raises(ArtifactError, match="did you mean .*tiny/policy?"):
+        read_artifact(tmp_path / "tiny")
+
+
+def test_a_full_disk_leaves_the_old_policy_whole(tmp_path, monkeypatch):
+    folder = tmp_path / "policy"
+    write_artifact(folder, b"old", MANIFEST)
+    (folder / "notes.txt").write_text("mine")
+    whole = Path.write_bytes
+
+    def full(path, data):
+        whole(path, data[:1])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_artifact(folder, b"new and larger", MANIFEST)
+    assert read_artifact(folder)[1] == b"old"
+    assert {path.name for path in folder.iterdir()} == {"policy.onnx", "manifest.json", "notes.txt"}
+    write_artifact(folder, b"new and larger", MANIFEST)
+    assert read_artifact(folder)[1] == b"new and larger"
+    assert (folder / "notes.txt").read_text() == "mine"
