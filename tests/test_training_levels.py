@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import hand_drawn
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from fqg_env import library
 from fqg_env.arrays import SIZES
+from fqg_env.frequencies import WINDOWS
 from fqg_env.lanes import Lanes
-from fqg_env.level import LevelError
-from fqg_env.puzzle import read_puzzle
+from fqg_env.level import Artifact, Goal, LevelError
+from fqg_env.puzzle import PLAIN, Faults, Puzzle, read_puzzle, write_puzzle
 from fqg_env.splits import Source, level_key
 from training.levels import Generated, app, chosen, find, generated
+from training.solution import WORDS, clashing, fault_words, window_words
 
 
 def run(*arguments: str) -> Result:
@@ -35,10 +38,71 @@ def test_list_names_the_library_and_the_splits() -> None:
 def test_show_a_library_level() -> None:
     result = run("show", "escape_the_room")
     assert result.exit_code == 0 and "use_key/complete_key" in result.stdout
-    assert "wrong:" not in result.stdout  # what is hidden stays hidden
+    assert "works" not in result.stdout  # what is hidden stays hidden
+    assert "  hands: combine_items, pick_lock, break_window\n" in result.stdout
     result = run("show", "escape_the_room", "--solution")
-    assert "use_key: wrong:complete_key" in result.stdout
+    assert "use_key: only complete_key works" in result.stdout
     assert "find_key, combine_items, use_key/complete_key, STOP" in result.stdout
+
+
+def test_a_solution_is_told_in_words(tmp_path: Path) -> None:
+    """Faults, the times of a provider and whose functions they are, defects and clashes; what is sound is not."""
+    drawn = hand_drawn.level(
+        {
+            "north_ocr": hand_drawn.maker("text", provider="north"),
+            "north_scan": hand_drawn.maker("draft", provider="north"),
+            "reader": hand_drawn.maker("text", inputs=("draft",), provider="south"),
+        },
+        {"page": Artifact(given=True), "draft": Artifact(), "text": Artifact(goal=Goal())},
+    )
+    faults = Faults(
+        functions={"north_ocr": "ok", "north_scan": "quota_1", "reader": "silent"},
+        providers={"north": 2, "south": 0},
+        defects=("page",),
+        clashes={"reader": "north_scan"},
+    )
+    write_puzzle(Puzzle(level=drawn, faults=faults), tmp_path / "drawn.yaml")
+    result = run("show", str(tmp_path / "drawn.yaml"), "--solution")
+    assert result.stdout.split("what is wrong\n")[1].split("\n\n")[0].splitlines() == [
+        "  north_scan: works once",
+        "  reader: answers, but badly",
+        "  north (north_ocr, north_scan): down from 0 to 48 s",
+        "  page: bad from the start",
+        "  reader: cannot read what north_scan makes",
+    ]
+
+
+def test_a_clash_that_only_the_key_knows_is_told() -> None:
+    """A pair is told where the reader reads what the maker makes, and about one such pair in twenty clashes."""
+    told = [list(clashing(generated(Generated("test", 14, seed)))) for seed in range(30)]
+    assert 0 < sum(map(len, told)) < 200
+    for seed, pairs in enumerate(told):
+        level = generated(Generated("test", 14, seed)).level
+        for reader, maker in pairs:
+            assert set(level.functions[reader].inputs) & set(level.functions[maker].outputs)
+
+
+def test_every_fault_and_every_window_has_its_words() -> None:
+    assert set(WORDS) == set(PLAIN)
+    assert fault_words("wrong:b") == "only b works"
+    assert fault_words("silent:b") == "answers badly except with b"
+    told = [window_words(w, 100.0) for w in range(len(WINDOWS))]
+    assert told[0] == "up"
+    for words, window in zip(told[1:], WINDOWS[1:], strict=True):
+        assert words.startswith("rate limit" if window.limit else "down")
+        assert (f"{100 * window.until_share:.3g} s" in words) == (window.until_share < 1)
+    assert "down all the time" in told and "down from 20 s on" in told
+    assert len(set(told)) == len(WINDOWS)
+
+
+def test_one_is_singular(tmp_path: Path) -> None:
+    puzzle = Puzzle(level=hand_drawn.one_move())
+    write_puzzle(puzzle, tmp_path / "one.yaml")
+    assert "good (1 call, 2 artifacts)" in run("validate", str(tmp_path / "one.yaml")).stdout
+
+
+def test_two_examples_are_two_paragraphs() -> None:
+    assert "\n\n  Example: fqg levels show --split" in run("show", "--help").stdout
 
 
 def test_show_a_generated_level_as_json() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from enum import Enum
@@ -22,10 +23,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
+from fqg_env.arrays import SIZES
 from fqg_env.generator import TIERS
 from fqg_env.level import LevelError
-from fqg_env.splits import check_split
+from fqg_env.splits import MIX_NAMES, MODE_NAMES, SPLITS
 from policies.recovery.registry import PolicyError, policy_named
 from training import levels
 from training.play import play
@@ -35,6 +38,7 @@ from training.terminal import (
     NOT_ACHIEVED,
     JsonOption,
     command,
+    counted,
     fail,
     print_json,
 )
@@ -88,11 +92,11 @@ def need(*extras: str) -> None:
 def bar(description: str, total: float) -> Iterator[Any]:
     """A progress bar on standard error with time left; yields a function(completed, note)."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=CONSOLE) as progress:
         task = progress.add_task(description, total=total, note="")
@@ -105,7 +109,9 @@ def bar(description: str, total: float) -> Iterator[Any]:
 
 def figures_table(title: str, heads: tuple[str, ...]) -> Table:
     """An empty table that fits a terminal of 80 columns."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    table = Table(
+        title=Text(title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left"
+    )
     for i, head in enumerate(heads):
         table.add_column(head, justify="right" if i else "left", overflow="fold")
     return table
@@ -116,18 +122,25 @@ def or_dash(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def print_figures(console: Console, result: dict[str, Any], title: str) -> None:
+    """The figures of an evaluation, and below them why a policy has none."""
+    judged = {name: p for name, p in result["policies"].items() if "error" not in p}
+    if judged:
+        console.print(policy_table(judged, title))
+    for name, p in result["policies"].items():
+        if "error" in p:
+            console.print(Text(f"{name} failed: {p['error']}", "red"))
+
+
 def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
-    """The figures of an evaluation for people."""
+    """The figures of policies that were judged."""
     heads = ("policy", "success", "return", "+-95%", "of oracle", "tries", "cost", "wrong", "ms")
     table = figures_table(title, heads)
     table.caption = "tries and cost: per success; ms: one decision, median"
     for name, p in policies.items():
-        if "error" in p:
-            table.add_row(name, "failed:", p["error"][:60])
-            continue
         low, high = p["return_ci95"]
         table.add_row(
-            name,
+            Text(name),
             f"{p['success_rate']:.1%}",
             f"{p['return_mean']:.3f}",
             f"{(high - low) / 2:.3f}",
@@ -145,10 +158,11 @@ def page_table(deploy: dict[str, Any]) -> Table:
     """The figures of a deployment for people."""
     heads = ("policy", "pages done", "texts good", "cost", "tries", "seconds", "wrong")
     table = figures_table("Scanned pages, real models in limited processes", heads)
+    table.caption = "cost, tries and seconds: of all pages together"
     for label in ("rule", "trained"):
         d = deploy[label]
         table.add_row(
-            f"{label} ({d['policy']})",
+            Text(f"{label} ({d['policy']})"),
             f"{round(d['success_rate'] * d['pages'])} of {d['pages']}",
             str(d["goals"]["text"]),
             f"{d['cost']:.1f}",
@@ -168,7 +182,25 @@ class Device(str, Enum):
     CUDA = "cuda"
 
 
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the run.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the run.")]
+RecipeOption = Annotated[str, typer.Option(help="Name of a recipe, or a YAML file.")]
+
+
+def going_on(recipe: str, seed: int, out: Path, device: Device = Device.AUTO) -> str:
+    """The command that goes on with a training that was cut."""
+    words = ["fqg", "train", "--recipe", recipe, "--seed", str(seed), "--out", str(out)]
+    if device is not Device.AUTO:
+        words += ["--device", device.value]
+    return shlex.join([*words, "--resume"])
+
+
+def warn_of_calibration(trained: dict[str, Any]) -> None:
+    """Say on standard error where the chances of success that a policy tells are worth little."""
+    from training.success import calibration_warning
+
+    warning = calibration_warning(trained["success_ece"])
+    if warning:
+        typer.echo(f"fqg: {warning}", err=True)
 
 
 @app.command(
@@ -176,24 +208,33 @@ SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the run.")]
 )
 @command
 def train(
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a YAML file.")] = "quick",
+    recipe: RecipeOption = "quick",
     seed: SeedOption = 0,
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the policy.")] = Path(
         "runs/train"
     ),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier training in OUT.")
+    ] = False,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
     as_json: JsonOption = False,
 ) -> None:
     """Train a conductor and export it to OUT/policy."""
+    if resume and force:
+        fail("--resume goes on with the training in OUT and --force replaces it; give one of them")
     need("train")
-    from training.ppo import Interrupted, find_checkpoint
+    from training.checkpoint import clear_earlier, find_checkpoint
+    from training.ppo import Interrupted, device_named
     from training.ppo import train as run
     from training.recipe import read_recipe
 
     chosen = read_recipe(recipe)
+    device_named(device.value)
     if resume:
         find_checkpoint(out, chosen, seed)
+    else:
+        clear_earlier(out, force)
     with bar("training", chosen.steps) as update:
         try:
             result = run(
@@ -207,17 +248,15 @@ def train(
                 ),
             )
         except Interrupted:
-            fail(
-                f"interrupted; go on with: fqg train --recipe {recipe} --seed {seed} --out {out} --resume",
-                INTERRUPTED,
-            )
+            fail(f"interrupted; go on with: {going_on(recipe, seed, out, device)}", INTERRUPTED)
+    warn_of_calibration(result)
     if as_json:
         print_json(result)
         return
     typer.echo(
         f"{result['steps']:,} steps in {result['elapsed_s']:.0f} s "
-        f"({result['steps_per_s']:.0f} a second), return {result['return_mean']:.3f}, "
-        f"success {result['success_rate']:.1%}\npolicy: {result['policy']}"
+        f"({result['steps_per_s']:.0f} a second), return {or_dash(result['return_mean'], '.3f')}, "
+        f"success {or_dash(result['success_rate'], '.1%')}\npolicy: {result['policy']}"
     )
 
 
@@ -229,18 +268,33 @@ def evaluate(
     policies: Annotated[
         str, typer.Option(help="Names, policy folders or module:Class, separated by commas.")
     ] = "random,retry_fallback,cascade,code_aware,index,oracle",
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "test",
     episodes: Annotated[int, typer.Option(min=1, help="Levels that each policy plays.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Number of the first level.")] = 0,
     tiers: Annotated[str, typer.Option(help="One tier or a range, 1 to 20.")] = "1-20",
-    size: Annotated[str, typer.Option(help="small, standard or large.")] = "small",
+    size: Annotated[str, typer.Option(help=f"Largest size: {', '.join(SIZES)}.")] = "small",
+    mix: Annotated[
+        str, typer.Option(help=f"Of faults: {', '.join(MIX_NAMES)}; else the split's own.")
+    ] = "",
+    mode: Annotated[
+        str, typer.Option(help=f"Who owns failures: {', '.join(MODE_NAMES)}.")
+    ] = "hybrid",
     levels_dir: Annotated[
         Path | None, typer.Option("--levels", help="Folder of level files to play instead.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; they change no figure.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes; they change no figure. With 2, a policy that kills its own costs only itself.",
+        ),
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Let policies play the same levels under the same luck, and compare them."""
+    """Let policies play the same levels under the same luck, and compare them.
+
+    The exit code is 0 where a policy was judged, and 4 where every one failed.
+    """
     from training import evaluate as judge
 
     labels = dict.fromkeys(name.strip() for name in policies.split(",") if name.strip())
@@ -251,15 +305,19 @@ def evaluate(
             policy_named(name)
         except PolicyError as problem:
             fail(str(problem))
-    check_split(split)
+    if levels_dir and (mix or mode != "hybrid"):
+        fail("--mix and --mode say how levels are drawn; leave them out beside --levels")
     setting = judge.Setting(
         split="levels" if levels_dir else split,
         episodes=episodes,
         seed=seed,
         tiers=tier_range(tiers),
         size=size,
+        mix=mix,
+        mode=mode,
         levels=judge.level_files(levels_dir) if levels_dir else (),
     )
+    judge.check_setting(setting)
     done = 0
     with bar("evaluating", episodes * len(labels)) as update:
 
@@ -275,8 +333,8 @@ def evaluate(
     if as_json:
         print_json(result)
     else:
-        Console().print(policy_table(result["policies"], f"{episodes} levels of {setting.split}"))
-    if any("error" in p for p in result["policies"].values()):
+        print_figures(Console(highlight=False), result, judge.evaluation_title(result))
+    if all("error" in p for p in result["policies"].values()):
         raise typer.Exit(NOT_ACHIEVED)
 
 
@@ -286,13 +344,16 @@ def quickstart(
     out: Annotated[
         Path, typer.Option(help="Folder for the policy, the journal, the report.")
     ] = Path("quickstart"),
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a YAML file.")] = "quick",
+    recipe: RecipeOption = "quick",
     seed: SeedOption = 0,
     episodes: Annotated[int, typer.Option(min=1, help="Held-out levels.")] = 2048,
     pages: Annotated[int, typer.Option(min=1, help="Scanned pages.")] = 12,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a conductor, judge it, deploy it on a real workflow: about 5 minutes on 2 cores."""
+    """Train a conductor, judge it, deploy it on a real workflow: about 5 minutes on 2 cores.
+
+    A quickstart replaces what an earlier quickstart left in OUT, its policy too.
+    """
     need("train", "models")
     from training import quickstart as whole
     from training.ppo import Interrupted
@@ -306,15 +367,13 @@ def quickstart(
         try:
             result = whole.quickstart(plan, watch.progress())
         except Interrupted:
-            fail(
-                f"interrupted; train on with: fqg train --recipe {recipe} --seed {seed} --out {out} --resume",
-                INTERRUPTED,
-            )
+            fail(f"interrupted; train on with: {going_on(recipe, seed, out)}", INTERRUPTED)
+    warn_of_calibration(result["train"])
     if as_json:
         print_json(result)
         return
-    console = Console()
-    console.print(policy_table(result["evaluate"]["policies"], f"{episodes} held-out levels"))
+    console = Console(highlight=False, markup=False)
+    print_figures(console, result["evaluate"], counted(episodes, "held-out level"))
     console.print(page_table(result["deploy"]))
     replay = result["deploy"]["replay"]
     console.print(
@@ -373,11 +432,14 @@ class Watcher:
 def main() -> None:
     """Entry point of `fqg`: every usage error is one sentence and exit code 2."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="fqg")
     except KeyboardInterrupt:
         typer.echo("fqg: interrupted; run the same command to start again", err=True)
         sys.exit(INTERRUPTED)
     except Exception as problem:
+        if type(problem).__name__ == "NoArgsIsHelpError":
+            typer.echo(str(problem), err=True)
+            sys.exit(BAD_INPUT)
         if hasattr(problem, "format_message"):  # of the command line, made for users
             typer.echo(f"fqg: {' '.join(problem.format_message().split())}", err=True)
             sys.exit(BAD_INPUT)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from policies.recovery.base import Decision
 from policies.recovery.oracle import Oracle
 from policies.recovery.registry import one_line, policy_named
 from training.stats import iqm, mean_ci95
+from training.terminal import counted
 
 CHUNK = 512
 """Episodes played side by side. It is fixed, so that workers change no figure."""
@@ -82,7 +83,8 @@ def observations(lanes: Lanes) -> dict[str, np.ndarray]:
 def ask(policy: Any, lanes: Lanes) -> Decision:
     """Let a policy or a planner decide for all lanes."""
     if hasattr(policy, "plan"):
-        return policy.plan(lanes if isinstance(policy, Oracle) else Seen(lanes))
+        # the oracle itself, since a class that inherits from it may be anybody's
+        return policy.plan(lanes if type(policy) is Oracle else Seen(lanes))
     return policy.decide(observations(lanes), lanes.masks.copy())
 
 
@@ -120,6 +122,17 @@ def size_of(setting: Setting, puzzles: Sequence[Puzzle]) -> Size:
     if not puzzles:
         return size_named(setting.size)
     return max((p.level.size for p in puzzles), key=lambda s: list(SIZES).index(s.name))
+
+
+def check_setting(setting: Setting) -> Size:
+    """The size of the levels of a setting, once every name in it is known to be one.
+
+    Raises:
+        LevelError: a split, tier, mix, mode, size or level file cannot be had.
+    """
+    if not setting.levels:
+        source_of(setting.split, setting.tiers, setting.mix, setting.mode)
+    return size_of(setting, [read_puzzle(path) for path in setting.levels])
 
 
 def deal(setting: Setting, first: int, n: int) -> Lanes:
@@ -211,14 +224,33 @@ def compare(played: dict[str, Played]) -> dict[str, dict[str, Any]]:
     return out
 
 
-def _job(job: tuple[str, str, Setting, int, int]) -> tuple[str, Played | str]:
-    label, name, setting, first, n = job
+class Job(NamedTuple):
+    """One policy on one chunk of episodes."""
+
+    label: str
+    name: str
+    setting: Setting
+    first: int
+    n: int
+
+
+Answer = Played | str
+"""What was played, or why it was not."""
+DIED = "the process that it played in died"
+
+
+def answer_to(job: Job) -> Answer:
+    """Play a chunk; somebody else's policy costs only itself.
+
+    Raises:
+        LevelError: the levels cannot be had.
+    """
     try:
-        return label, play_chunk(name, setting, first, n)
+        return play_chunk(job.name, job.setting, job.first, job.n)
     except LevelError:
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's policy costs only itself)
-        return label, one_line(error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's policy)
+        return one_line(error)
 
 
 def evaluate(
@@ -244,23 +276,28 @@ def evaluate(
     """
     for name in policies.values():
         policy_named(name)
+    size = check_setting(setting)
     jobs = [
-        (label, name, setting, first, min(CHUNK, setting.episodes - first))
+        Job(label, name, setting, first, min(CHUNK, setting.episodes - first))
         for label, name in policies.items()
         for first in range(0, setting.episodes, CHUNK)
     ]
-    parts: dict[str, list[Played | str]] = {label: [] for label in policies}
-    for job, (label, part) in zip(jobs, run_jobs(jobs, workers), strict=True):
-        parts[label].append(part)
-        progress(label, job[4])
+    parts: dict[tuple[str, int], Answer] = {}
+    for job, answer in run_jobs(jobs, workers):
+        parts[job.label, job.first] = answer
+        progress(job.label, job.n)
+    by_label = {
+        label: [parts[job.label, job.first] for job in jobs if job.label == label]
+        for label in policies
+    }
     failed = {
         label: next(p for p in part if isinstance(p, str))
-        for label, part in parts.items()
+        for label, part in by_label.items()
         if any(isinstance(p, str) for p in part)
     }
     played = {
         label: joined([p for p in part if isinstance(p, Played)])
-        for label, part in parts.items()
+        for label, part in by_label.items()
         if label not in failed
     }
     oracle = float(played["oracle"].returns.mean()) if "oracle" in played else None
@@ -271,28 +308,71 @@ def evaluate(
         "episodes": setting.episodes,
         "seed": setting.seed,
         "tiers": None if setting.levels else list(setting.tiers),
-        "size": size_of(setting, [read_puzzle(path) for path in setting.levels]).name,
+        "size": size.name,
         "mix": None if setting.levels else (setting.mix or SPLITS[setting.split].mix),
-        "mode": setting.mode,
+        "mode": None if setting.levels else setting.mode,
         "levels": list(setting.levels),
         "policies": {label: results[label] for label in policies},
         "paired": compare(played),
     }
 
 
-def run_jobs(jobs: Sequence[Any], workers: int) -> Iterator[tuple[str, Played | str]]:
-    """Answers to the jobs in their order, from this process or from several."""
+def evaluation_title(result: dict[str, Any]) -> str:
+    """Which levels were played."""
+    if result["tiers"] is None:
+        files = counted(len(result["levels"]), "level file")
+        return f"{counted(result['episodes'], 'episode')} of {files}"
+    low, high = result["tiers"]
+    return (
+        f"{counted(result['episodes'], 'level')} of {result['split']}, tiers {low} to {high}, "
+        f"{result['size']}, mix {result['mix']}, mode {result['mode']}"
+    )
+
+
+def run_jobs(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Answer]]:
+    """Jobs with their answers, in any order, from this process or from several.
+
+    Where a worker process dies, what it may have been playing is played again, each job alone: a policy is
+    blamed only if it dies then. The others go on in fresh processes.
+    """
     if workers <= 1:
-        yield from map(_job, jobs)
+        yield from ((job, answer_to(job)) for job in jobs)
         return
+    dead: set[str] = set()
+    while jobs:
+        cut = []
+        for job, answer in zip(jobs, in_pool(jobs, workers), strict=True):
+            if answer is None:
+                cut.append(job)
+            else:
+                yield job, answer
+        for job in cut[:workers]:  # jobs begin in their order, so the one that died is among these
+            again = None if job.label in dead else next(in_pool([job], 1))
+            if again is None:
+                dead.add(job.label)
+            yield job, again or DIED
+        yield from ((job, DIED) for job in cut[workers:] if job.label in dead)
+        jobs = [job for job in cut[workers:] if job.label not in dead]
+
+
+def in_pool(jobs: Sequence[Job], workers: int) -> Iterator[Answer | None]:
+    """Answers to the jobs in their order; None where a worker process died before there was one."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=spawn) as pool:
-        answers = [pool.submit(_job, job) for job in jobs]
-        for job, answer in zip(jobs, answers, strict=True):
+        futures = [submitted(pool, job) for job in jobs]
+        for future in futures:
             try:
-                yield answer.result()
+                yield future.result() if future else None
             except BrokenProcessPool:
-                yield job[0], "a worker process died while policies played"
+                yield None
+
+
+def submitted(pool: ProcessPoolExecutor, job: Job) -> Future[Answer] | None:
+    """A job handed to a pool; None where the pool has broken already."""
+    try:
+        return pool.submit(answer_to, job)
+    except BrokenProcessPool:
+        return None
 
 
 def level_files(folder: str | Path) -> tuple[str, ...]:

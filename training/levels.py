@@ -19,7 +19,8 @@ from fqg_env.render import board_as_text
 from fqg_env.rules import reset
 from fqg_env.splits import SPLITS, level_key, source_of
 from fqg_env.witness import witness
-from training.terminal import BAD_INPUT, JsonOption, command, fail, print_json
+from training.solution import run_by, wrongs
+from training.terminal import BAD_INPUT, JsonOption, command, counted, fail, print_json
 
 app = typer.Typer(
     help="Look at levels, check level files, write generated levels to files.",
@@ -106,6 +107,11 @@ def summary(puzzle: Puzzle) -> dict[str, Any]:
     }
 
 
+def in_numbers(told: dict[str, Any]) -> str:
+    """Calls and artifacts of a summary."""
+    return f"{counted(told['calls'], 'call')}, {counted(told['artifacts'], 'artifact')}"
+
+
 SplitOption = Annotated[str, typer.Option(help=f"Seed space: {', '.join(SPLITS)}.")]
 TierOption = Annotated[
     int | None, typer.Option(help=f"Difficulty, 1 to {TIERS}: a generated level.")
@@ -129,8 +135,7 @@ def list_levels(as_json: JsonOption = False) -> None:
         return
     for entry in levels:
         typer.echo(
-            f"{entry['name']:<20} {entry['title']}: {entry['calls']} calls, {entry['artifacts']} artifacts, "
-            f"goal {', '.join(entry['goals'])}"
+            f"{entry['name']:<20} {entry['title']}: {in_numbers(entry)}, goal {', '.join(entry['goals'])}"
         )
     typer.echo(
         f"\nGenerated ones have a split ({', '.join(SPLITS)}), a tier (1 to {TIERS}) and a seed (0 and up):"
@@ -154,6 +159,7 @@ def show(
     """Show one level as its first move finds it.
 
     Example: fqg levels show escape_the_room
+
     Example: fqg levels show --split test --tier 12 --seed 0 --solution
     """
     puzzle = chosen(level, split, tier, seed, size)
@@ -172,6 +178,9 @@ def show(
     reset(record[0], board[0])
     typer.echo(puzzle.level.story + "\n" if puzzle.level.story else "", nl=bool(puzzle.level.story))
     typer.echo(board_as_text(puzzle.level, record[0], board[0]))
+    typer.echo("\nwho runs what")
+    for provider, functions in run_by(puzzle.level).items():
+        typer.echo(f"  {provider}: {', '.join(functions)}")
     if solution:
         show_solution(puzzle, way)
 
@@ -180,15 +189,9 @@ def show_solution(puzzle: Puzzle, way: list[str] | None) -> None:
     """What is really wrong, and a way to solve it."""
     faults = puzzle.faults
     typer.echo("\nwhat is wrong")
-    wrong = (
-        {**faults.functions, **{p: f"outage window {w}" for p, w in faults.providers.items()}}
-        if faults
-        else {}
-    )
-    for name, what in wrong.items():
-        typer.echo(f"  {name}: {what}")
-    if not wrong:
-        typer.echo("  nothing" if faults else "  drawn anew from the prior for every key")
+    told = list(wrongs(puzzle, faults)) if faults else []
+    nothing = "nothing" if faults else "drawn anew from the prior for every key"
+    typer.echo("\n".join(f"  {sentence}" for sentence in told or [nothing]))
     typer.echo("\na way\n  " + (", ".join(way) if way else "none was found: it may be impossible"))
 
 
@@ -213,7 +216,7 @@ def validate(
         if not answer["valid"]:
             typer.echo(f"fqg: {answer['problem']}", err=True)
         elif not as_json:
-            typer.echo(f"{file}: good ({answer['calls']} calls, {answer['artifacts']} artifacts)")
+            typer.echo(f"{file}: good ({in_numbers(answer)})")
     if not all(answer["valid"] for answer in answers.values()):
         raise typer.Exit(BAD_INPUT)
 

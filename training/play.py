@@ -133,6 +133,7 @@ def play(
     """Play a level in the terminal. The exit code is 0 when it is solved and 4 when it is not.
 
     Example: fqg play escape_the_room
+
     Example: fqg play --tier 3 --seed 7
     """
     name = FIRST_LEVEL if level is None and tier is None else level
@@ -140,7 +141,7 @@ def play(
     game = Game.of(puzzle)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     story = game.level.story or "Make what has to be delivered."
-    console.print(Panel(Text(story), title=game.level.name, width=min(100, console.width)))
+    console.print(Panel(Text(story), title=Text(game.level.name), width=min(100, console.width)))
     console.print("Type `help` for help.\n")
     if not converse(console, game):
         console.print("You leave. Nothing is delivered.")

@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fqg_env.level import LevelError
+from training.checkpoint import CURVE, Point, check_writable, clear_earlier
 from training.deploy import JOURNAL as JOURNAL_FILE
 from training.deploy import PageRun, deploy, replayed, totals
 from training.evaluate import Setting, evaluate
-from training.ppo import Point, train
+from training.ppo import train
 from training.recipe import Recipe
 from training.report import curve, deployment, evaluation, write_report
 
 RULES = ("retry_fallback", "cascade", "code_aware", "index")
+REPORT, RESULT = "report.html", "quickstart.json"
 RIVALS = ("random", *RULES, "oracle")
 
 
@@ -63,12 +66,34 @@ def deployed(plan: Plan, rule: str, policy: str, progress: Progress) -> dict[str
     return out
 
 
+def claim(out: Path) -> None:
+    """Make a folder ready: what an earlier quickstart left in it goes, anybody else's training stays.
+
+    Raises:
+        LevelError: it holds a training of its own, or cannot be written to.
+    """
+    check_writable(out)
+    ours = (out / RESULT).exists()
+    try:
+        clear_earlier(out, force=ours)
+    except LevelError:
+        if ours:
+            raise
+        raise LevelError(
+            f"{out}: there is a training here that no quickstart made; name another folder with --out"
+        ) from None
+    (out / REPORT).unlink(missing_ok=True)
+    (out / RESULT).write_text("{}", "utf-8")  # filled when all is done
+
+
 def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
     """Do it all and write the report.
 
     Raises:
         Interrupted: Ctrl-C while it trained.
+        LevelError: `out` holds a training that no quickstart made, or cannot be written to.
     """
+    claim(plan.out)
     progress.stage("Training a conductor")
     trained = train(plan.recipe, plan.seed, plan.out, on_point=progress.training)
     progress.stage("Judging it on held-out levels")
@@ -80,9 +105,9 @@ def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
     rule = best_rule(judged["policies"])
     progress.stage(f"Deploying it on scanned pages, after the best rule ({rule})")
     real = deployed(plan, rule, trained["policy"], progress)
-    points = json.loads((plan.out / "curve.json").read_text("utf-8"))
+    points = json.loads((plan.out / CURVE).read_text("utf-8"))
     report = write_report(
-        plan.out / "report.html",
+        plan.out / REPORT,
         "A conductor, trained and deployed",
         [
             f"<h2>Training: {trained['steps']:,} steps in {trained['elapsed_s']:.0f} s</h2>",
@@ -92,5 +117,5 @@ def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
         ],
     )
     result = {"train": trained, "evaluate": judged, "deploy": real, "report": str(report)}
-    (plan.out / "quickstart.json").write_text(json.dumps(result, indent=1), "utf-8")
+    (plan.out / RESULT).write_text(json.dumps(result, indent=1), "utf-8")
     return result

@@ -12,23 +12,31 @@ from fqg_env.generator import TIERS
 from fqg_env.level import LevelError, explain, read_yaml, suggest
 
 FOLDER = Path(__file__).parent / "recipes"
+LARGEST_ROLLOUT = 2**20
+"""Decisions over all lanes between two updates: more do not fit a usual memory."""
 Whole = Annotated[int, Field(ge=1)]
+Lanes = Annotated[int, Field(ge=1, le=16_384)]
+Width = Annotated[int, Field(ge=1, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Recipe(BaseModel):
-    """Settings of PPO from the index rule. Steps are decisions over all lanes together."""
+    """Settings of PPO from the index rule, by default those of `quick`.
+
+    Steps are decisions over all lanes together.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     size: str = "small"
     tiers: tuple[int, int] = (6, 20)
-    lanes: Whole = 512
+    lanes: Lanes = 512
     steps: Whole = 1_310_720
-    hidden: Whole = 32
-    value_hidden: Whole = 32
-    trust: float = 4.0
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-4
+    hidden: Width = 32
+    value_hidden: Width = 32
+    trust: Annotated[float, Field(ge=0, le=100)] = 3.0
+    """What the index rule's choice adds to its logit at the start."""
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
     """Falls linearly to zero over the steps."""
     rollout: Whole = 32
     batch: Whole = 2048
@@ -36,7 +44,7 @@ class Recipe(BaseModel):
     clip: Share = 0.2
     gae_lambda: Share = 0.95
     entropy: Share = 0.0005
-    success_episodes: Whole = 2048
+    success_episodes: Lanes = 2048
     """Episodes that the success head is fitted on when the policy is done."""
 
     @model_validator(mode="after")
@@ -47,7 +55,25 @@ class Recipe(BaseModel):
             raise ValueError(
                 f"tiers: {list(self.tiers)}; they run from 1 to {TIERS}, the lower first"
             )
+        self._check_batches()
         return self
+
+    def _check_batches(self) -> None:
+        """Advantages are normalised within a batch, which takes two decisions.
+
+        Raises:
+            ValueError: a batch is larger than a rollout, a rollout too large, or a batch of one is left over.
+        """
+        decisions = self.lanes * self.rollout
+        told = f"lanes * rollout is {decisions:,}"
+        if not 2 <= decisions <= LARGEST_ROLLOUT:
+            raise ValueError(f"rollout: {told}; make it 2 to {LARGEST_ROLLOUT:,}")
+        if not 2 <= self.batch <= decisions:
+            raise ValueError(f"batch: {self.batch:,}, and {told}; make it 2 to {decisions:,}")
+        if decisions % self.batch == 1:
+            raise ValueError(
+                f"batch: {self.batch:,}, and {told}; that leaves a batch of one, so name another"
+            )
 
 
 def recipe_names() -> list[str]:

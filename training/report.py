@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from training.deploy import JOURNAL
+from training.evaluate import evaluation_title
+from training.terminal import counted
+
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
 h1{font-size:1.7rem}h2{margin-top:2.2rem;font-size:1.25rem}
+.wide{max-width:100%;overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:right;padding:.3rem .55rem;border-bottom:1px solid #e3e7ec}
 th:first-child,td:first-child{text-align:left}tr.us td{font-weight:600;background:#eef5ff}
 .note{color:#5a6675;font-size:.9rem}.yes{color:#0a7a3d}.no{color:#b3261e}
 img{height:70px;border:1px solid #ccd;vertical-align:middle}
-svg text{font:12px system-ui,sans-serif;fill:#1c2430}
+svg{max-width:100%;height:auto}
+svg text{font:12px system-ui,sans-serif;fill:#1c2430}svg text.axis{fill:#5a6675}
+code{font-size:.85em;overflow-wrap:anywhere}
+@media(max-width:40rem){svg text{font-size:15px}body{margin:1rem auto;font-size:15px}table{font-size:.8rem}th,td{padding:.25rem .35rem}}
 """
-BLUE, GREY = "#2563eb", "#94a3b8"
+BLUE, GREY, LINE = "#2563eb", "#94a3b8", "#e3e7ec"
+TOTALS = ("cost", "attempts", "seconds")
+"""Columns of the deployment that are sums over its pages."""
 
 
 def percent(value: float | None) -> str:
@@ -33,72 +44,107 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], ours: str = "") -> str:
     """An HTML table; the row whose first cell is `ours` stands out. Cells are HTML already."""
-    lines = ["<table><tr>", *(f"<th>{cell}</th>" for cell in head), "</tr>"]
+    lines = ['<div class="wide"><table><tr>', *(f"<th>{cell}</th>" for cell in head), "</tr>"]
     for row in rows:
         mark = ' class="us"' if ours and row[0] == ours else ""
         lines += [f"<tr{mark}>", *(f"<td>{cell}</td>" for cell in row), "</tr>"]
-    return "".join([*lines, "</table>"])
+    return "".join([*lines, "</table></div>"])
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """At most seven round values from `low` to `high`, 0 among them where it lies between."""
+    step = next((s for s in (0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / s <= 6), 1.0)
+    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def svg(width: float, height: float, parts: Sequence[str]) -> str:
+    """A drawing that shrinks with the page."""
+    return (
+        f'<div class="wide"><svg width="{width:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
+        f"{''.join(parts)}</svg></div>"
+    )
+
+
+def line(x1: float, y1: float, x2: float, y2: float, stroke: str = LINE, width: int = 1) -> str:
+    """A straight line."""
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+        f'stroke="{stroke}" stroke-width="{width}"/>'
+    )
+
+
+def label(x: float, y: float, text: str, anchor: str = "start", kind: str = "") -> str:
+    """A piece of text."""
+    mark = f' class="{kind}"' if kind else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{mark}>{html.escape(text)}</text>'
 
 
 def bars(policies: dict[str, dict[str, Any]], ours: str) -> str:
     """Return of each policy with its 95% interval, as SVG."""
     shown = {name: p for name, p in policies.items() if "error" not in p}
+    if not shown:
+        return ""
     low = min(0.0, *(p["return_ci95"][0] for p in shown.values()))
     high = max(0.05, *(p["return_ci95"][1] for p in shown.values()))
-    left, width, row = 130, 560, 30
+    left = max(60.0, 16 + 8.5 * max(map(len, shown)))
+    width, row, bottom = 400.0, 30, 10 + 30 * len(shown)
 
     def x(value: float) -> float:
         return left + (value - low) / (high - low) * width
 
-    parts = []
+    parts = [line(x(t), 4, x(t), bottom) for t in ticks(low, high)]
+    parts += [label(x(t), bottom + 16, f"{t:.2f}", "middle", "axis") for t in ticks(low, high)]
     for i, (name, p) in enumerate(shown.items()):
         y = 10 + i * row
         a, b = sorted((x(0.0), x(p["return_mean"])))
         c, d = (x(v) for v in p["return_ci95"])
         colour = BLUE if name == ours else GREY
-        parts.append(
-            f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{html.escape(name)}</text>'
-            f'<rect x="{a:.1f}" y="{y}" width="{b - a:.1f}" height="18" fill="{colour}"/>'
-            f'<line x1="{c:.1f}" x2="{d:.1f}" y1="{y + 9}" y2="{y + 9}" stroke="#111" stroke-width="2"/>'
-            f'<text x="{max(b, d) + 6:.1f}" y="{y + 14}">{p["return_mean"]:.3f}</text>'
-        )
-    return (
-        f'<svg width="{left + width + 60}" height="{20 + row * len(shown)}">{"".join(parts)}</svg>'
-    )
+        parts += [
+            label(left - 8, y + 14, name, "end"),
+            f'<rect x="{a:.1f}" y="{y}" width="{b - a:.1f}" height="18" fill="{colour}"/>',
+            line(c, y + 9, d, y + 9, "#111", 2),
+            label(max(b, d) + 6, y + 14, f"{p['return_mean']:.3f}"),
+        ]
+    parts.append(label(left, bottom + 36, "return; whisker: 95% interval", kind="axis"))
+    return svg(left + width + 60, bottom + 44, parts)
 
 
 def curve(points: Sequence[dict[str, Any]]) -> str:
-    """Return and success over training steps, as SVG."""
+    """Return and success over training steps, as SVG; the axis begins at 0, or below where a return does."""
     if len(points) < 2:
         return ""
-    width, height, left = 640, 220, 50
+    width, height, left, top = 500.0, 220.0, 50.0, 10.0
     steps = [p["steps"] for p in points]
     values = [p[key] for p in points for key in ("return_mean", "success_rate")]
-    low, high = min(values), max(values)
+    low, high = min(0.0, *values), max(0.05, *values)
+
+    def y(value: float) -> float:
+        return top + (high - value) / (high - low) * height
 
     def path(key: str, colour: str) -> str:
-        line = " ".join(
-            f"{left + (p['steps'] - steps[0]) / (steps[-1] - steps[0]) * width:.1f},"
-            f"{10 + (high - p[key]) / max(1e-9, high - low) * height:.1f}"
+        corners = " ".join(
+            f"{left + (p['steps'] - steps[0]) / max(1, steps[-1] - steps[0]) * width:.1f},{y(p[key]):.1f}"
             for p in points
         )
-        return f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        return f'<polyline points="{corners}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
-    return (
-        f'<svg width="{left + width + 20}" height="{height + 45}">'
-        f"{path('return_mean', BLUE)}{path('success_rate', GREY)}"
-        f'<text x="0" y="16">{high:.2f}</text><text x="0" y="{height + 12}">{low:.2f}</text>'
-        f'<text x="{left}" y="{height + 36}">{steps[0]:,} to {steps[-1]:,} steps. '
-        f"Blue: return. Grey: share of episodes that succeed.</text></svg>"
-    )
+    parts = [line(left, y(t), left + width, y(t)) for t in ticks(low, high)]
+    parts += [label(left - 8, y(t) + 4, f"{t:.2f}", "end", "axis") for t in ticks(low, high)]
+    parts += [path("success_rate", GREY), path("return_mean", BLUE)]
+    under = top + height
+    parts += [
+        label(left, under + 18, f"{steps[0]:,}", "start", "axis"),
+        label(left + width, under + 18, f"{steps[-1]:,} steps", "end", "axis"),
+        label(left, under + 40, "Blue: return. Grey: share of episodes that succeed."),
+    ]
+    return svg(left + width + 20, under + 48, parts)
 
 
 def policy_rows(policies: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """One row of figures per policy."""
+    """One row of figures per policy that was judged."""
     rows = []
     for name, p in policies.items():
         if "error" in p:
-            rows.append([html.escape(name), f"failed: {html.escape(p['error'])}", *[""] * 6])
             continue
         low, high = p["return_ci95"]
         rows.append(
@@ -136,16 +182,16 @@ def evaluation(result: dict[str, Any], ours: str = "trained") -> str:
         for name, p in result["paired"].items()
         if name.startswith(ours + "/")
     )
-    if result["tiers"] is None:
-        title = f"{result['episodes']:,} episodes of {len(result['levels'])} level files"
-    else:
-        low, high = result["tiers"]
-        split = html.escape(result["split"])
-        title = f"Held-out levels: {result['episodes']:,} of split {split}, tiers {low} to {high}"
+    failed = "".join(
+        f"<li>{html.escape(name)}: {html.escape(p['error'])}</li>"
+        for name, p in result["policies"].items()
+        if "error" in p
+    )
     return (
-        f"<h2>{title}</h2>"
+        f"<h2>{html.escape(evaluation_title(result))}</h2>"
         + bars(result["policies"], ours)
         + table(POLICY_HEAD, policy_rows(result["policies"]), ours)
+        + (f'<p class="no">Failed while they played:</p><ul>{failed}</ul>' if failed else "")
         + '<p class="note">Every policy plays the same levels under the same luck. '
         "The oracle is the index rule told what is hidden: a reference, not a rival. "
         "A return is 1 for everything delivered, good, at no cost; 0 for stopping at once.</p>"
@@ -159,7 +205,11 @@ def page_cell(run: dict[str, Any]) -> str:
         f'<span class="{"yes" if good else "no"}">{html.escape(name)}</span>'
         for name, good in run["good"].items()
     )
-    return f"{goals or '<span class=no>nothing</span>'}<br>{run['attempts']} attempts, cost {run['cost']:.1f}"
+    return (
+        f"{goals or '<span class=no>nothing</span>'}<br>"
+        f"{counted(run['attempts'], 'attempt')}, cost {run['cost']:.1f}<br>"
+        f"<code>{html.escape(run['run_id'])}</code>"
+    )
 
 
 def deployment(deploy: dict[str, Any], folder: Path) -> str:
@@ -169,7 +219,7 @@ def deployment(deploy: dict[str, Any], folder: Path) -> str:
         [
             html.escape(f"{name} ({deploy[name]['policy']})"),
             f"{deploy[name]['success_rate'] * deploy[name]['pages']:.0f} of {deploy[name]['pages']}",
-            str(deploy[name]["goals"]["text"]),
+            f"{deploy[name]['goals']['text']} of {deploy[name]['pages']}",
             number(deploy[name]["cost"], 1),
             str(deploy[name]["attempts"]),
             number(deploy[name]["elapsed_s"], 1),
@@ -177,9 +227,11 @@ def deployment(deploy: dict[str, Any], folder: Path) -> str:
         ]
         for name in labels
     ]
-    head = ("policy", "pages done", "texts good", "cost", "attempts", "seconds", "wrong delivered")
+    pages = deploy[labels[0]]["pages"]
+    totals = (f"{name}, all pages" for name in TOTALS)
+    head = ("policy", "pages done", "texts good", *totals, "wrong delivered")
     each = []
-    for i in range(deploy[labels[0]]["pages"]):
+    for i in range(pages):
         file = folder / "pages" / f"page-{i:02d}.png"
         picture = base64.b64encode(file.read_bytes()).decode() if file.exists() else ""
         runs = [deploy[name]["runs"][i] for name in labels]
@@ -196,7 +248,9 @@ def deployment(deploy: dict[str, Any], folder: Path) -> str:
         + "<p></p>"
         + table(("page and what is wrong with it", *labels), each)
         + '<p class="note">Green: delivered and truly good, against the truth the page was made from. '
-        "Cost is counted in the cheapest way through; the budget is in the workflow file.</p>"
+        "Cost is counted in the cheapest way through; the budget is in the workflow file. "
+        "Below each is the id of its run; beside this report, <code>conductor explain ID --journal "
+        f"{JOURNAL}</code> tells each of its decisions.</p>"
     )
 
 
@@ -204,7 +258,8 @@ def write_report(path: Path, title: str, sections: Sequence[str]) -> Path:
     """Write the page."""
     body = "".join(sections)
     path.write_text(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{html.escape(title)}</title>'
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>\n",
         "utf-8",
     )

@@ -25,9 +25,9 @@ class SetPolicy(MaskableActorCriticPolicy):
     def __init__(
         self,
         *args: Any,
-        hidden: int = 48,
-        value_hidden: int = 32,
-        trust: float = 4.0,
+        hidden: int,
+        value_hidden: int,
+        trust: float,
         **kwargs: Any,
     ):
         self.hidden, self.value_hidden, self.trust = hidden, value_hidden, trust

@@ -110,7 +110,7 @@ class SetNetwork(nn.Module):
         trust: what the index rule's choice adds to its logit.
     """
 
-    def __init__(self, hidden: int = 48, trust: float = 4.0):
+    def __init__(self, hidden: int, trust: float = 3.0):
         super().__init__()
         self.tokens = Tokens(hidden)
         self.messages = Messages(hidden)

@@ -15,6 +15,9 @@ from policies.recovery.features import index_choice
 from training.recipe import Recipe
 from training.set_network import INPUTS, SetNetwork
 
+CALIBRATED = 0.1
+"""A calibration error above this makes the success head's chances worth little."""
+
 
 def gather(network: SetNetwork, recipe: Recipe, first: int) -> tuple[Tensor, Tensor]:
     """Contexts [M, H] of every decision of fresh `train` episodes, and whether the episode succeeded [M]."""
@@ -72,3 +75,13 @@ def fit_success(network: SetNetwork, recipe: Recipe) -> float:
     with torch.no_grad():
         probability = torch.sigmoid(head(held_out).squeeze(1)).numpy()
     return calibration_error(probability, happened.numpy())
+
+
+def calibration_warning(error: float) -> str | None:
+    """A sentence for people where the success head is badly calibrated."""
+    if error <= CALIBRATED:
+        return None
+    return (
+        f"warning: the chances of success that the policy tells are off by {error:.2f} on average, more than "
+        f"{CALIBRATED:g}; train for more steps, or with more success_episodes, before you rely on them"
+    )

@@ -26,6 +26,11 @@ def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:
     raise typer.Exit(code)
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: `1 level`, `2,048 levels`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def command(function: Callable[P, None]) -> Callable[P, None]:
     """A command whose bad input is answered with one sentence."""
 

@@ -1,0 +1,271 @@
+"""Checkpoints: whose they are, that a cut loses none, and what is said of a damaged one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from fqg_env.level import LevelError
+from policies.recovery.artifact import read_artifact
+from training import checkpoint, ppo, success
+from training.checkpoint import CHECKPOINT, NEW, OLD, find_checkpoint
+from training.cli import app
+from training.ppo import Interrupted, train
+from training.quickstart import claim
+from training.recipe import Recipe, read_recipe
+
+TINY = Recipe(name="tiny", lanes=16, steps=128, rollout=4, batch=32, hidden=8, success_episodes=16)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that is done, of seed 0."""
+    out = tmp_path_factory.mktemp("whole")
+    train(TINY, 0, out)
+    return out
+
+
+@pytest.fixture
+def trained(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it to spoil."""
+    return Path(shutil.copytree(whole, tmp_path / "out"))
+
+
+def recipe_file(folder: Path, **changes: object) -> str:
+    file = folder / "tiny.yaml"
+    lines = [f"{k}: {json.dumps(v)}" for k, v in (TINY.model_dump() | changes).items()]
+    file.write_text("\n".join(lines))
+    return str(file)
+
+
+def fqg(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def only_sentence(result: Result) -> str:
+    said = [line for line in result.stderr.splitlines() if line.startswith("fqg:")]
+    assert len(said) == 1, result.stderr
+    assert "Traceback" not in result.output
+    return said[0]
+
+
+def killed(*_: object, **__: object) -> None:
+    raise SystemExit("killed")
+
+
+def test_a_fresh_start_leaves_nothing_of_another_seed(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seed 1 is killed before its first checkpoint: there is nothing to go on from, and no policy of seed 0."""
+    with monkeypatch.context() as patch:
+        patch.setattr(ppo, "new_model", killed)
+        with pytest.raises(SystemExit):
+            train(TINY, 1, trained, force=True)
+    assert not (trained / "policy" / "policy.onnx").exists()
+    for seed in (0, 1):
+        with pytest.raises(LevelError, match="no checkpoint to go on from"):
+            train(TINY, seed, trained, resume=True)
+
+
+def test_the_checkpoint_itself_says_whose_it_is(trained: Path) -> None:
+    with pytest.raises(LevelError, match="begun with recipe 'tiny' and seed 0"):
+        find_checkpoint(trained, TINY, 1)
+    with pytest.raises(LevelError, match="begun with recipe 'tiny' and seed 0"):
+        find_checkpoint(trained, TINY.model_copy(update={"hidden": 9}), 0)
+    longer = TINY.model_copy(update={"steps": 10**6})
+    assert find_checkpoint(trained, longer, 0) == trained / CHECKPOINT
+
+
+def test_an_earlier_training_is_not_overwritten_unasked(trained: Path, tmp_path: Path) -> None:
+    before = (trained / "policy" / "policy.onnx").read_bytes()
+    arguments = ("train", "--recipe", recipe_file(tmp_path), "--seed", "1", "--out", trained)
+    result = fqg(*arguments)
+    assert result.exit_code == 2
+    for way in ("--out", "--resume", "--force"):
+        assert way in only_sentence(result)
+    assert (trained / "policy" / "policy.onnx").read_bytes() == before
+    assert fqg(*arguments, "--force", "--resume").exit_code == 2
+    result = fqg(*arguments, "--force", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["seed"] == 1
+    assert read_artifact(trained / "policy")[0].recipe["seed"] == 1
+
+
+def test_a_training_leaves_only_what_is_documented(whole: Path) -> None:
+    left = {path.name for path in whole.iterdir()} - {"tensorboard"}
+    assert left == {CHECKPOINT, "policy", "result.json", "curve.json"}
+
+
+@pytest.mark.parametrize("cut_at", [1, 2])
+def test_a_cut_of_the_swap_loses_nothing(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int
+) -> None:
+    """Cut before either renaming: the last checkpoint is found, also by the save that comes next."""
+    shutil.copytree(trained / CHECKPOINT, trained / NEW)
+    renamed = Path.replace
+    calls = []
+
+    def replace(self: Path, target: Path) -> Path:
+        calls.append(self)
+        return killed() if len(calls) == cut_at else renamed(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace)
+        with pytest.raises(SystemExit):
+            checkpoint.swap_in(trained)
+    found = find_checkpoint(trained, TINY, 0)
+    assert found.name == (CHECKPOINT, OLD)[cut_at - 1]
+    monkeypatch.setattr(np, "savez", killed)  # the next save is cut as well, while it writes
+    with pytest.raises(SystemExit):
+        train(TINY.model_copy(update={"steps": 256}), 0, trained, resume=True)
+    assert find_checkpoint(trained, TINY, 0) == found
+
+
+def test_after_a_cut_swap_training_goes_on(trained: Path) -> None:
+    (trained / CHECKPOINT).rename(trained / OLD)
+    result = train(TINY.model_copy(update={"steps": 192}), 0, trained, resume=True)
+    assert result["steps"] == 192
+    assert (trained / CHECKPOINT).exists() and not (trained / OLD).exists()
+
+
+def spoil(folder: Path, damage: str) -> None:
+    """Damage one file of a checkpoint."""
+    match damage:
+        case "no curve":
+            (folder / "curve.json").unlink()
+        case "curve of text":
+            (folder / "curve.json").write_text('[{"steps": "many"}]')
+        case "curve of nothing":
+            (folder / "curve.json").write_text("{}")
+        case "cut model":
+            (folder / "model.zip").write_bytes((folder / "model.zip").read_bytes()[:500])
+        case "broken weights":
+            with zipfile.ZipFile(folder / "model.zip") as old:
+                parts = {name: old.read(name) for name in old.namelist()}
+            with zipfile.ZipFile(folder / "model.zip", "w") as new:
+                for name, data in parts.items():
+                    new.writestr(name, b"nonsense" if name == "policy.pth" else data)
+        case "short torch state":
+            with np.load(folder / "lanes.npz") as data:
+                arrays = dict(data)
+            arrays["torch_state"] = arrays["torch_state"][:10]
+            np.savez(folder / "lanes.npz", **arrays)
+        case "no lanes":
+            (folder / "lanes.npz").unlink()
+        case "recipe is a list":
+            (folder / "recipe.json").write_text("[]")
+        case "recipe without a seed":
+            (folder / "recipe.json").write_text(TINY.model_dump_json())
+        case "no recipe":
+            (folder / "recipe.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "no curve",
+        "curve of text",
+        "curve of nothing",
+        "cut model",
+        "broken weights",
+        "short torch state",
+        "no lanes",
+        "recipe is a list",
+        "recipe without a seed",
+        "no recipe",
+    ],
+)
+def test_a_damaged_checkpoint_gets_one_sentence(trained: Path, tmp_path: Path, damage: str) -> None:
+    spoil(trained / CHECKPOINT, damage)
+    result = fqg("train", "--recipe", recipe_file(tmp_path), "--out", trained, "--resume")
+    assert result.exit_code == 2, result.output
+    assert str(trained / CHECKPOINT) in only_sentence(result)
+    assert only_sentence(result).endswith("train anew with --force")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"trust": "NAN"}, "trust"),
+        ({"trust": -1.0}, "trust"),
+        ({"lanes": 100_000_000}, "lanes"),
+        ({"learning_rate": 1}, "learning_rate"),
+        ({"lanes": 1, "rollout": 1}, "lanes * rollout is 1"),
+        ({"batch": 65}, "batch: 65, and lanes * rollout is 64; make it 2 to 64"),
+        ({"batch": 63}, "leaves a batch of one"),
+        ({"rollout": 10_000_000}, "make it 2 to 1,048,576"),
+    ],
+)
+def test_a_recipe_that_cannot_be_trained_gets_one_sentence(
+    tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
+    file = recipe_file(tmp_path, **changes)
+    text = Path(file).read_text().replace('"NAN"', ".nan")
+    Path(file).write_text(text)
+    result = fqg("train", "--recipe", file, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert says in only_sentence(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_says_only_where_it_differs_from_quick() -> None:
+    assert Recipe(name="quick") == read_recipe("quick")
+
+
+def test_a_cut_of_the_last_fit_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out of here"
+    arguments = ("train", "--recipe", recipe_file(tmp_path), "--out", out)
+    with monkeypatch.context() as patch:
+        patch.setattr(ppo, "fit_success", cut)
+        result = fqg(*arguments)
+        assert result.exit_code == 130
+        assert "go on with: fqg train --recipe" in only_sentence(result)
+        assert f"'{out}' --resume" in only_sentence(result)
+        with pytest.raises(Interrupted):
+            train(TINY, 0, out, resume=True)
+    assert fqg(*arguments, "--resume").exit_code == 0
+
+
+def test_a_gpu_that_is_not_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ppo.torch.cuda, "is_available", lambda: False)
+    result = fqg("train", "--device", "cuda", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "torch finds no GPU here" in only_sentence(result)
+    assert not (tmp_path / "out").exists()
+    assert ppo.device_named("auto") == "cpu"
+
+
+def test_a_badly_calibrated_head_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert success.calibration_warning(0.1) is None
+    arguments = ("train", "--recipe", recipe_file(tmp_path), "--json")
+    for error, told in ((0.09, False), (0.25, True)):
+        monkeypatch.setattr(ppo, "fit_success", lambda *_, e=error: e)
+        result = fqg(*arguments, "--out", tmp_path / f"out{error}")
+        assert ("off by 0.25 on average" in result.stderr) == told
+        assert json.loads(result.stdout)["success_ece"] == error
+
+
+def test_a_quickstart_replaces_a_quickstart_and_nothing_else(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(LevelError, match="no quickstart made"):
+        claim(trained)
+    assert (trained / CHECKPOINT).exists()
+    (trained / "quickstart.json").write_text("{}")
+    claim(trained)
+    assert not (trained / CHECKPOINT).exists()
+    claim(tmp_path / "fresh")
+    claim(tmp_path / "fresh")

@@ -1,0 +1,150 @@
+"""The command line: what it prints for people, what it refuses, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import hand_drawn
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from fqg_env.puzzle import Puzzle, write_puzzle
+from policies.recovery.base import Decision, certain
+from training import cli
+from training.cli import app
+from training.evaluate import evaluation_title
+
+
+def fqg(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "100"})
+
+
+class Stops:
+    """It stops at once, on whatever level."""
+
+    name = "stops"
+
+    def decide(self, observation, mask) -> Decision:
+        return certain(np.ones(len(mask), np.int64), mask.shape[1], self.name)
+
+
+class Brackets:
+    """It fails with a text that looks like markup."""
+
+    name = "brackets"
+
+    def decide(self, observation, mask) -> Decision:
+        raise ValueError("expected [/foo] " + "and so on " * 8)
+
+
+STOPS, BRACKETS = f"{__name__}:Stops", f"{__name__}:Brackets"
+
+
+def test_an_error_with_brackets_costs_no_table_and_stands_below_it() -> None:
+    result = fqg("evaluate", "--policies", f"{BRACKETS},{STOPS}", "--episodes", "2")
+    assert result.exit_code == 0, result.output  # one of them was judged
+    table, below = result.stdout.split("decision, median")
+    assert "Stops" in table and "Brackets" not in table
+    told = " ".join(below.split())
+    assert f"{BRACKETS} failed: ValueError: expected [/foo] and so on" in told
+
+
+def test_where_no_policy_was_judged_the_exit_code_says_so() -> None:
+    result = fqg("evaluate", "--policies", BRACKETS, "--episodes", "2")
+    assert result.exit_code == 4
+    assert "expected [/foo]" in result.stdout
+    assert fqg("evaluate", "--policies", BRACKETS, "--episodes", "2", "--json").exit_code == 4
+
+
+def test_labels_with_brackets_are_printed_as_they_are() -> None:
+    p = {
+        "success_rate": 1.0,
+        "return_mean": 1.0,
+        "return_ci95": [1.0, 1.0],
+        "fraction_of_oracle": None,
+        "attempts_per_success": None,
+        "cost_per_success": None,
+        "wrong_delivered_rate": 0.0,
+        "decision_ms_p50": None,
+    }
+    console = cli.Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    cli.print_figures(console, {"policies": {"runs/[/b]x": p}}, "1 level of [/b]")
+    text = console.export_text()
+    console.file.close()
+    assert "runs/[/b]x" in text and "1 level of [/b]" in text
+
+
+def test_the_title_says_what_was_played(tmp_path: Path) -> None:
+    result = fqg(
+        "evaluate", "--policies", STOPS, "--episodes", "3", "--mix", "stress",
+        "--mode", "community", "--tiers", "4-6", "--json",
+    )  # fmt: skip
+    data = json.loads(result.stdout)
+    assert (data["mix"], data["mode"]) == ("stress", "community")
+    said = "3 levels of test, tiers 4 to 6, small, mix stress, mode community"
+    assert evaluation_title(data) == said
+    one = data | {"episodes": 1, "split": "unseen", "mix": "shifted"}
+    assert evaluation_title(one).startswith("1 level of unseen")
+    for name in "abc":
+        write_puzzle(Puzzle(level=hand_drawn.one_move()), tmp_path / f"{name}.yaml")
+    result = fqg("evaluate", "--policies", STOPS, "--levels", str(tmp_path), "--episodes", "7")
+    assert "7 episodes of 3 level files" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--size", "huge"], "there is no size 'huge'"),
+        (["--mix", "stres"], "Did you mean 'stress'?"),
+        (["--mode", "hybird"], "Did you mean 'hybrid'?"),
+        (["--split", "unsen"], "Did you mean 'unseen'?"),
+        (["--levels", ".", "--mix", "stress"], "leave them out beside --levels"),
+        (["--policies", " , "], "--policies names none"),
+    ],
+)
+def test_what_is_unknown_is_refused_before_a_bar_appears(arguments: list[str], says: str) -> None:
+    result = fqg("evaluate", *arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1 and result.stderr.startswith("fqg: ")
+
+
+@pytest.mark.parametrize("group", [[], ["levels"]])
+def test_without_a_command_the_help_is_printed_as_it_is(
+    group: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fqg", *group])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr().err
+    assert end.value.code == 2
+    assert said.startswith("Usage: fqg ") and said.count("\n") > 8
+
+
+def test_wrong_usage_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fqg", "evaluate", "--episodes", "0"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr().err
+    assert end.value.code == 2
+    assert said.startswith("fqg: ") and said.count("\n") == 1
+
+
+def test_two_examples_of_a_command_are_two_paragraphs() -> None:
+    assert "\n\n  Example: fqg play --tier" in fqg("play", "--help").stdout
+
+
+def test_the_options_name_what_they_take() -> None:
+    told = " ".join(fqg("evaluate", "--help").stdout.split())
+    assert "train, validation, test, unseen" in told
+    assert "published, production, stress, shifted" in told
+    assert "hybrid, conductor, community" in told
+    assert "replaces what an earlier quickstart left" in " ".join(
+        fqg("quickstart", "--help").stdout.split()
+    )
