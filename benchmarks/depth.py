@@ -72,7 +72,7 @@ def cell(figures: dict[str, Any]) -> str:
 def table(result: dict[str, Any], episodes: int) -> str:
     """The table of docs/game.md."""
     lines = [
-        f"Mean return with its 95% interval, {episodes:,} levels each (`python benchmarks/depth.py --write`);",
+        f"Mean return, 95% interval, {episodes:,} levels each (`python benchmarks/depth.py --write`);",
         "the best of four hand rules is picked on these very levels, which favours it:",
         "",
         "| levels | random | best hand rule | index | oracle | index / oracle |",

@@ -4,7 +4,7 @@
 
 One JSON object: {NAME: {"steps_per_s", "obs_bytes"} or {"skipped"}}. Random actions, automatic reset, CPU
 time, the best of several rounds, as benchmarks/env_speed.py measures ours. A peer that is not installed is
-skipped with the reason. `pip install -e ".[bench]"` brings them; they may live in an environment of their own.
+skipped with the reason. `pip install -e ".[bench]"` brings them; they may live in their own environment.
 
 Example:  python benchmarks/peers.py --quick
 """
