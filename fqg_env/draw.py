@@ -134,7 +134,7 @@ def draw_recent(level: Any, hidden: Any, runs: int) -> None:
         f = level.function[c]
         fault, lightest = hidden.fault[f], lightest_variant(level, f)
         if uniform(level.key, Draw.RECENT, f, 0) >= STILL:
-            prior(level, c - level.variant[c], 0, shares)
+            prior(level, c, 0, shares)
             u = uniform(level.key, Draw.RECENT, f, 1)
             fault = pick_by(u, shares, faults_of(level, c))
         answers = RECENT_UP * works(level, c, fault, lightest, 1)

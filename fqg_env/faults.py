@@ -369,9 +369,9 @@ def fault_share(level: Any, call: int, fault: int, mix: int) -> float:
 def recent_likelihood(level: Any, call: int, fault: int, lightest: int) -> float:
     """Likelihood of how the calls of a function went in recent runs, if this is what was wrong then."""
     p = 1.0
-    for c in range(call, call + level.variants[level.function[call]]):
+    for c in range(level.calls):
         good, failed = level.recent_success[c], level.recent_failure[c]
-        if good + failed > 0.0:
+        if level.function[c] == level.function[call] and good + failed > 0.0:
             answers = RECENT_UP * works(level, c, fault, lightest, 1)
             p *= answers**good * (1.0 - answers) ** failed
     return p
@@ -379,12 +379,11 @@ def recent_likelihood(level: Any, call: int, fault: int, lightest: int) -> float
 
 @kernel
 def prior(level: Any, call: int, mix: int, out: Any) -> None:
-    """Fill out [K] with the chance of each fault before the first move, of a function by its first call.
+    """Fill out [K] with the chance of each fault of a call's function before the first move.
 
     The published (or another) mix and the level's two public memories: reputation and recent runs.
     """
     n = faults_of(level, call)
-    variants = level.variants[level.function[call]]
     well = well_prior(level, call, mix)
     total = 0.0
     for k in range(n):
@@ -395,8 +394,9 @@ def prior(level: Any, call: int, mix: int, out: Any) -> None:
         out[k] *= scale
     out[Fault.OK] = well
     outcomes = 0.0
-    for c in range(call, call + variants):  # the calls of a function stand together
-        outcomes += level.recent_success[c] + level.recent_failure[c]
+    for c in range(level.calls):
+        if level.function[c] == level.function[call]:
+            outcomes += level.recent_success[c] + level.recent_failure[c]
     if outcomes == 0.0:
         return
     lightest = lightest_variant(level, level.function[call])
