@@ -202,6 +202,7 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
     Args:
         num_envs: number of lanes.
         copy: return fresh arrays; False: views that the next step overwrites.
+        threads: that share the work of a step, on as many cores.
         autoreset_mode: as in Gymnasium; next-step by default, same-step for trainers.
         others: as `FunctionQuest`.
 
@@ -224,6 +225,7 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         mix: str = "",
         mode: str = "hybrid",
+        threads: int = 1,
     ):
         self.num_envs = num_envs
         self.render_mode = render_mode
@@ -235,7 +237,8 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.split = split
-        self.lanes = Lanes(num_envs, size_named(size), belief, source_of(split, tiers, mix, mode))
+        source = source_of(split, tiers, mix, mode)
+        self.lanes = Lanes(num_envs, size_named(size), belief, source, threads)
         self._over = np.zeros(num_envs, np.uint8)
         self._seeded = False
 

@@ -362,3 +362,15 @@ def test_prose_can_be_played_to_the_end() -> None:
     assert text.startswith("use_key/complete_key: The lock turns.")
     _, reward, terminated, _, info = env.step("stop")
     assert terminated and info["success"] and reward > 0.9
+
+
+def test_threads_change_nothing() -> None:
+    one, three = (VectorFunctionQuest(50, size="small", belief=True, threads=n) for n in (1, 3))
+    first, second = one.reset(seed=0), three.reset(seed=0)
+    random = np.random.default_rng(0)
+    for _ in range(30):
+        mask = first[-1]["action_mask"]
+        action = (random.random(mask.shape) * mask).argmax(1)
+        first, second = one.step(action), three.step(action)
+        assert all(np.array_equal(first[0][name], second[0][name]) for name in first[0])
+        assert np.array_equal(first[1], second[1]) and np.array_equal(first[2], second[2])
