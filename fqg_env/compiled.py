@@ -3,6 +3,10 @@
 Numba's own cache looks at the file of a kernel but not at the files of the kernels it calls. So the cache
 lies in a folder named by the content of them all, with the record types they are compiled for: a change
 to any of them compiles anew, never half.
+
+And Numba names a record type in its symbols by a number that it counts up in each process. Kernels that two
+processes have compiled for two record types could bear one name, and a third process that loads both would
+call one for the other, on memory of another layout. So here a record is named by its content.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numba.core.config
+import numba.core.types
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,6 +55,14 @@ def cache_folder() -> str:
     except (OSError, RuntimeError):  # it cannot be written, or there is no home
         folder = Path(tempfile.mkdtemp(prefix="fqg-kernels-"))
     return str(folder)
+
+
+def name_of_record(record: Any) -> tuple[str, tuple[str]]:
+    """The name of a record type in symbols: the same in every process, another for every layout."""
+    return "Record", ("r" + hashlib.sha256(record.name.encode()).hexdigest()[:24],)
+
+
+numba.core.types.Record.mangling_args = property(name_of_record)
 
 
 def save_alone(compiled: Any) -> None:
