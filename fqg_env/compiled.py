@@ -62,7 +62,7 @@ def name_of_record(record: Any) -> tuple[str, tuple[str]]:
     return "Record", ("r" + hashlib.sha256(record.name.encode()).hexdigest()[:24],)
 
 
-numba.core.types.Record.mangling_args = property(name_of_record)
+numba.core.types.Record.mangling_args = property(name_of_record)  # type: ignore[assignment,method-assign]
 
 
 def save_alone(compiled: Any) -> None:
