@@ -1,7 +1,7 @@
 """Templates small enough for the best policy to be computed: 16 to train on, 16 others to judge on.
 
-Attempts are few and bind; cost and time never run out, and attempts take next to no time, so that time is
-what was waited. Nothing comes from outside, extensions do not recover by themselves, and every reporter is
+Attempts are few and bind; cost never runs out, and attempts take next to no time, so that time is what was
+waited. Nothing comes from outside, extensions do not recover by themselves, and every reporter is
 clear: what is left is to infer from few outcomes what to try next. What is wrong is drawn from the prior.
 """
 

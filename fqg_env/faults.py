@@ -13,7 +13,7 @@ An attempt of call c = (function f, variant v) at provider p, the uses-th of f:
 5. else it makes its outputs; they are bad if the fault is silent at v or an input was bad
 6. the gate of an output rejects a bad one with chance GATE_CATCH, a good one with GATE_FALSE
 
-After 1 and 2 the extension may try once more by itself, if the failure may pass. A cause shows as a
+After a failure the extension may try once more by itself: seldom where that is in vain. A cause shows as a
 category: with the reporter's fidelity the clear one, else a confused one. How long an attempt takes depends
 on its category and on whether it tried again alone, so time tells nothing that these do not.
 """

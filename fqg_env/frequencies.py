@@ -43,7 +43,7 @@ class Frequencies:
     """The published prior. Chances, unless said otherwise."""
 
     windows: tuple[float, ...] = (0.60, 0.04, 0.04, 0.05, 0.13, 0.04, 0.05, 0.05)
-    """Of each of `WINDOWS`. Most outages outlast a run [D]; a third of the providers are not well, since
+    """Of each of `WINDOWS`. Most outages outlast a run [D]; two of five providers are not well, since
     without outages that functions share there is little to decide [M]."""
     flaky: float = 0.16
     """Of what is wrong with a function that is not well, as are the next ones [D, J]: fails now and then."""
@@ -106,7 +106,7 @@ class Frequencies:
     signalled: float = 0.3
     """The outage of a provider is announced from outside, some time after it began."""
     false_news: float = 0.016
-    """An outage is announced that is none: news is right 19 times of 20."""
+    """An outage of a provider that is well is announced: about one announcement in thirteen."""
     news_lag: float = 0.02
     """Until the news comes, as a share of the time budget."""
     lost: float = 0.005

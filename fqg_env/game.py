@@ -23,7 +23,8 @@ class Before(NamedTuple):
     """[M] slots that an attempt is in, that of the action included."""
     at_s: float
     down_until_s: np.ndarray
-    lost: int
+    lost: np.ndarray
+    """[C] answers of each call that were lost."""
 
 
 class Game:
@@ -79,17 +80,18 @@ class Game:
         if action >= FIRST_CALL and False in flying:
             flying[flying.index(False)] = True
         news = self.board["down_until_s"].copy()
-        return Before(flying, float(self.board["at_s"]), news, int(self.board["lost"].sum()))
+        return Before(flying, float(self.board["at_s"]), news, self.board["lost"].copy())
 
     def happened(self, action: int, before: Before) -> list[str]:
         """What an action has brought about, one sentence each."""
         flying, at_s = before.flying, before.at_s
         said = self.news(before.down_until_s)
-        if int(self.board["lost"].sum()) > before.lost:
-            said.append("An answer was lost on the way; nobody knows what it would have been.")
+        lost = [c for c in range(len(self.level.calls)) if self.board["lost"][c] > before.lost[c]]
+        said += [f"The answer of {self.level.call_names[c]} was lost on the way." for c in lost]
         for m in range(FLIGHTS):
-            if flying[m] and self.board["flight_attempt"][m] < 0:
-                said += self.answer(int(self.board["flight_call"][m]), self.lanes.rows[0, m])
+            call = int(self.board["flight_call"][m])
+            if flying[m] and self.board["flight_attempt"][m] < 0 and call not in lost:
+                said += self.answer(call, self.lanes.rows[0, m])
         if not said and action >= FIRST_CALL and not self.over:
             said.append(f"{self.level.call_names[action - FIRST_CALL]} is on its way.")
         if not said and action == WAIT:

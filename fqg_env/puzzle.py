@@ -15,11 +15,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fqg_env.draw import draw_hidden
-from fqg_env.faults import WINDOWS, Fault
+from fqg_env.faults import WINDOWS, Fault, fault_share
 from fqg_env.level import (
     SCHEMA,
     Level,
@@ -66,7 +67,7 @@ class Puzzle(BaseModel):
     level: Level
     faults: Faults | None = None
     says: dict[str, str] = {}
-    """Text of an outcome: by call for failures, by `CALL!` for successes."""
+    """Text of an outcome: by call or function for failures, with `!` behind for successes."""
     points: dict[str, int] = {}
     """What a function is worth the first time that it works, for levels that are scored in points."""
 
@@ -184,9 +185,20 @@ def check_faults(level: Level, faults: Faults) -> None:
     Raises:
         LevelError: one is not.
     """
+    record = level.record()[0]
     for name, kind in faults.functions.items():
-        position(name, level.functions, "faults.functions")
-        fault_number(level, name, kind)
+        f = position(name, level.functions, "faults.functions")
+        call = int(np.flatnonzero(record["function"][: len(level.calls)] == f)[0])
+        number = fault_number(level, name, kind)
+        if number and not fault_share(record, call, number, 0):
+            raise LevelError(
+                f"faults.functions.{name}: such a function cannot be {kind!r}; name another"
+            )
+        memory = [variant.memory_bytes for variant in level.functions[name].variants.values()]
+        if number == Fault.OVER_LIMIT and None in memory:
+            raise LevelError(
+                f"faults.functions.{name}: over_limit spares the lightest variant; declare all memory_bytes"
+            )
     for name, window in faults.providers.items():
         provider_position(level, name, window)
     for name in faults.defects:

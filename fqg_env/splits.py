@@ -73,6 +73,8 @@ def source_of(
     """
     check_split(split)
     own = SPLITS[split]
+    if own.templates and (mix or mode != "hybrid"):
+        raise LevelError(f"the templates of {split!r} have their own mix and mode; leave them out")
     return replace(own, tiers=tiers, mix=mix or own.mix, mode=mode)
 
 

@@ -154,3 +154,15 @@ def test_the_shield_is_told() -> None:
     room = game(drawn, functions={"read": "silent"})
     room.play(2)
     assert "may not be tried again" in room.why_not(2)
+
+
+def test_a_lost_answer_is_not_told() -> None:
+    """The key of one level whose first answer is lost."""
+    for key in range(2000):
+        lost = Game.of(Puzzle(level=one_move(), faults=Faults()), key)
+        said = lost.play(2)
+        if lost.board["lost"][0]:
+            assert said == ["The answer of read was lost on the way."]
+            assert lost.attempts == []
+            return
+    pytest.fail("no answer was lost")
