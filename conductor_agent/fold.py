@@ -42,9 +42,12 @@ class FoldError(ValueError):
 
 
 @kernel
-def begin_one(levels: Any, boards: Any, call: int, at_s: float) -> None:
-    """`rules.begin`."""
-    rules.begin(levels[0], boards[0], call, at_s)
+def begin_one(levels: Any, boards: Any, beliefs: Any, call: int, at_s: float) -> None:
+    """Board, then belief, as world.attempt does."""
+    number = rules.begin(levels[0], boards[0], call, at_s)
+    slot = rules.slot_of(boards[0], number)
+    if slot >= 0:
+        posterior.begin(levels[0], boards[0], beliefs[0], slot)
 
 
 @kernel
@@ -121,7 +124,7 @@ class Fold:
                 call = self.call(event.call)
                 if self.repeated_s(call) is not None:
                     self._repeats.add(event.attempt)
-                begin_one(self.levels, self.boards, call, at_s)
+                begin_one(self.levels, self.boards, self.beliefs, call, at_s)
             case Finished():
                 self._finish(event)
             case Refused():
@@ -130,7 +133,9 @@ class Fold:
                 rules.waited(level, board, at_s)
             case Signal():
                 provider = self.provider(event.provider)
-                posterior.hear_signal(level, self.belief, provider, int(event.up), at_s)
+                posterior.hear_signal(
+                    level, self.belief, provider, int(event.up), event.until_s, at_s
+                )
                 rules.signal(level, board, provider, int(event.up), event.until_s, at_s)
             case Lost():
                 rules.lose(level, board, event.attempt, at_s)

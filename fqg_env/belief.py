@@ -16,17 +16,20 @@ from typing import Any
 import numpy as np
 
 from fqg_env import faults
-from fqg_env.arrays import CANCELLED, SUCCESS, Kind, Size, Verdict
+from fqg_env.arrays import CANCELLED, FLIGHTS, SUCCESS, Kind, Size, Verdict
 from fqg_env.compiled import kernel
 from fqg_env.faults import (
     CLASH,
     DEFECT,
+    FALSE_NEWS,
     FAULTS,
     HIT,
     INPUTS,
+    SIGNALLED,
     STALE,
     VERIFY_WRONG,
     WINDOW_PRIOR,
+    WINDOW_UNTIL,
     WINDOWS,
     Inputs,
     faults_of,
@@ -39,6 +42,8 @@ from fqg_env.likelihood import (
 )
 from fqg_env.rules import current
 
+DOUBTED = 0.05
+"""How far news that does not fit is believed all the same."""
 FLOOR = 1e-9
 """Least likelihood of anything: the live world may say what the model holds impossible."""
 ONE = np.uint64(1)
@@ -60,6 +65,14 @@ def belief_dtype(size: Size) -> np.dtype:
             ("works", "f8", (c, WINDOWS)),  # chance that the fault does not fail the next attempt
             ("works_well", "f8", (c, WINDOWS)),  # ... and is not silently bad
             ("hopeless", "f8", (c, WINDOWS)),  # chance that the call can never work
+            # of the inputs of each flight, as they were when it began
+            ("flight_bad", "f8", (FLIGHTS,)),  # chance that one is bad
+            ("flight_clash", "f8", (FLIGHTS,)),  # chance that one cannot be read
+            (
+                "flight_named",
+                "f8",
+                (FLIGHTS, a),
+            ),  # chance that this is the first bad one, if one is bad
             # scratch of one step
             ("likelihood", "f8", (WINDOWS, FAULTS)),
             ("own", "f8", (FAULTS, len(Inputs))),
@@ -167,6 +180,8 @@ def ripen(level: Any, board: Any, belief: Any) -> None:
         if board.present[a] and belief.ripe[a] == 0 and faults.over_ripe(level, board, a):
             belief.bad[a] += (1.0 - belief.bad[a]) * STALE
             belief.ripe[a] = 1
+            for c in range(level.calls):  # a verdict on it was of a time before
+                belief.judged[c] &= ~(ONE << np.uint64(a))
 
 
 @kernel
@@ -412,14 +427,32 @@ def output_bad(level: Any, belief: Any, call: int, bad_in: float) -> float:
 
 
 @kernel
+def begin(level: Any, board: Any, belief: Any, slot: int) -> None:
+    """Keep what is believed of what an attempt that has just begun reads; count the use of its function.
+
+    Call it just after `rules.begin`.
+    """
+    call = board.flight_call[slot]
+    ripen(level, board, belief)
+    belief.flight_bad[slot] = bad_input(level, belief, call)
+    belief.flight_clash[slot] = clashing(level, board, belief, call)
+    good = 1.0
+    for a in range(level.artifacts):
+        belief.flight_named[slot, a] = 0.0
+        if faults.taints(level, call, a):
+            first = good * belief.bad[a]
+            belief.flight_named[slot, a] = first / max(FLOOR, belief.flight_bad[slot])
+            good *= 1.0 - belief.bad[a]
+    summarise(level, board, belief, level.function[call])
+
+
+@kernel
 def update(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
     """Fold the outcome of the attempt in a flight slot. Call it just before `rules.finish`."""
     if row.category == CANCELLED:
         return
     call = board.flight_call[slot]
-    ripen(level, board, belief)
-    bad_in = bad_input(level, belief, call)
-    clash = clashing(level, board, belief, call)
+    bad_in, clash = belief.flight_bad[slot], belief.flight_clash[slot]
     appraise(level, board, belief, slot, row)
     made_bad = output_bad(level, belief, call, bad_in) if made_something(level, row) else 0.0
     mean = belief.likelihood
@@ -453,7 +486,12 @@ def appraise(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
     """Fill `own` [K, inputs], `hit` [W] and `up` [W] of `belief`: how likely the outcome is, by its parts."""
     call, began_s = board.flight_call[slot], board.flight_since_s[slot]
     lightest, uses = belief.lightest[level.function[call]], board.flight_uses[slot]
-    seen = evidence(level, call, row)
+    share = 1.0
+    for a in range(level.artifacts):
+        if row.blamed[a]:
+            share = belief.flight_named[slot, a]
+            break
+    seen = evidence(level, call, row, share)
     for w in range(WINDOWS):
         belief.hit[w] = hit_chance(level, call, w, began_s, row, seen)
         belief.up[w] = up_chance(w, began_s, level.time_budget_s)
@@ -523,11 +561,25 @@ def tell_inputs(
 
 
 @kernel
-def hear_signal(level: Any, belief: Any, provider: int, up: int, at_s: float) -> None:
-    """Fold news from outside, trusted as far as a fresh status page is: 19 times of 20."""
+def hear_signal(
+    level: Any, belief: Any, provider: int, up: int, until_s: float, at_s: float
+) -> None:
+    """Fold news from outside: down until a time, or up again; it is seldom wrong."""
+    ends = math.inf  # of the window that is down now and ends next after the time that is told
+    for w in range(WINDOWS):
+        if faults.down(w, at_s, level.time_budget_s):
+            until = WINDOW_UNTIL[w] * level.time_budget_s
+            if until >= until_s * (1.0 - 1e-9) and until < ends:
+                ends = until
     for w in range(WINDOWS):
         is_down = faults.down(w, at_s, level.time_budget_s)
-        belief.provider[provider, w] *= 0.05 if is_down == (up == 1) else 0.95
+        if up:
+            belief.provider[provider, w] *= DOUBTED if is_down else 1.0
+        elif is_down:
+            told = WINDOW_UNTIL[w] * level.time_budget_s == ends
+            belief.provider[provider, w] *= SIGNALLED * (1.0 if told else DOUBTED)
+        else:
+            belief.provider[provider, w] *= FALSE_NEWS
     normalise_provider(belief, provider)
 
 

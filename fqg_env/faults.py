@@ -34,6 +34,7 @@ from fqg_env.frequencies import CONFUSED as CONFUSED_WORDS
 from fqg_env.frequencies import MIXES, PUBLISHED
 from fqg_env.frequencies import WINDOWS as WINDOW_LIST
 from fqg_env.outcome import WIRE, Blame, Category
+from fqg_env.rules import over_ripe
 
 
 class Fault(IntEnum):
@@ -100,6 +101,7 @@ ANNOUNCED = np.array([_P.announced_outage, _P.announced_limit, _P.announced_flak
 FLAKE_PASSES = _P.flake_passes
 RECOVERS, RECOVERS_IN_VAIN = np.array(_P.recovers), _P.recovers_in_vain  # [modes]
 RECOVERY_SHARE = _P.recovery_share
+SIGNALLED, FALSE_NEWS = _P.signalled, _P.false_news
 
 
 def _tables() -> tuple[np.ndarray, np.ndarray]:
@@ -311,12 +313,6 @@ def mendable(level: Any, artifact: int) -> bool:
         if level.kind[c] == Kind.REPAIR and level.makes[c, artifact]:
             return True
     return False
-
-
-@kernel
-def over_ripe(level: Any, board: Any, artifact: int) -> bool:
-    """The version held is past half its time to live: from there on it may have gone bad."""
-    return board.at_s - board.made_at_s[artifact] > 0.5 * level.time_to_live_s[artifact]
 
 
 @kernel

@@ -441,6 +441,7 @@ def plan(level: Any) -> None:
         if maker[a] >= 0:
             level.plan[n] = maker[a]
             n += 1
+    level.attempt_budget = min(MAX_ATTEMPTS, max(level.attempt_budget, n + 2))
 
 
 @kernel

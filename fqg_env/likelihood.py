@@ -79,19 +79,26 @@ def gate_likelihood(level: Any, row: Any, bad: bool) -> float:
 
 
 @kernel
-def evidence(level: Any, call: int, row: Any) -> Evidence:
-    """Read an outcome once, for all that may be hidden."""
+def evidence(level: Any, call: int, row: Any, share: float) -> Evidence:
+    """Read an outcome once, for all that may be hidden.
+
+    `share`: chance that the input it names is the first bad one of those it read, if one is bad.
+    """
     fidelity, recovered = fidelity_of(level, call), row.own_recovery > 0
     if made_something(level, row):
         if_bad, if_good = gate_likelihood(level, row, True), gate_likelihood(level, row, False)
         return Evidence(True, if_bad, if_good, 0.0, 0.0, fidelity, recovered)
-    named = False
+    named, first = -1, -1  # the first that is blamed, the first that is read
     for a in range(level.artifacts):
-        if row.blamed[a]:
-            named = True
+        if row.blamed[a] and named < 0:
+            named = a
+        if level.needs[call, a] and first < 0:
+            first = a
     falsely = false_blame(level, call)
-    unblamed = falsely if named else 1.0 - falsely
-    blamed = fidelity if named else 1.0 - fidelity
+    if named < 0:
+        unblamed, blamed = 1.0 - falsely, 1.0 - fidelity
+    else:  # false blame falls on the first
+        unblamed, blamed = falsely if named == first else 0.0, fidelity * share
     return Evidence(False, 0.0, 0.0, unblamed, blamed, fidelity, recovered)
 
 
@@ -126,7 +133,9 @@ def hit_chance(
     ended = (began_s + row.elapsed_s) / level.time_budget_s
     if row.retry_after_s > 0.0:
         until = ended + row.retry_after_s / level.time_budget_s
-        return p * ANNOUNCED[cause] * (announced_window(cause, until) == window)
+        ends = announced_window(cause, until)
+        fits = ends >= 0 and WINDOW_UNTIL[window] == WINDOW_UNTIL[ends]
+        return p * ANNOUNCED[cause] * fits
     # an end that is past by then is not announced
     return p * (1.0 - ANNOUNCED[cause] * (WINDOW_UNTIL[window] > ended))
 
@@ -201,7 +210,7 @@ def likelihood(
     level: Any, call: int, window: int, fault: int, uses: int, inputs: int, began_s: float, row: Any
 ) -> float:
     """Chance of an outcome, given the window of the provider, the fault of the function, and its inputs."""
-    from_ = evidence(level, call, row)
+    from_ = evidence(level, call, row, 1.0)
     lightest = lightest_variant(level, level.function[call])
     up = 1.0 - HIT if down(window, began_s, level.time_budget_s) else 1.0
     own = own_chance(level, call, fault, lightest, uses, inputs, row, from_)

@@ -111,6 +111,12 @@ def usable(level: Any, board: Any, artifact: int) -> bool:
 
 
 @kernel
+def over_ripe(level: Any, board: Any, artifact: int) -> bool:
+    """The version held is past half its time to live: from there on it may have gone bad."""
+    return board.at_s - board.made_at_s[artifact] > 0.5 * level.time_to_live_s[artifact]
+
+
+@kernel
 def held(level: Any, board: Any) -> Any:
     """(usable, present): the artifacts that are usable and those that are there, a bit each."""
     usables, presents = ZERO, ZERO
@@ -139,9 +145,17 @@ def input_versions(level: Any, board: Any, call: int) -> int:
 
 @kernel
 def repeats(level: Any, board: Any, call: int) -> bool:
-    """The call has already answered with the inputs as they are now; it would most likely repeat itself."""
+    """The call has already answered with the inputs as they are now; it would most likely repeat itself.
+
+    What it made has to be there still, and fresh: what was used up or has grown old is made again.
+    """
     answered = board.answered_with[call]
-    return answered > 0 and answered == input_versions(level, board, call)
+    if answered == 0 or answered != input_versions(level, board, call):
+        return False
+    for a in range(level.artifacts):
+        if level.makes[call, a] and (board.present[a] == 0 or over_ripe(level, board, a)):
+            return False
+    return True
 
 
 @kernel

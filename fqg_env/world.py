@@ -14,15 +14,17 @@ from fqg_env.arrays import CANCELLED, FLIGHTS, Effect, GoalClass, Stopped
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
 from fqg_env.draw import clear_row, draw
-from fqg_env.faults import WINDOW_FROM, WINDOW_UNTIL, down, truly_bad
+from fqg_env.faults import (
+    FALSE_NEWS,
+    SIGNALLED,
+    WINDOW_FROM,
+    WINDOW_UNTIL,
+    down,
+    truly_bad,
+)
 from fqg_env.frequencies import PUBLISHED
 
-SIGNALLED, FALSE_NEWS, NEWS_LAG, LOST = (
-    PUBLISHED.signalled,
-    PUBLISHED.false_news,
-    PUBLISHED.news_lag,
-    PUBLISHED.lost,
-)
+NEWS_LAG, LOST = PUBLISHED.news_lag, PUBLISHED.lost
 
 
 @kernel
@@ -77,6 +79,8 @@ def attempt(
     """Begin an attempt; when every slot is taken, time runs to a completion."""
     number = rules.begin(level, board, call, board.at_s)
     slot = rules.slot_of(board, number)
+    if belief is not None:
+        posterior.begin(level, board, belief, slot)
     draw(level, hidden, board, truth, call, rows[slot], truth.flight_bad[slot])
     truth.flight_ends_s[slot] = board.at_s + rows[slot].elapsed_s
     lost = uniform(level.key, Draw.LOST, call, board.tries[call]) < LOST
@@ -200,7 +204,7 @@ def hear_news(level: Any, hidden: Any, board: Any, belief: Any, truth: Any, unti
     up = ends_s == 0.0
     rules.signal(level, board, p, up, ends_s, at_s)
     if belief is not None:
-        posterior.hear_signal(level, belief, p, up, at_s)
+        posterior.hear_signal(level, belief, p, up, ends_s, at_s)
     # the next news is that it is up again, where it was down
     was_down = down(hidden.window[p], at_s, level.time_budget_s)
     truth.news_s[p] = ends_s + 1e-6 * level.time_budget_s if was_down and not up else math.inf

@@ -77,7 +77,8 @@ def classes(call: int, window: int) -> list[np.ndarray]:
     for category, blamed, again, announced in parts:
         row = arrays.new(arrays.row_dtype(SMALL), 1)
         draw.clear_row(record, row[0])
-        row["category"], row["blamed"][0, 0], row["own_recovery"] = category, blamed, again
+        first = int(record["needs"][call].argmax())  # false blame falls on the first that is read
+        row["category"], row["blamed"][0, first], row["own_recovery"] = category, blamed, again
         row["retry_after_s"] = announced
         out.append(row)
     gated = any(record["makes"][call, a] and record["gate"][a] for a in range(3))

@@ -99,6 +99,7 @@ class Fold:
         now = float(self.board["at_s"])
         number = rules.begin(self.level, self.board, call, now)
         slot = rules.slot_of(self.board, number)
+        posterior.begin(self.level, self.board, self.belief, slot)
         posterior.update(self.level, self.board, self.belief, slot, row[0])
         rules.finish(self.level, self.board, number, row[0], now + float(row["elapsed_s"][0]))
         self.look()
