@@ -16,10 +16,10 @@ from fqg_env.env import VectorFunctionQuest
 LANES, STEPS = 64, 200
 
 GOLDEN = {
-    ("small", False): "dd180ad02bc05a241301c2f14aca2d7b",
-    ("small", True): "b38d2a28da8372589b2b4464c9490cbd",
-    ("standard", False): "48c26ac2a4ea614b316dc9080d3f5e32",
-    ("standard", True): "d0996d445c4112facaee9d7b18a0aec4",
+    ("small", False): "272408601dddd80a6073e85effd9ef40",
+    ("small", True): "f7308f5ee85755a908f4b51fb2bc6862",
+    ("standard", False): "0e645b709b6d203396fbe516427a5a9d",
+    ("standard", True): "64a086499e0705fe14206683d837aaab",
 }
 
 
