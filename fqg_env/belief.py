@@ -40,7 +40,7 @@ from fqg_env.likelihood import (
     made_something,
     own_chance,
 )
-from fqg_env.rules import current
+from fqg_env.rules import current, over_ripe
 
 DOUBTED = 0.05
 """How far news that does not fit is believed all the same."""
@@ -177,7 +177,7 @@ def never_works(level: Any, belief: Any, call: int) -> float:
 def ripen(level: Any, board: Any, belief: Any) -> None:
     """Let what has grown old be doubted: it may have gone off."""
     for a in range(level.artifacts):
-        if board.present[a] and belief.ripe[a] == 0 and faults.over_ripe(level, board, a):
+        if board.present[a] and belief.ripe[a] == 0 and over_ripe(level, board, a):
             belief.bad[a] += (1.0 - belief.bad[a]) * STALE
             belief.ripe[a] = 1
             for c in range(level.calls):  # a verdict on it was of a time before

@@ -166,3 +166,12 @@ def test_a_lost_answer_is_not_told() -> None:
             assert lost.attempts == []
             return
     pytest.fail("no answer was lost")
+
+
+def test_the_seed_draws_what_is_wrong_where_a_level_does_not_say_it() -> None:
+    said = {
+        played("enhance_prompt/small", "stop", arguments=("six_models", "--seed", str(i))).output
+        for i in range(6)
+    }
+    again = played("enhance_prompt/small", "stop", arguments=("six_models", "--seed", "0")).output
+    assert len(said) > 1 and again in said

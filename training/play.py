@@ -18,6 +18,7 @@ from fqg_env.render import ENDS, artifact_row, budget_rows, call_row
 from fqg_env.rules import FIRST_CALL, WAIT
 from fqg_env.score import points as points_of
 from fqg_env.score import score
+from fqg_env.splits import level_key
 from training.levels import SeedOption, SizeOption, SplitOption, TierOption, chosen
 from training.terminal import NOT_ACHIEVED, command
 
@@ -138,7 +139,8 @@ def play(
     """
     name = FIRST_LEVEL if level is None and tier is None else level
     puzzle = chosen(name, split, tier, seed, size)
-    game = Game.of(puzzle)
+    # where the level does not say what is wrong, the seed draws it
+    game = Game.of(puzzle, None if puzzle.faults else int(level_key(split, seed)))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     story = game.level.story or "Make what has to be delivered."
     console.print(Panel(Text(story), title=Text(game.level.name), width=min(100, console.width)))
