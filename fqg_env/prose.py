@@ -55,6 +55,8 @@ class Prose(gymnasium.Wrapper[Any, Any, Any, Any]):
     def step(self, action: str) -> tuple[str, SupportsFloat, bool, bool, dict[str, Any]]:
         """Play what the text means."""
         meant = self.game.understand(action)
+        if self.game.over:
+            return self.told(["The run is over."]), 0.0, True, False, self.quest.info()
         if isinstance(meant, str) or not self.game.legal(meant):
             sentence = meant if isinstance(meant, str) else self.game.why_not(meant)
             return self.told([sentence]), 0.0, False, False, self.quest.info()

@@ -95,7 +95,12 @@ def artifact_row(level: Level, board: Any, a: int) -> tuple[str, ...]:
     notes = [goal] if goal else []
     notes += ["gate"] if artifact.gate else []
     notes += ["judged bad"] if board["times_rejected"][a] and not board["rejected"][a] else []
-    return name, artifact_state(board, a), "; ".join(notes)
+    state, ages_s = artifact_state(board, a), artifact.time_to_live_s
+    if ages_s is not None:
+        notes.append(f"keeps for {amount(ages_s, ' s')}")
+        if board["present"][a] and board["at_s"] - board["made_at_s"][a] > ages_s:
+            state = "expired"
+    return name, state, "; ".join(notes)
 
 
 def call_past(board: Any, c: int) -> str:

@@ -362,6 +362,8 @@ def test_prose_can_be_played_to_the_end() -> None:
     assert text.startswith("use_key/complete_key: The lock turns.")
     _, reward, terminated, _, info = env.step("stop")
     assert terminated and info["success"] and reward > 0.9
+    text, reward, terminated, *_ = env.step("find_key")
+    assert text.startswith("The run is over.") and reward == 0.0 and terminated
 
 
 def test_threads_change_nothing() -> None:

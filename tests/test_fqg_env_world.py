@@ -16,6 +16,7 @@ from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, CallKind, Goal, Responsibility, Shield
 from fqg_env.observation import Call, Doubt
 from fqg_env.puzzle import Faults, Puzzle
+from fqg_env.render import artifact_row
 from fqg_env.splits import Source, level_key
 from policies.recovery.index import Index
 
@@ -138,6 +139,8 @@ def test_what_ages_may_go_off_before_its_time_and_is_gone_after_it() -> None:
         while game.board["at_s"] - made_at <= 100.0:
             game.act("WAIT")
         assert "read" not in game.legal and "draw" in game.legal
+        if game.held("draft"):
+            assert artifact_row(game.drawn, game.board, 1)[1:] == ("expired", "keeps for 100 s")
     assert np.mean(stale) == pytest.approx(STALE, abs=0.17) and len(stale) > 40
 
 
