@@ -56,6 +56,18 @@ def single(name: str, module: str = "") -> Peer:
     return make
 
 
+def stepping(envs: Any, n: int, choices: int) -> Callable[[], int]:
+    """Random actions in all of n environments, 64 times."""
+    actions = np.random.default_rng(0).integers(0, choices, (64, n))
+
+    def play() -> int:
+        for action in actions:
+            envs.step(action)
+        return actions.size
+
+    return play
+
+
 def vector(name: str, n: int, mode: str, module: str = "") -> Peer:
     """A vectorised Gymnasium environment."""
 
@@ -66,14 +78,7 @@ def vector(name: str, n: int, mode: str, module: str = "") -> Peer:
             __import__(module)
         envs = gymnasium.make_vec(name, num_envs=n, vectorization_mode=mode)
         observation, _ = envs.reset(seed=0)
-        actions = np.random.default_rng(0).integers(0, envs.single_action_space.n, (64, n))
-
-        def play() -> int:
-            for action in actions:
-                envs.step(action)
-            return actions.size
-
-        return play, bytes_of(observation) // n
+        return stepping(envs, n, envs.single_action_space.n), bytes_of(observation) // n
 
     return make
 
@@ -86,14 +91,7 @@ def pooled(name: str, n: int) -> Peer:
 
         envs = envpool.make_gymnasium(name, num_envs=n, num_threads=1, seed=0)
         observation, _ = envs.reset()
-        actions = np.random.default_rng(0).integers(0, envs.action_space.n, (64, n))
-
-        def play() -> int:
-            for action in actions:
-                envs.step(action)
-            return actions.size
-
-        return play, bytes_of(observation) // n
+        return stepping(envs, n, envs.action_space.n), bytes_of(observation) // n
 
     return make
 
@@ -106,14 +104,7 @@ def puffer(n: int) -> Peer:
 
         envs = Squared(num_envs=n)
         observation, _ = envs.reset(0)
-        actions = np.random.default_rng(0).integers(0, 5, (64, n))
-
-        def play() -> int:
-            for action in actions:
-                envs.step(action)
-            return actions.size
-
-        return play, bytes_of(observation) // n
+        return stepping(envs, n, 5), bytes_of(observation) // n
 
     return make
 

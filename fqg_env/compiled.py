@@ -26,15 +26,15 @@ import numba.core.types
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-CONSTANTS = ("fqg_env/arrays.py", "fqg_env/outcome.py")
-"""Files without kernels whose constants kernels read; the others keep theirs beside their kernels."""
-
 
 def kernel_files() -> Iterator[Path]:
-    """Every file that a compiled kernel can depend on, in a fixed order."""
+    """Every file that a compiled kernel can depend on, in a fixed order.
+
+    Of the game all: kernels hold constants of files without kernels, such as the frequencies.
+    """
     root = Path(__file__).parent.parent
-    yield from (root / name for name in CONSTANTS)
-    for folder in ("fqg_env", "policies/recovery", "conductor_agent", "training"):
+    yield from sorted((root / "fqg_env").glob("*.py"))
+    for folder in ("policies/recovery", "conductor_agent", "training"):
         for file in sorted((root / folder).glob("*.py")):
             if b"@kernel" in file.read_bytes():
                 yield file

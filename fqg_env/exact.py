@@ -1,8 +1,8 @@
-"""Templates small enough for the best policy to be computed: 16 to train on, 16 others to judge on.
+"""Templates meant to be small enough to compute the best policy: 16 to train on, 16 others to judge on.
 
 Attempts are few and bind; cost never runs out, and attempts take next to no time, so that time is what was
-waited. Nothing comes from outside, extensions do not recover by themselves, and every reporter is
-clear: what is left is to infer from few outcomes what to try next. What is wrong is drawn from the prior.
+waited. Nothing comes from outside, extensions do not recover by themselves, and every maker reports
+clearly: what is left is to infer from few outcomes what to try next. What is wrong is drawn from the prior.
 """
 
 from __future__ import annotations

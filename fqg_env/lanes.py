@@ -141,6 +141,21 @@ def pool_of(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="fqg-lanes")
 
 
+STATE = (
+    "levels",
+    "hidden",
+    "boards",
+    "beliefs",
+    "truths",
+    "rows",
+    "masks",
+    "observations",
+    "keys",
+    "done",
+)
+"""The attributes of lanes that an episode goes on from."""
+
+
 class Lanes:
     """N episodes and everything that belongs to them, each attribute a record array [N].
 

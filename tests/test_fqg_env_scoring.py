@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fqg_env.faults import truly_bad
 from fqg_env.generator import TIERS
-from fqg_env.lanes import Lanes
+from fqg_env.lanes import STATE, Lanes
 from fqg_env.rules import FIRST_CALL, STOP
 from fqg_env.splits import SPLITS, Source
 from fqg_env.witness import witness
@@ -45,17 +45,7 @@ def played(lanes: Lanes, luck: int, moves: int, wild: float = 0.0) -> Lanes:
 def stopped(lanes: Lanes, *before: int) -> float:
     """The return of a copy that plays these actions and stops."""
     copy = Lanes(1, SMALL, source=lanes.source)
-    for name in (
-        "levels",
-        "hidden",
-        "boards",
-        "beliefs",
-        "truths",
-        "rows",
-        "masks",
-        "observations",
-        "done",
-    ):
+    for name in STATE:
         getattr(copy, name)[:] = getattr(lanes, name)
     for action in (*before, STOP):
         if not copy.done[0]:

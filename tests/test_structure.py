@@ -116,3 +116,4 @@ def test_what_kernels_read_is_part_of_the_name_of_their_cache():
             assert read <= known, f"{relative(path)}: {body.name}"
             seen += 1
     assert seen > 100
+    assert "fqg_env.frequencies" in known  # read through the tables of faults.py

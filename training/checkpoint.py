@@ -14,6 +14,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from sb3_contrib import MaskablePPO
 
+from fqg_env.lanes import STATE
 from fqg_env.level import LevelError
 from policies.recovery.artifact import MANIFEST_FILE, MODEL_FILE
 from policies.recovery.registry import one_line
@@ -35,17 +36,6 @@ OUTPUTS = (
     f"{POLICY}/{MANIFEST_FILE}",
 )
 """What a training leaves in OUT."""
-_STATE = (
-    "levels",
-    "hidden",
-    "boards",
-    "beliefs",
-    "truths",
-    "rows",
-    "masks",
-    "observations",
-    "keys",
-)
 
 
 @dataclass(frozen=True)
@@ -79,7 +69,7 @@ def save_checkpoint(
     _, keys, position, *_ = np.random.get_state()  # noqa: NPY002 (SB3 draws its minibatches from it)
     np.savez(
         new / LANES,
-        **{name: getattr(lanes, name) for name in _STATE},
+        **{name: getattr(lanes, name) for name in STATE},
         torch_state=torch.get_rng_state().numpy(),
         numpy_keys=keys,
         numpy_position=position,
@@ -158,7 +148,7 @@ def read_curve(file: Path) -> list[Point]:
 def load_lanes(file: Path, env: ConductorVecEnv) -> None:
     """Put lanes and random states back."""
     with np.load(file) as data:
-        for name in _STATE:
+        for name in STATE:
             getattr(env.lanes, name)[...] = data[name]
         torch.set_rng_state(torch.from_numpy(data["torch_state"].copy()))
         state = ("MT19937", data["numpy_keys"], int(data["numpy_position"]), 0, 0.0)
