@@ -22,7 +22,7 @@ from conductor_agent.events import (
     Started,
     Waited,
 )
-from fqg_env import arrays, observation, rules
+from fqg_env import arrays, filtering, observation, rules
 from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, Stopped
 from fqg_env.compiled import kernel
@@ -47,7 +47,7 @@ def begin_one(levels: Any, boards: Any, beliefs: Any, call: int, at_s: float) ->
     number = rules.begin(levels[0], boards[0], call, at_s)
     slot = rules.slot_of(boards[0], number)
     if slot >= 0:
-        posterior.begin(levels[0], boards[0], beliefs[0], slot)
+        filtering.begin(levels[0], boards[0], beliefs[0], slot)
 
 
 @kernel
@@ -57,7 +57,7 @@ def finish_one(
     """Belief, then board, as world.complete does."""
     slot = rules.slot_of(boards[0], attempt)
     if slot >= 0:
-        posterior.update(levels[0], boards[0], beliefs[0], slot, rows[0])
+        filtering.update(levels[0], boards[0], beliefs[0], slot, rows[0])
         rules.finish(levels[0], boards[0], attempt, rows[0], at_s)
 
 
@@ -133,7 +133,7 @@ class Fold:
                 rules.waited(level, board, at_s)
             case Signal():
                 provider = self.provider(event.provider)
-                posterior.hear_signal(
+                filtering.hear_signal(
                     level, self.belief, provider, int(event.up), event.until_s, at_s
                 )
                 rules.signal(level, board, provider, int(event.up), event.until_s, at_s)

@@ -263,40 +263,40 @@ def board_dtype(size: Size) -> np.dtype:
             ("flight_attempt", "i4", (FLIGHTS,)),
             ("flight_call", "i4", (FLIGHTS,)),
             ("flight_since_s", "f8", (FLIGHTS,)),
-            ("flight_uses", "i4", (FLIGHTS,)),  # attempts of its function by then, itself included
-            ("flight_input_version", "i4", (FLIGHTS, a)),  # 0 where it does not read it
+            ("flight_uses", "i2", (FLIGHTS,)),  # attempts of its function by then, itself included
+            ("flight_input_version", "i2", (FLIGHTS, a)),  # 0 where it does not read it
             # calls
             ("reads", "u8", (c,)),  # what the level says it reads, an artifact a bit
-            ("tries", "i4", (c,)),
-            ("group_count", "i4", (c, GROUPS)),
+            ("tries", "i2", (c,)),
+            ("group_count", "i2", (c, GROUPS)),
             ("last_category", "i2", (c,)),  # -1: never finished
             ("last_retryable", "i2", (c,)),  # 0 no, 1 yes, 2 not known
             ("retry_at_s", "f8", (c,)),  # announced; 0: none
             ("last_at_s", "f8", (c,)),
-            ("own_recovery", "i4", (c,)),
+            ("own_recovery", "i2", (c,)),
             ("hint", "f8", (c,)),  # confidence, 0: none
             ("hint_giver", "i2", (c,)),
             ("not_examined", "u1", (c,)),
-            ("blamed", "i4", (c,)),  # later failures blamed on what it made
-            ("lost", "i4", (c,)),
-            ("answered_with", "i4", (c,)),  # 1 + sum of its inputs' versions when it last answered
+            ("blamed", "i2", (c,)),  # later failures blamed on what it made
+            ("lost", "i2", (c,)),
+            ("answered_with", "i2", (c,)),  # 1 + sum of its inputs' versions when it last answered
             # functions and providers
-            ("function_tries", "i4", (f,)),
+            ("function_tries", "i2", (f,)),
             ("effect", "i2", (f,)),  # the most that an attempt of it may have done outside
-            ("provider_success", "i4", (p,)),
-            ("provider_failure", "i4", (p,)),
+            ("provider_success", "i2", (p,)),
+            ("provider_failure", "i2", (p,)),
             ("down_until_s", "f8", (p,)),  # announced; 0: not
             # artifacts
             ("present", "u1", (a,)),
             ("rejected", "u1", (a,)),
-            ("version", "i4", (a,)),
+            ("version", "i2", (a,)),
             ("maker", "i2", (a,)),
             ("made_at_s", "f8", (a,)),
             ("claimed", "f8", (a,)),
             ("claimed_before", "f8", (a,)),
-            ("checks_passed", "i4", (a,)),
-            ("times_rejected", "i4", (a,)),
-            ("source_version", "i4", (a, a)),  # versions of the inputs that made it
+            ("checks_passed", "i2", (a,)),
+            ("times_rejected", "i2", (a,)),
+            ("source_version", "i2", (a, a)),  # versions of the inputs that made it
             # the last attempts, a ring
             ("history_next", "i4"),
             ("history", "f4", (HISTORY, HISTORY_FIELDS)),

@@ -7,9 +7,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from fqg_env.arrays import CODES, GROUP, SUCCESS, Effect, Gate, Kind, Verdict
+from fqg_env.blocks import fill
 from fqg_env.chance import Draw, pick, uniform
 from fqg_env.compiled import kernel
 from fqg_env.faults import (
@@ -19,7 +18,6 @@ from fqg_env.faults import (
     CONFUSED,
     DEFECT,
     ELAPSED,
-    FAULTS,
     FLAKE_PASSES,
     HINTED_ERROR,
     HINTED_INSPECT,
@@ -87,12 +85,14 @@ def pick_by(u: float, shares: Any, n: int) -> int:
 
 
 @kernel
-def draw_hidden(level: Any, hidden: Any, mix: int) -> None:
-    """Draw one episode from a mix: windows, faults, defects, and what calls really take."""
+def draw_hidden(level: Any, hidden: Any, mix: int, shares: Any) -> None:
+    """Draw one episode from a mix: windows, faults, defects, and what calls really take.
+
+    `shares` [K] is working space.
+    """
     for p in range(level.providers):
         u = uniform(level.key, Draw.WINDOW, p, 0)
         hidden.window[p] = pick_by(u, MIX_WINDOWS[mix], WINDOWS)
-    shares = np.empty(FAULTS)
     for c in range(level.calls):
         if level.variant[c] == 0:
             f = level.function[c]
@@ -102,9 +102,7 @@ def draw_hidden(level: Any, hidden: Any, mix: int) -> None:
     for c in range(level.calls):
         hidden.latency_s[c] = typical_s(level, c)
         hidden.cost[c] = typical_cost(level, c)
-    for f in range(level.functions):
-        for g in range(level.functions):
-            hidden.clash[f, g] = 0
+    fill(hidden.clash, 0)
     for a in range(level.artifacts):
         defect = mendable(level, a) and uniform(level.key, Draw.DEFECT, a, 0) < DEFECT
         hidden.defect[a] = 1 if defect else 0
@@ -121,9 +119,11 @@ def set_reputations(level: Any, mix: int) -> None:
 
 
 @kernel
-def draw_recent(level: Any, hidden: Any, runs: int) -> None:
-    """Write into the level how its planned calls went in recent runs, under causes that mostly still hold."""
-    shares = np.empty(FAULTS)
+def draw_recent(level: Any, hidden: Any, runs: int, shares: Any) -> None:
+    """Write into the level how its planned calls went in recent runs, under causes that mostly still hold.
+
+    `shares` [K] is working space.
+    """
     for c in range(level.calls):
         level.recent_success[c] = 0.0
         level.recent_failure[c] = 0.0

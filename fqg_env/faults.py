@@ -146,6 +146,23 @@ RETRYABLE = np.array(
     [1] + [{True: 1, False: 0, None: 2}[WIRE[category].retryable] for category in Category],
     np.int32,
 )
+
+
+def _prior_shares() -> np.ndarray:
+    out = np.zeros((len(MIXES), VARIANTS, FAULTS))
+    out[:, :, : Fault.WRONG] = MIX_FAULTS[:, None, : Fault.WRONG]
+    out[:, :, Fault.OK] = 0.0
+    out[:, 0, Fault.OVER_LIMIT] = 0.0  # there is no lighter variant
+    for n in range(2, VARIANTS + 1):
+        for k in range(Fault.WRONG, Fault.WRONG + 2 * n):
+            odd = (k - Fault.WRONG) % 2 == 1
+            share = WRONG_IS_SILENT if odd else 1.0 - WRONG_IS_SILENT
+            out[:, n - 1, k] = MIX_FAULTS[:, Fault.WRONG] * share * 2.0 / (2 * n)
+    return out
+
+
+PRIOR_SHARES = _prior_shares()
+"""[MIXES, V, K] shares of each fault in what can be wrong with a function of 1 to V variants."""
 BLAMES: dict[Blame, int] = {blame: i for i, blame in enumerate(Blame)}
 
 
@@ -218,6 +235,18 @@ def silent(fault: int, variant: int) -> bool:
         return True
     wrong = fault - Fault.WRONG
     return wrong >= 0 and wrong % 2 == 1 and wrong // 2 != variant
+
+
+@kernel
+def acts_like(fault: int, variant: int) -> int:
+    """The first fault that is the same for this variant: of wrong parameters only three can be told apart."""
+    if fault < Fault.WRONG:
+        return fault
+    if (fault - Fault.WRONG) // 2 == variant:
+        return Fault.OK
+    if (fault - Fault.WRONG) % 2 == 1:
+        return Fault.SILENT
+    return Fault.WRONG + (0 if variant > 0 else 2)
 
 
 @kernel
@@ -348,20 +377,6 @@ def well_prior(level: Any, call: int, mix: int) -> float:
 
 
 @kernel
-def fault_share(level: Any, call: int, fault: int, mix: int) -> float:
-    """Share of a fault in what can be wrong with the function of a call, not normalised."""
-    n = faults_of(level, call)
-    single = level.variants[level.function[call]] < 2
-    if fault >= n or fault == Fault.OK or (fault == Fault.OVER_LIMIT and single):
-        return 0.0
-    if fault < Fault.WRONG:
-        return MIX_FAULTS[mix, fault]
-    odd = (fault - Fault.WRONG) % 2 == 1
-    share = WRONG_IS_SILENT if odd else 1.0 - WRONG_IS_SILENT
-    return MIX_FAULTS[mix, Fault.WRONG] * share * 2.0 / (n - Fault.WRONG)
-
-
-@kernel
 def recent_likelihood(level: Any, call: int, fault: int, lightest: int) -> float:
     """Likelihood of how the calls of a function went in recent runs, if this is what was wrong then."""
     p = 1.0
@@ -379,30 +394,36 @@ def prior(level: Any, call: int, mix: int, out: Any) -> None:
 
     The published (or another) mix and the level's two public memories: reputation and recent runs.
     """
-    n = faults_of(level, call)
+    n, f = faults_of(level, call), level.function[call]
     well = well_prior(level, call, mix)
+    shares = PRIOR_SHARES[mix, level.variants[f] - 1]
     total = 0.0
     for k in range(n):
-        out[k] = fault_share(level, call, k, mix)
-        total += out[k]
+        total += shares[k]
     scale = (1.0 - well) / total
     for k in range(n):
-        out[k] *= scale
+        out[k] = shares[k] * scale
     out[Fault.OK] = well
-    outcomes = 0.0
+    remembered = False
     for c in range(level.calls):
-        if level.function[c] == level.function[call]:
-            outcomes += level.recent_success[c] + level.recent_failure[c]
-    if outcomes == 0.0:
-        return
+        ran = level.recent_success[c] + level.recent_failure[c] > 0.0
+        remembered |= (level.function[c] == f) & ran
+    if remembered:
+        recall(level, call, n, out)
+
+
+@kernel
+def recall(level: Any, call: int, n: int, out: Any) -> None:
+    """Fold how the calls of a function went in recent runs into the chances out [K] of its n faults."""
     lightest = lightest_variant(level, level.function[call])
+    likelihood = np.empty(n)
     anew = 0.0
     for k in range(n):
-        anew += out[k] * recent_likelihood(level, call, k, lightest)
+        likelihood[k] = recent_likelihood(level, call, k, lightest)
+        anew += out[k] * likelihood[k]
     total = 0.0
     for k in range(n):
-        still = recent_likelihood(level, call, k, lightest)
-        out[k] *= STILL * still + (1.0 - STILL) * anew
+        out[k] *= STILL * likelihood[k] + (1.0 - STILL) * anew
         total += out[k]
     for k in range(n):
         out[k] = out[k] / total if total > 0.0 else 1.0 / n

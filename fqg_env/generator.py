@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,10 @@ from fqg_env.arrays import (
     GoalClass,
     Kind,
 )
+from fqg_env.blocks import fill
 from fqg_env.chance import ONE, ZERO, Draw, mix, pick, unit
 from fqg_env.compiled import kernel
+from fqg_env.faults import FAULTS
 from fqg_env.level import Scoring
 
 TIERS = 20
@@ -103,6 +105,30 @@ def shapes() -> np.ndarray:
 SHAPES = shapes()
 
 
+class Sketch(NamedTuple):
+    """What a level is drawn with: the generator's working arrays, made once for many levels."""
+
+    cursor: Any  # [2] u8: numbers drawn so far, and the state they all begin from
+    layer: Any  # [A] i8 how far an artifact is from what is given
+    feeds: Any  # [A] u8 the artifacts it is made from, a bit each; 0: some of the layers before
+    heads: Any  # [A] i8 ends of the branches
+    number: Any  # [MOST_PROVIDERS] i8 new numbers of providers
+    shares: Any  # [K] f8 chances of the faults of one function
+
+
+@kernel
+def new_sketch(artifacts: int) -> Any:
+    """Working arrays for levels of up to so many artifacts."""
+    return Sketch(
+        np.empty(2, np.uint64),
+        np.empty(artifacts, np.int64),
+        np.empty(artifacts, np.uint64),
+        np.empty(artifacts, np.int64),
+        np.empty(MOST_PROVIDERS, np.int64),
+        np.empty(FAULTS, np.float64),
+    )
+
+
 @kernel
 def chance(level: Any, cursor: Any) -> float:
     """The next random number of this level's generator."""
@@ -111,12 +137,10 @@ def chance(level: Any, cursor: Any) -> float:
 
 
 @kernel
-def cursor_at(level: Any, start: int) -> Any:
-    """A cursor [2] of the level's generator: numbers drawn so far, and the state they all begin from."""
-    cursor = np.empty(2, np.uint64)
-    cursor[0] = start
+def start(level: Any, cursor: Any, first: int) -> None:
+    """Set a cursor [2] to a number of this level's generator."""
+    cursor[0] = first
     cursor[1] = mix(level.key, np.uint64(Draw.LEVEL))
-    return cursor
 
 
 @kernel
@@ -191,13 +215,11 @@ def lay_branches(
 
 
 @kernel
-def lay_artifacts(
-    level: Any, shape: Any, family: int, extra: int, cursor: Any, layer: Any, feeds: Any
-) -> None:
-    """Lay the artifacts of a family; artifact 0 is given. Fills layer [A] and feeds [A] (bits)."""
+def lay_artifacts(level: Any, shape: Any, family: int, extra: int, sketch: Any) -> None:
+    """Lay the artifacts of a family; artifact 0 is given. Fills `layer` and `feeds` of the sketch."""
+    cursor, layer, feeds, heads = sketch.cursor, sketch.layer, sketch.feeds, sketch.heads
     layers = between(level, cursor, shape[Knob.LAYERS_MIN], shape[Knob.LAYERS_MAX] + extra)
     width = int(shape[Knob.WIDTH_MAX]) + extra
-    heads = np.zeros(layer.shape[0], np.int64)
     level.artifacts = 0
     level.given[add_artifact(level, layer, feeds, 0, -1)] = 1
     ends = 1
@@ -245,7 +267,7 @@ def set_goals(level: Any, shape: Any, cursor: Any, heads: Any, ends: int) -> Non
 
 @kernel
 def begin_call(level: Any, function: int, variant: int, kind: int, provider: int) -> int:
-    """Add an empty call and return its index."""
+    """Add a call that reads and makes nothing yet, and return its index."""
     c = level.calls
     level.calls += 1
     level.function[c] = function
@@ -255,11 +277,6 @@ def begin_call(level: Any, function: int, variant: int, kind: int, provider: int
     level.idempotent[c] = 1
     level.recent_success[c] = 0.0
     level.recent_failure[c] = 0.0
-    for a in range(level.needs.shape[1]):
-        level.needs[c, a] = 0
-        level.makes[c, a] = 0
-        level.consumes[c, a] = 0
-        level.probes[c, a] = 0
     return c
 
 
@@ -291,8 +308,9 @@ def reputation(level: Any, shape: Any, cursor: Any, first: int) -> None:
 
 
 @kernel
-def sources(level: Any, cursor: Any, a: int, layer: Any, feeds: Any) -> np.uint64:
+def sources(level: Any, a: int, sketch: Any) -> np.uint64:
     """The artifacts that a maker of `a` reads, as bits: those that feed it, or some of the layers before."""
+    cursor, layer, feeds = sketch.cursor, sketch.layer, sketch.feeds
     if feeds[a] != ZERO:
         return feeds[a]
     before = 0  # artifacts of earlier layers come first
@@ -354,14 +372,30 @@ def add_probe(level: Any, shape: Any, cursor: Any, kind: int, a: int) -> None:
 
 
 @kernel
+def goals_of(level: Any) -> np.uint64:
+    """The goals, a bit each."""
+    goals = ZERO
+    for a in range(level.artifacts):
+        goals |= np.uint64(level.goal_class[a] > 0) << np.uint64(a)
+    return goals
+
+
+@kernel
+def needs_of(level: Any, call: int) -> np.uint64:
+    """The artifacts that a call reads, a bit each."""
+    needs = ZERO
+    for a in range(level.artifacts):
+        needs |= np.uint64(level.needs[call, a] != 0) << np.uint64(a)
+    return needs
+
+
+@kernel
 def cheapest_way(level: Any, costs: Any) -> float:
     """Sum of the cheapest makers of every artifact that the goals need."""
-    wanted = np.zeros(level.artifacts, np.uint8)
+    wanted = goals_of(level)
     total = 0.0
     for a in range(level.artifacts - 1, 0, -1):
-        if level.goal_class[a] > 0:
-            wanted[a] = 1
-        if wanted[a] == 0 or level.given[a]:
+        if (wanted >> np.uint64(a)) & ONE == ZERO or level.given[a]:
             continue
         best = -1
         for c in range(level.calls):
@@ -369,9 +403,7 @@ def cheapest_way(level: Any, costs: Any) -> float:
             if work and (best < 0 or costs[c] < costs[best]):
                 best = c
         total += costs[best]
-        for need in range(level.artifacts):
-            if level.needs[best, need] and level.given[need] == 0:
-                wanted[need] = 1
+        wanted |= needs_of(level, best)
     return total
 
 
@@ -418,47 +450,54 @@ def forget(level: Any, shape: Any, cursor: Any) -> None:
 
 
 @kernel
+def first_maker(level: Any, artifact: int) -> int:
+    """The first call that makes an artifact anew."""
+    for c in range(level.calls):
+        if level.makes[c, artifact] and level.kind[c] == Kind.WORK:
+            return c
+    return -1
+
+
+@kernel
 def plan(level: Any) -> None:
     """The default order: the first maker of every artifact that the goals need."""
-    wanted = np.zeros(level.artifacts, np.uint8)
-    maker = np.full(level.artifacts, -1, np.int64)
+    fill(level.plan, -1)
+    wanted = goals_of(level)
     for a in range(level.artifacts - 1, 0, -1):
-        if level.goal_class[a] > 0:
-            wanted[a] = 1
-        if wanted[a] == 0 or level.given[a]:
+        if (wanted >> np.uint64(a)) & ONE == ZERO or level.given[a]:
             continue
-        for c in range(level.calls):
-            if level.makes[c, a] and level.kind[c] == Kind.WORK:
-                maker[a] = c
-                break
-        for need in range(level.artifacts):
-            if level.needs[maker[a], need] and level.given[need] == 0:
-                wanted[need] = 1
-    n = 0
-    for i in range(level.plan.shape[0]):
-        level.plan[i] = -1
+        maker = first_maker(level, a)
+        level.plan[a] = maker
+        wanted |= needs_of(level, maker)
+    n = 0  # closed up, in the order of the artifacts
     for a in range(level.artifacts):
-        if maker[a] >= 0:
-            level.plan[n] = maker[a]
+        maker = level.plan[a]
+        level.plan[a] = -1
+        if maker >= 0:
+            level.plan[n] = maker
             n += 1
     level.attempt_budget = min(MAX_ATTEMPTS, max(level.attempt_budget, n + 2))
 
 
 @kernel
-def generate(level: Any, shapes_: Any, tier: int, family: int, key: np.uint64) -> None:
+def generate(level: Any, sketch: Any, shapes_: Any, tier: int, family: int, key: np.uint64) -> None:
     """Write the level of this key, tier (1 to TIERS) and family, every declared number known.
 
     Larger sizes have more layers, more width and more providers.
     """
     shape = shapes_[tier - 1]
     level.key = key
-    cursor = cursor_at(level, 0)
+    cursor = sketch.cursor
+    start(level, cursor, 0)
     level.calls = 0
     level.functions = 0
+    fill(level.needs, 0)
+    fill(level.makes, 0)
+    fill(level.consumes, 0)
+    fill(level.probes, 0)
     most = level.given.shape[0]
     extra = 0 if most <= 8 else (1 if most <= 16 else 2)
-    layer, feeds = np.zeros(most, np.int64), np.zeros(most, np.uint64)
-    lay_artifacts(level, shape, family, extra, cursor, layer, feeds)
+    lay_artifacts(level, shape, family, extra, sketch)
     level.providers = between(level, cursor, 1, shape[Knob.PROVIDERS_MAX] + 2 * extra)
     mends_given = 2 if chance(level, cursor) < shape[Knob.REPAIR] else 0
     mends_made = 1 if chance(level, cursor) < shape[Knob.REPAIR] else 0
@@ -475,7 +514,7 @@ def generate(level: Any, shapes_: Any, tier: int, family: int, key: np.uint64) -
         makers = max(1, min(makers, share))
         end = level.calls + share
         for m in range(makers):  # alternatives come before variants where there is little room
-            read = sources(level, cursor, a, layer, feeds)
+            read = sources(level, a, sketch)
             left = (end - level.calls) // (makers - m)
             add_function(level, shape, cursor, Kind.WORK, a, read, max(1, left))
     made = pick(chance(level, cursor), level.artifacts)
@@ -491,15 +530,15 @@ def generate(level: Any, shapes_: Any, tier: int, family: int, key: np.uint64) -
         add_probe(level, shape, cursor, Kind.INSPECT, 0)
     if chance(level, cursor) < shape[Knob.VERIFY]:
         add_probe(level, shape, cursor, Kind.VERIFY, goal)
-    renumber_providers(level)
+    renumber_providers(level, sketch.number)
     set_budget(level, shape, cursor)
     plan(level)
 
 
 @kernel
-def renumber_providers(level: Any) -> None:
+def renumber_providers(level: Any, number: Any) -> None:
     """Number providers by their first call and forget those without one, as `Level` does."""
-    number = np.full(MOST_PROVIDERS, -1, np.int64)
+    fill(number, -1)
     level.providers = 0
     for c in range(level.calls):
         p = level.provider[c]
@@ -510,7 +549,7 @@ def renumber_providers(level: Any) -> None:
 
 
 @kernel
-def conceal(level: Any, shapes_: Any, tier: int) -> None:
+def conceal(level: Any, sketch: Any, shapes_: Any, tier: int) -> None:
     """Blank what is not declared. Call it after the faults are drawn."""
-    cursor = cursor_at(level, 100_000)
-    forget(level, shapes_[tier - 1], cursor)
+    start(level, sketch.cursor, 100_000)
+    forget(level, shapes_[tier - 1], sketch.cursor)

@@ -16,23 +16,27 @@ from fqg_env.chance import Draw, mix, pick, uniform
 from fqg_env.compiled import kernel
 from fqg_env.draw import draw_hidden, draw_recent, set_reputations
 from fqg_env.exact import templates
+from fqg_env.faults import FAULTS
 from fqg_env.observation import observation_dtype
 from fqg_env.splits import Source, level_key
 
 
 @kernel
-def draw_level(level: Any, hidden: Any, shapes: Any, source: Any, key: np.uint64) -> None:
+def draw_level(
+    level: Any, hidden: Any, sketch: Any, shapes: Any, source: Any, key: np.uint64
+) -> None:
     """The level of a key from a source (see `Source.numbers`), and what is hidden in it."""
     low, high, mix = source[0], source[1], source[2]
     tier = low + pick(uniform(key, Draw.LEVEL, 0, 1), high - low + 1)
     family = source[4 + pick(uniform(key, Draw.LEVEL, 0, 2), len(source) - 4)]
-    generator.generate(level, shapes, tier, family, key)
+    generator.generate(level, sketch, shapes, tier, family, key)
     level.mode = source[3]
     set_reputations(level, mix)
-    draw_hidden(level, hidden, mix)
+    draw_hidden(level, hidden, mix, sketch.shares)
     if uniform(key, Draw.LEVEL, 0, 3) < shapes[tier - 1, generator.Knob.RECENT]:
-        draw_recent(level, hidden, 1 + pick(uniform(key, Draw.LEVEL, 0, 4), 4))
-    generator.conceal(level, shapes, tier)
+        runs = 1 + pick(uniform(key, Draw.LEVEL, 0, 4), 4)
+        draw_recent(level, hidden, runs, sketch.shares)
+    generator.conceal(level, sketch, shapes, tier)
 
 
 @kernel
@@ -47,18 +51,20 @@ def look(level: Any, board: Any, belief: Any, mask: Any, out: Any) -> None:
 @kernel
 def draw_levels(levels: Any, hidden: Any, keys: Any, shapes: Any, source: Any, which: Any) -> None:
     """Draw the level of each lane in `which` [N] from its key, and move the key on."""
+    sketch = generator.new_sketch(levels[0].given.shape[0])
     for n in range(len(levels)):
         if which[n]:
-            draw_level(levels[n], hidden[n], shapes, source, keys[n])
+            draw_level(levels[n], hidden[n], sketch, shapes, source, keys[n])
             keys[n] = mix(keys[n], np.uint64(1))
 
 
 @kernel
 def draw_all_hidden(levels: Any, hidden: Any, keys: Any, which: Any) -> None:
     """Draw what is hidden in each lane in `which` [N] from the prior, and move its key on."""
+    shares = np.empty(FAULTS)
     for n in range(len(levels)):
         if which[n]:
-            draw_hidden(levels[n], hidden[n], 0)
+            draw_hidden(levels[n], hidden[n], 0, shares)
             keys[n] = mix(keys[n], np.uint64(1))
 
 

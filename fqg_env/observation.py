@@ -26,19 +26,33 @@ from fqg_env.arrays import (
     Effect,
     GoalClass,
     History,
+    Kind,
     Size,
 )
+from fqg_env.blocks import copy_all
 from fqg_env.compiled import kernel
-from fqg_env.faults import TAINT, WINDOW_UNTIL, WINDOWS, is_probe
+from fqg_env.faults import HIT, TAINT, WINDOW_FROM, WINDOW_UNTIL, WINDOWS, is_probe
+from fqg_env.filtering import ripen
 
 ZERO, ONE = np.uint64(0), np.uint64(1)
 LIKELY = 0.01
+"""An outage less likely than this is not waited for."""
+UP_AT_END = np.array(
+    [
+        [
+            1.0 - HIT * (start <= end < until)
+            for start, until in zip(WINDOW_FROM, WINDOW_UNTIL, strict=True)
+        ]
+        for end in WINDOW_UNTIL
+    ]
+)
+"""[W, W] chance that no outage of the second window hits at the end of the first."""
 OBSERVATION_VERSION = 2
 """Changes whenever a field is added, moved or means something else; a policy file names the one it reads."""
 
 
 class Call(IntEnum):
-    """Fields of `calls` [C, X]. The first ones, up to STATIC, are written at reset."""
+    """Fields of `calls` [C, X]. Those up to PLAN_POSITION are written at reset."""
 
     EXISTS = 0
     LATENCY = 1  # sqrt(typical latency / time budget)
@@ -91,7 +105,6 @@ class Call(IntEnum):
 
 
 CALL_FIELDS = Call.LAST_GROUP + GROUPS  # X
-_DYNAMIC = int(Call.READABLE)
 
 
 class Artifact(IntEnum):
@@ -119,7 +132,6 @@ class Artifact(IntEnum):
 
 
 ARTIFACT_FIELDS = Artifact.VERSION + 1  # Y
-_ARTIFACT_DYNAMIC = int(Artifact.PRESENT)
 
 
 class Run(IntEnum):
@@ -256,8 +268,9 @@ def goal_distances(level: Any, makes: Any, needs: Any, distance: Any) -> None:
 
 
 @kernel
-def as_bits(relation: Any, calls: int, artifacts: int, bits: Any) -> None:
-    """Fill bits [C]: the artifacts of each call in a relation [C, A]."""
+def as_bits(relation: Any, level: Any, bits: Any) -> None:
+    """Fill bits [C]: the artifacts of each call in a relation [C, A] of the level."""
+    calls, artifacts = level.calls, level.artifacts
     for c in range(calls):
         found = ZERO
         for a in range(artifacts):
@@ -266,17 +279,25 @@ def as_bits(relation: Any, calls: int, artifacts: int, bits: Any) -> None:
 
 
 @kernel
-def same_outputs(level: Any, makes: Any, probes: Any, one: int, other: int) -> bool:
-    """Both calls make (or probe) some artifact in common."""
-    alike = np.uint64(level.kind[one] == level.kind[other])
-    return ((makes[one] & makes[other]) | (probes[one] & probes[other]) * alike) != ZERO
+def count_alternatives(level: Any, out: Any, makes: Any, verifies: Any, inspects: Any) -> None:
+    """Write how many other calls make, verify or inspect the same, and how many of them are dearer."""
+    calls = level.calls
+    for c in range(calls):
+        made, verified, inspected, cost = makes[c], verifies[c], inspects[c], level.cost[c]
+        alternatives, dearer = -1, 0  # a call is none of its own
+        for d in range(calls):
+            common = (made & makes[d]) | (verified & verifies[d]) | (inspected & inspects[d])
+            same = int(common != ZERO)
+            alternatives += same
+            dearer += same & int(level.cost[d] > cost)
+        x = out.calls[c]
+        x[Call.ALTERNATIVES] = min(1.0, max(0, alternatives) / 8.0)
+        x[Call.COST_RANK] = dearer / alternatives if alternatives > 0 else 1.0
 
 
 @kernel
-def observe_static_call(
-    level: Any, out: Any, c: int, distance: Any, makes: Any, probes: Any
-) -> None:
-    """Write what is known of one call before the first move."""
+def observe_static_call(level: Any, out: Any, c: int, distance: Any, reaches: int) -> None:
+    """Write what is known of one call before the first move. `reaches`: what it makes or probes, as bits."""
     x = out.calls[c]
     x[Call.EXISTS] = 1.0
     x[Call.LATENCY] = share(level.latency_s[c], level.time_budget_s)
@@ -298,111 +319,103 @@ def observe_static_call(
     x[Call.RECENT_FAILURE] = saturating(level.recent_failure[c], 4.0)
     x[Call.FIDELITY] = known(level.fidelity[c])
     nearest = -1
-    reaches = makes[c] | probes[c]
     for a in range(level.artifacts):
         if (reaches >> np.uint64(a)) & ONE and distance[a] >= 0:
             if nearest < 0 or distance[a] < nearest:
                 nearest = distance[a]
     x[Call.GOAL_DISTANCE] = 0.0 if nearest < 0 else 1.0 / (1.0 + nearest)
-    alternatives = 0
-    dearer = 0
-    for other in range(level.calls):
-        same = int(same_outputs(level, makes, probes, c, other) and other != c)
-        alternatives += same
-        dearer += same & int(level.cost[other] > level.cost[c])
-    x[Call.ALTERNATIVES] = min(1.0, alternatives / 8.0)
-    x[Call.COST_RANK] = dearer / alternatives if alternatives > 0 else 1.0
+    x[Call.PLAN_POSITION] = 0.0
+    for i in range(Call.READABLE, CALL_FIELDS):
+        x[i] = 0.0
+    x[Call.LAST_RETRYABLE] = 0.5
+    x[Call.SINCE_LAST] = 1.0
 
 
 @kernel
 def observe_relations(level: Any, out: Any) -> None:
     """Write which call reads, makes, consumes and probes what, and which calls belong together."""
-    cs, az = out.needs.shape
+    copy_all(level.needs, out.needs)
+    copy_all(level.makes, out.makes)
+    copy_all(level.consumes, out.consumes)
+    copy_all(level.probes, out.probes)
+    cs, calls = out.needs.shape[0], level.calls
     for c in range(cs):
-        for a in range(az):
-            out.needs[c, a] = 0
-            out.makes[c, a] = 0
-            out.consumes[c, a] = 0
-            out.probes[c, a] = 0
+        function, provider = level.function[c], level.provider[c]
         for d in range(cs):
-            out.same_function[c, d] = 0
-            out.same_provider[c, d] = 0
+            both = (c < calls) & (d < calls)
+            out.same_function[c, d] = both & (level.function[d] == function)
+            out.same_provider[c, d] = both & (level.provider[d] == provider)
+
+
+@kernel
+def clear_padding(level: Any, out: Any) -> None:
+    """Zero the calls and artifacts that only the level before had."""
+    for c in range(level.calls, out.calls.shape[0]):
+        if out.calls[c, Call.EXISTS] == 0.0:
+            break
+        for i in range(CALL_FIELDS):
+            out.calls[c, i] = 0.0
+    for a in range(level.artifacts, out.artifacts.shape[0]):
+        if out.artifacts[a, Artifact.EXISTS] == 0.0:
+            break
+        for i in range(ARTIFACT_FIELDS):
+            out.artifacts[a, i] = 0.0
+
+
+@kernel
+def observe_static_artifact(level: Any, out: Any, a: int, makes: Any, needs: Any) -> None:
+    """Write what is known of one artifact before the first move."""
+    y = out.artifacts[a]
+    y[Artifact.EXISTS] = 1.0
+    y[Artifact.GIVEN] = level.given[a]
+    y[Artifact.GATE] = level.gate[a]
+    y[Artifact.GOAL_WEIGHT] = level.goal_weight[a]
+    y[Artifact.ESSENTIAL] = 1.0 if level.goal_class[a] == GoalClass.ESSENTIAL else 0.0
+    y[Artifact.RECOMMENDED] = 1.0 if level.goal_class[a] == GoalClass.RECOMMENDED else 0.0
+    y[Artifact.OPTIONAL] = 1.0 if level.goal_class[a] == GoalClass.OPTIONAL else 0.0
+    readers, makers = ZERO, ZERO
     for c in range(level.calls):
-        for a in range(level.artifacts):
-            out.needs[c, a] = level.needs[c, a]
-            out.makes[c, a] = level.makes[c, a]
-            out.consumes[c, a] = level.consumes[c, a]
-            out.probes[c, a] = level.probes[c, a]
-        for d in range(level.calls):
-            out.same_function[c, d] = level.function[c] == level.function[d]
-            out.same_provider[c, d] = level.provider[c] == level.provider[d]
+        readers += (needs[c] >> np.uint64(a)) & ONE
+        makers += (makes[c] >> np.uint64(a)) & ONE
+    y[Artifact.CONSUMERS] = min(1.0, readers / 8.0)
+    y[Artifact.MAKERS] = min(1.0, makers / 8.0)
 
 
 @kernel
 def observe_static(level: Any, out: Any) -> None:
-    """Write the parts that do not change during an episode, and zero the rest."""
+    """Write the parts that do not change during an episode, and the others as they are before it."""
     cs, az = out.needs.shape
     distance = np.empty(az, np.int64)
-    makes, needs, probes = np.empty(cs, np.uint64), np.empty(cs, np.uint64), np.empty(cs, np.uint64)
-    as_bits(level.makes, level.calls, level.artifacts, makes)
-    as_bits(level.needs, level.calls, level.artifacts, needs)
-    as_bits(level.probes, level.calls, level.artifacts, probes)
-    goal_distances(level, makes, needs, distance)
-    observe_relations(level, out)
-    for c in range(cs):
-        for i in range(CALL_FIELDS):
-            out.calls[c, i] = 0.0
+    makes, needs = np.empty(cs, np.uint64), np.empty(cs, np.uint64)
+    verifies, inspects = np.empty(cs, np.uint64), np.empty(cs, np.uint64)
+    as_bits(level.makes, level, makes)
+    as_bits(level.needs, level, needs)
+    as_bits(level.probes, level, verifies)
     for c in range(level.calls):
-        observe_static_call(level, out, c, distance, makes, probes)
+        inspects[c] = verifies[c] if level.kind[c] == Kind.INSPECT else ZERO
+        verifies[c] ^= inspects[c]
+    goal_distances(level, makes, needs, distance)
+    clear_padding(level, out)
+    observe_relations(level, out)
+    for c in range(level.calls):
+        reaches = makes[c] | verifies[c] | inspects[c]
+        observe_static_call(level, out, c, distance, reaches)
+    count_alternatives(level, out, makes, verifies, inspects)
     for i in range(level.calls - 1, -1, -1):  # the first place of a call is written last
         if level.plan[i] >= 0:
             out.calls[level.plan[i], Call.PLAN_POSITION] = 1.0 - i / level.calls
-    for a in range(az):
-        y = out.artifacts[a]
-        for i in range(ARTIFACT_FIELDS):
-            y[i] = 0.0
-        if a >= level.artifacts:
-            continue
-        y[Artifact.EXISTS] = 1.0
-        y[Artifact.GIVEN] = level.given[a]
-        y[Artifact.GATE] = level.gate[a]
-        y[Artifact.GOAL_WEIGHT] = level.goal_weight[a]
-        y[Artifact.ESSENTIAL] = 1.0 if level.goal_class[a] == GoalClass.ESSENTIAL else 0.0
-        y[Artifact.RECOMMENDED] = 1.0 if level.goal_class[a] == GoalClass.RECOMMENDED else 0.0
-        y[Artifact.OPTIONAL] = 1.0 if level.goal_class[a] == GoalClass.OPTIONAL else 0.0
-        readers = 0
-        makers = 0
-        for c in range(level.calls):
-            readers += level.needs[c, a]
-            makers += level.makes[c, a]
-        y[Artifact.CONSUMERS] = min(1.0, readers / 8.0)
-        y[Artifact.MAKERS] = min(1.0, makers / 8.0)
+    for a in range(level.artifacts):
+        observe_static_artifact(level, out, a, makes, needs)
 
 
 @kernel
 def observe_call(level: Any, board: Any, out: Any, c: int, usables: int, presents: int) -> None:
-    """Write what has happened to one call."""
+    """Write what has changed for a call, tried or not."""
     now, budget = board.at_s, level.time_budget_s
     x = out.calls[c]
     x[Call.READABLE] = 1.0 if rules.readable(level, board, c, usables, presents) else 0.0
-    x[Call.TRIES] = min(1.0, board.tries[c] / 8.0)
-    retryable = board.last_retryable[c]
-    x[Call.LAST_RETRYABLE] = 0.5 if retryable == 2 else float(retryable)
-    last = board.last_category[c]
-    x[Call.LAST_CATEGORY] = max(SUCCESS, last) / (CATEGORIES - 1.0)
-    x[Call.RETRY_AFTER] = ahead(board.retry_at_s[c], now, budget)
     left = level.shield_retries + 1 - board.function_tries[level.function[c]]
     x[Call.ATTEMPTS_LEFT] = min(1.0, max(0, left) / 8.0)
-    finished = last >= 0 or board.lost[c] > 0
-    x[Call.SINCE_LAST] = share(now - board.last_at_s[c], budget) if finished else 1.0
-    x[Call.IN_FLIGHT] = 0.0
-    x[Call.IN_FLIGHT_SHARE] = 0.0
-    for m in range(FLIGHTS if board.in_flight > 0 else 0):
-        if board.flight_attempt[m] >= 0 and board.flight_call[m] == c:
-            ran = now - board.flight_since_s[m]
-            x[Call.IN_FLIGHT] = 1.0
-            x[Call.IN_FLIGHT_SHARE] = ran / max(1e-9, ran + rules.typical_s(level, c))
-    x[Call.OWN_RECOVERY] = min(1.0, board.own_recovery[c] / 8.0)
     effect = board.effect[level.function[c]]
     x[Call.EFFECT_POSSIBLE] = 1.0 if effect == Effect.POSSIBLE else 0.0
     x[Call.EFFECT_COMMITTED] = 1.0 if effect == Effect.COMMITTED else 0.0
@@ -414,18 +427,37 @@ def observe_call(level: Any, board: Any, out: Any, c: int, usables: int, present
     x[Call.PROVIDER_SUCCESS] = saturating(board.provider_success[p], 2.0)
     x[Call.PROVIDER_FAILURE] = saturating(board.provider_failure[p], 2.0)
     x[Call.PROVIDER_DOWN] = ahead(board.down_until_s[p], now, budget)
+    if board.tries[c] > 0:
+        observe_tried(level, board, x, c)
+
+
+@kernel
+def observe_tried(level: Any, board: Any, x: Any, c: int) -> None:
+    """Write what its own attempts have shown of a call."""
+    now, budget = board.at_s, level.time_budget_s
+    x[Call.TRIES] = min(1.0, board.tries[c] / 8.0)
+    retryable = board.last_retryable[c]
+    x[Call.LAST_RETRYABLE] = 0.5 if retryable == 2 else float(retryable)
+    last = board.last_category[c]
+    x[Call.LAST_CATEGORY] = max(SUCCESS, last) / (CATEGORIES - 1.0)
+    x[Call.RETRY_AFTER] = ahead(board.retry_at_s[c], now, budget)
+    finished = last >= 0 or board.lost[c] > 0
+    x[Call.SINCE_LAST] = share(now - board.last_at_s[c], budget) if finished else 1.0
+    x[Call.IN_FLIGHT] = 0.0
+    x[Call.IN_FLIGHT_SHARE] = 0.0
+    for m in range(FLIGHTS if board.in_flight > 0 else 0):
+        if board.flight_attempt[m] >= 0 and board.flight_call[m] == c:
+            ran = now - board.flight_since_s[m]
+            x[Call.IN_FLIGHT] = 1.0
+            x[Call.IN_FLIGHT_SHARE] = ran / max(1e-9, ran + rules.typical_s(level, c))
+    x[Call.OWN_RECOVERY] = min(1.0, board.own_recovery[c] / 8.0)
     x[Call.BLAMED] = min(1.0, board.blamed[c] / 4.0)
     x[Call.LOST] = min(1.0, board.lost[c] / 4.0)
     x[Call.REPEATS] = 1.0 if rules.repeats(level, board, c) else 0.0
-    for g in range(GROUPS):
-        x[Call.LAST_GROUP + g] = 0.0
     if last >= 0:
-        x[Call.LAST_GROUP + GROUP[last]] = 1.0
         for g in range(GROUPS):
+            x[Call.LAST_GROUP + g] = 1.0 if g == GROUP[last] else 0.0
             x[Call.GROUP_COUNT + g] = min(1.0, board.group_count[c, g] / 4.0)
-    else:
-        for g in range(GROUPS):
-            x[Call.GROUP_COUNT + g] = 0.0
 
 
 @kernel
@@ -510,22 +542,30 @@ def price(level: Any, call: int) -> float:
 
 @kernel
 def prepare_chances(level: Any, board: Any, belief: Any) -> None:
-    """Fill `belief.open`, `belief.later` and `belief.outage` for now: what all calls of a provider share."""
-    now = board.at_s / level.time_budget_s
+    """Fill `belief.up`, `belief.outage` and `belief.later` for now: what all calls of a provider share."""
+    for w in range(WINDOWS):
+        belief.up[w] = posterior.up_chance(w, board.at_s, level.time_budget_s)
     for p in range(level.providers):
         outage = 0.0
         for w in range(WINDOWS):
-            up = posterior.up_chance(w, board.at_s, level.time_budget_s)
-            belief.open[p, w] = belief.provider[p, w] * up
-            outage += belief.provider[p, w] * (1.0 - up)
+            outage += belief.provider[p, w] * (1.0 - belief.up[w])
         belief.outage[p] = outage
-        for w in range(WINDOWS):
-            if WINDOW_UNTIL[w] - now <= 0.0 or WINDOW_UNTIL[w] >= 1.0:
-                continue
-            at_s = (WINDOW_UNTIL[w] + 1e-6) * level.time_budget_s
+        for w in range(WINDOWS if outage >= LIKELY else 0):
+            belief.later[p, w] = 0.0
             for v in range(WINDOWS):
-                up = posterior.up_chance(v, at_s, level.time_budget_s)
-                belief.later[p, w, v] = belief.provider[p, v] * up
+                belief.later[p, w] += belief.provider[p, v] * UP_AT_END[w, v]
+
+
+@kernel
+def works_later(level: Any, belief: Any, c: int, window: int) -> float:
+    """Chance that a call works, and no outage hits it, at the end of a window."""
+    f, p = level.function[c], level.provider[c]
+    if belief.mixed[f] == 0:
+        return belief.later[p, window] * belief.works[c, 0]
+    chance = 0.0
+    for v in range(WINDOWS):
+        chance += belief.provider[p, v] * UP_AT_END[window, v] * belief.works[c, v]
+    return chance
 
 
 @kernel
@@ -539,36 +579,40 @@ def best_later(
     """
     best, best_in = answers, 0.0
     now = board.at_s / level.time_budget_s
-    p = level.provider[c]
-    if belief.outage[p] < LIKELY:
+    if belief.outage[level.provider[c]] < LIKELY:
         return best, best_in
     for w in range(WINDOWS):
         delay = WINDOW_UNTIL[w] - now
         if delay <= 0.0 or WINDOW_UNTIL[w] >= 1.0:
             continue
-        later = 0.0
-        for v in range(WINDOWS):
-            later += belief.later[p, w, v] * belief.works[c, v]
-        later *= untainted
+        later = untainted * works_later(level, belief, c, w)
         if later - level.time_weight * delay > best - level.time_weight * best_in:
             best, best_in = later, delay
     return best, best_in
 
 
 @kernel
+def works_now(level: Any, belief: Any, c: int, kept: Any) -> float:
+    """Chance that no outage hits a call now and that it works, as `kept` [C, W] has it."""
+    p = level.provider[c]
+    if belief.mixed[level.function[c]] == 0:
+        return (1.0 - belief.outage[p]) * kept[c, 0]
+    chance = 0.0
+    for w in range(WINDOWS):
+        chance += belief.provider[p, w] * belief.up[w] * kept[c, w]
+    return chance
+
+
+@kernel
 def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
     """Write what is believed of each call and each artifact."""
-    posterior.ripen(level, board, belief)
+    ripen(level, board, belief)
     prepare_chances(level, board, belief)
     for c in range(level.calls):
         b = out.belief[c]
-        p = level.provider[c]
         bad_in = posterior.bad_input(level, belief, c)
-        answers = 0.0
-        well = 0.0
-        for w in range(WINDOWS):
-            answers += belief.open[p, w] * belief.works[c, w]
-            well += belief.open[p, w] * belief.works_well[c, w]
+        answers = works_now(level, belief, c, belief.works)
+        well = works_now(level, belief, c, belief.works_well)
         untainted = 1.0
         if not is_probe(level, c):
             fits = 1.0 - posterior.clashing(level, board, belief, c)
@@ -579,7 +623,7 @@ def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
         each = price(level, c)
         b[Belief.ANSWERS] = answers
         b[Belief.ANSWERS_WELL] = well
-        b[Belief.OUTAGE] = belief.outage[p]
+        b[Belief.OUTAGE] = belief.outage[level.provider[c]]
         b[Belief.NEVER] = posterior.never_works(level, belief, c)
         b[Belief.PRICE] = each
         b[Belief.PRICE_OF_SUCCESS] = min(1.0, each / max(1e-6, well))

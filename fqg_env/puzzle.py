@@ -20,7 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fqg_env.draw import draw_hidden
-from fqg_env.faults import WINDOWS, Fault, fault_share
+from fqg_env.faults import FAULTS, PRIOR_SHARES, WINDOWS, Fault, faults_of
 from fqg_env.level import (
     SCHEMA,
     Level,
@@ -80,7 +80,7 @@ class Puzzle(BaseModel):
         lanes.levels[:1] = self.level.record(lanes.size)
         if key is not None:
             lanes.levels["key"][0] = key
-        draw_hidden(lanes.levels[0], lanes.hidden[0], 0)
+        draw_hidden(lanes.levels[0], lanes.hidden[0], 0, np.empty(FAULTS))
         if self.faults is None:
             return
         record = lanes.hidden[0]
@@ -190,7 +190,8 @@ def check_faults(level: Level, faults: Faults) -> None:
         f = position(name, level.functions, "faults.functions")
         call = int(np.flatnonzero(record["function"][: len(level.calls)] == f)[0])
         number = fault_number(level, name, kind)
-        if number and not fault_share(record, call, number, 0):
+        known = PRIOR_SHARES[0, len(level.functions[name].variants) - 1, number] > 0.0
+        if number and (number >= faults_of(record, call) or not known):
             raise LevelError(
                 f"faults.functions.{name}: such a function cannot be {kind!r}; name another"
             )

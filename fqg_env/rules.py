@@ -18,6 +18,7 @@ from fqg_env.arrays import (
     FLIGHTS,
     GROUP,
     HISTORY,
+    HISTORY_FIELDS,
     MAX_STEPS,
     SUCCESS,
     UNKNOWN_SHARE,
@@ -29,6 +30,7 @@ from fqg_env.arrays import (
     Stopped,
     Verdict,
 )
+from fqg_env.blocks import fill
 from fqg_env.chance import ONE, ZERO
 from fqg_env.compiled import kernel
 
@@ -63,8 +65,6 @@ def reset(level: Any, board: Any) -> None:
             reads |= np.uint64(read) << np.uint64(a)
         board.reads[c] = reads
         board.tries[c] = 0
-        for g in range(board.group_count.shape[1]):
-            board.group_count[c, g] = 0
         board.last_category[c] = -1
         board.last_retryable[c] = 2
         board.retry_at_s[c] = 0.0
@@ -93,10 +93,12 @@ def reset(level: Any, board: Any) -> None:
         board.claimed_before[a] = math.nan
         board.checks_passed[a] = 0
         board.times_rejected[a] = 0
-        for b in range(level.artifacts):
-            board.source_version[a, b] = 0
+    fill(board.group_count, 0)
+    fill(board.source_version, 0)
     for h in range(HISTORY):
-        for i in range(board.history.shape[1]):
+        if board.history[h, History.CALL] == 0.0:  # the ring was not filled further
+            break
+        for i in range(HISTORY_FIELDS):
             board.history[h, i] = 0.0
 
 
@@ -340,7 +342,7 @@ def finish(level: Any, board: Any, attempt: int, row: Any, at_s: float) -> int:
     board.last_retryable[call] = row.retryable
     board.last_at_s[call] = at_s
     board.retry_at_s[call] = at_s + row.retry_after_s if row.retry_after_s > 0.0 else 0.0
-    board.own_recovery[call] += row.own_recovery
+    board.own_recovery[call] = min(1000, board.own_recovery[call] + row.own_recovery)
     board.group_count[call, GROUP[category]] += 1
     f = level.function[call]
     board.effect[f] = max(board.effect[f], row.effect)

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from fqg_env import belief as posterior
-from fqg_env import rules
+from fqg_env import filtering, rules
 from fqg_env.arrays import CANCELLED, FLIGHTS, Effect, GoalClass, Stopped
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
@@ -80,7 +80,7 @@ def attempt(
     number = rules.begin(level, board, call, board.at_s)
     slot = rules.slot_of(board, number)
     if belief is not None:
-        posterior.begin(level, board, belief, slot)
+        filtering.begin(level, board, belief, slot)
     draw(level, hidden, board, truth, call, rows[slot], truth.flight_bad[slot])
     truth.flight_ends_s[slot] = board.at_s + rows[slot].elapsed_s
     lost = uniform(level.key, Draw.LOST, call, board.tries[call]) < LOST
@@ -125,7 +125,7 @@ def complete(level: Any, board: Any, belief: Any, truth: Any, rows: Any, slot: i
         return
     row = rows[slot]
     if belief is not None:
-        posterior.update(level, board, belief, slot, row)
+        filtering.update(level, board, belief, slot, row)
     rules.finish(level, board, board.flight_attempt[slot], row, at_s)
     for a in range(level.artifacts):
         if row.made[a]:
@@ -204,7 +204,7 @@ def hear_news(level: Any, hidden: Any, board: Any, belief: Any, truth: Any, unti
     up = ends_s == 0.0
     rules.signal(level, board, p, up, ends_s, at_s)
     if belief is not None:
-        posterior.hear_signal(level, belief, p, up, ends_s, at_s)
+        filtering.hear_signal(level, belief, p, up, ends_s, at_s)
     # the next news is that it is up again, where it was down
     was_down = down(hidden.window[p], at_s, level.time_budget_s)
     truth.news_s[p] = ends_s + 1e-6 * level.time_budget_s if was_down and not up else math.inf

@@ -10,7 +10,7 @@ import pytest
 from hand_drawn import SMALL, level, maker, preset, probe
 
 from fqg_env import belief as posterior
-from fqg_env import faults, rules
+from fqg_env import faults, filtering, rules
 from fqg_env import likelihood as model
 from fqg_env.arrays import CANCELLED, Kind, Verdict
 from fqg_env.belief import FLOOR
@@ -100,8 +100,8 @@ def test_it_equals_exact_enumeration(seed: int) -> None:
         row["not_examined"] = 1  # silence would be evidence too
         number = rules.begin(lanes.levels[0], boards[0], call, began)
         slot = rules.slot_of(boards[0], number)
-        posterior.begin(lanes.levels[0], boards[0], belief[0], slot)
-        posterior.update(lanes.levels[0], boards[0], belief[0], slot, row[0])
+        filtering.begin(lanes.levels[0], boards[0], belief[0], slot)
+        filtering.update(lanes.levels[0], boards[0], belief[0], slot, row[0])
         rules.finish(lanes.levels[0], boards[0], number, row[0], began + float(row["elapsed_s"][0]))
     exact = enumerate_all(lanes, seen, (0, 1))
     for window in range(WINDOWS):
@@ -165,10 +165,10 @@ def test_a_hint_that_names_several_variants_alike_says_nothing_of_them() -> None
     row = np.zeros(1, lanes.rows.dtype)
     row["hint"][0, READ_A] = row["hint"][0, READ_B] = 0.8
     before = lanes.beliefs["function"].copy()
-    posterior.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
+    filtering.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
     assert (lanes.beliefs["function"] == before).all()
     row["hint"][0, READ_B] = 0.0
-    posterior.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
+    filtering.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
     assert (lanes.beliefs["function"] != before).any()
     assert not seen
 
@@ -211,12 +211,12 @@ def test_news_from_outside_moves_the_windows() -> None:
     Puzzle(level=DRAWN).load(lanes)
     lanes.begin()
     belief = lanes.beliefs[0]
-    posterior.hear_signal(lanes.levels[0], belief, 0, 0, 128.0, 1.0)
+    filtering.hear_signal(lanes.levels[0], belief, 0, 0, 128.0, 1.0)
     down = sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 1.0, 320.0))
     assert down > 0.6 and belief["provider"][0].sum() == pytest.approx(1.0)
     assert belief["provider"][0, 3] > 0.5  # the window that ends at 128 of 320 s
-    posterior.hear_signal(lanes.levels[0], belief, 0, 1, 0.0, 2.0)
-    posterior.hear_signal(lanes.levels[0], belief, 0, 1, 0.0, 2.0)
+    filtering.hear_signal(lanes.levels[0], belief, 0, 1, 0.0, 2.0)
+    filtering.hear_signal(lanes.levels[0], belief, 0, 1, 0.0, 2.0)
     assert (
         sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 2.0, 320.0)) < 0.05
     )

@@ -143,7 +143,7 @@ def test_what_is_drawn_is_as_frequent_as_the_likelihood_says(name: str) -> None:
         arrays.new(arrays.truth_dtype(SMALL), 1),
     )
     row, bad = arrays.new(arrays.row_dtype(SMALL), 1), np.zeros(SMALL.artifacts, np.uint8)
-    draw.draw_hidden(levels[0], hidden[0], 0)
+    draw.draw_hidden(levels[0], hidden[0], 0, np.empty(faults.FAULTS))
     function = int(levels["function"][0, call])
     for state in states(call):
         fault, window, uses, inputs, mode = state
@@ -233,7 +233,7 @@ def test_drawn_faults_follow_the_prior(mix: int) -> None:
     windows, kinds = np.zeros(WINDOWS), np.zeros(FAULTS)
     for i in range(n):
         levels["key"] = level_key("train", i)
-        draw.draw_hidden(levels[0], hidden[0], mix)
+        draw.draw_hidden(levels[0], hidden[0], mix, np.empty(faults.FAULTS))
         windows[hidden["window"][0, 0]] += 1
         kinds[hidden["fault"][0, 0]] += 1
     prior = prior_of(levels[0], 0, mix)
@@ -252,8 +252,8 @@ def test_recent_runs_are_drawn_as_the_prior_reads_them() -> None:
     levels, hidden = drawn.record(SMALL), arrays.new(arrays.hidden_dtype(SMALL), 1)
     for i in range(n):
         levels["key"], levels["recent_success"], levels["recent_failure"] = i + 1, 0.0, 0.0
-        draw.draw_hidden(levels[0], hidden[0], 0)
-        draw.draw_recent(levels[0], hidden[0], 2)
+        draw.draw_hidden(levels[0], hidden[0], 0, np.empty(faults.FAULTS))
+        draw.draw_recent(levels[0], hidden[0], 2, np.empty(faults.FAULTS))
         told = float(levels["recent_success"][0, 0]), float(levels["recent_failure"][0, 0])
         sound.setdefault(told, []).append(bool(hidden["fault"][0, 0] == Fault.OK))
     assert set(sound) == {(0.0, 2.0), (1.0, 1.0), (2.0, 0.0)}

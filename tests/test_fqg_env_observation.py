@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hand_drawn import SMALL, Events, level, maker, one_move, preset, probe
 
-from fqg_env import arrays, observation, rules
+from fqg_env import arrays, filtering, observation, rules
 from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, HISTORY
 from fqg_env.lanes import Lanes
@@ -99,8 +99,8 @@ class Fold:
         now = float(self.board["at_s"])
         number = rules.begin(self.level, self.board, call, now)
         slot = rules.slot_of(self.board, number)
-        posterior.begin(self.level, self.board, self.belief, slot)
-        posterior.update(self.level, self.board, self.belief, slot, row[0])
+        filtering.begin(self.level, self.board, self.belief, slot)
+        filtering.update(self.level, self.board, self.belief, slot, row[0])
         rules.finish(self.level, self.board, number, row[0], now + float(row["elapsed_s"][0]))
         self.look()
 

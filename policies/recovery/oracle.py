@@ -28,11 +28,10 @@ def reveal(level: Any, hidden: Any, board: Any, truth: Any, belief: Any) -> None
     for c in range(level.calls):
         f = level.function[c]
         for k in range(faults_of(level, c)):
-            for w in range(WINDOWS):
-                belief.function[f, w, k] = 1.0 if hidden.fault[f] == k else 0.0
+            belief.function[f, 0, k] = 1.0 if hidden.fault[f] == k else 0.0
     for f in range(level.functions):
         for g in range(level.functions):
-            belief.clash[f, g] = 40.0 if clashes(level, hidden, f, g) else -40.0
+            belief.clash[f, g] = 1e17 if clashes(level, hidden, f, g) else 1e-17
         posterior.summarise(level, board, belief, f)
     for a in range(level.artifacts):
         belief.bad[a] = truly_bad(level, board, truth, a)

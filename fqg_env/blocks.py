@@ -1,0 +1,25 @@
+"""Whole arrays of a record at once: one long loop becomes wide moves, which row by row it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fqg_env.compiled import kernel
+
+
+@kernel
+def copy_all(source: Any, target: Any) -> None:
+    """Copy an array of a record onto one of the same shape."""
+    n = source.size
+    one, other = source.reshape(n), target.reshape(n)
+    for i in range(n):
+        other[i] = one[i]
+
+
+@kernel
+def fill(target: Any, value: Any) -> None:
+    """Write one value everywhere in an array of a record."""
+    n = target.size
+    flat = target.reshape(n)
+    for i in range(n):
+        flat[i] = value
