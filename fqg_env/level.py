@@ -656,10 +656,3 @@ def read_level(path: str | Path) -> Level:
         LevelError: with one sentence that says what is wrong, where, and what to do.
     """
     return parse_level(read_yaml(Path(path)), str(path))
-
-
-def write_level(level: Level, path: str | Path) -> None:
-    """Write a level so that `read_level` gives it back."""
-    data = level.model_dump(mode="json", exclude_defaults=True)
-    data = {"level": SCHEMA, **data}
-    Path(path).write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "utf-8")
