@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -18,7 +19,10 @@ from hand_drawn import one_move
 
 from fqg_env import library
 from fqg_env.arrays import SIZES
+from fqg_env.describe import describe
 from fqg_env.env import FunctionQuest, VectorFunctionQuest
+from fqg_env.generator import Family
+from fqg_env.lanes import Lanes
 from fqg_env.level import LevelError
 from fqg_env.prose import Prose
 from fqg_env.puzzle import Faults, Puzzle
@@ -338,6 +342,46 @@ def test_tiers_mixes_and_modes_that_there_are_not_are_refused() -> None:
     ):
         with pytest.raises(LevelError):
             FunctionQuest(**wrong)
+
+
+def test_one_tier_may_be_given_alone() -> None:
+    assert FunctionQuest(size="small", tiers=5).lanes.source.tiers == (5, 5)
+    assert VectorFunctionQuest(1, size="small", tiers=[3, 5]).lanes.source.tiers == (3, 5)
+    for wrong in ("16-20", 5.0, (1, 2, 3), ("a", "b"), None):
+        with pytest.raises(LevelError, match="give one tier, or the lowest and the highest"):
+            FunctionQuest(size="small", tiers=wrong)
+    with pytest.raises(LevelError, match="the templates of 'exact' have no tiers; leave them out"):
+        FunctionQuest(size="small", split="exact", tiers=5)
+
+
+def test_options_that_there_are_not_are_refused() -> None:
+    with pytest.raises(LevelError, match=r"there is no 'levle'\. Did you mean 'level'\?"):
+        single().reset(options={"levle": "escape_the_room"})
+    with pytest.raises(LevelError, match=r"there is no 'level'\. Known are reset_mask\."):
+        vector(2).reset(options={"level": "escape_the_room"})
+
+
+@pytest.mark.parametrize("split", ["test", "unseen"])
+def test_a_generated_level_is_named_by_what_it_is_drawn_from(split: str) -> None:
+    env = FunctionQuest(size="small", split=split)
+    for seed in range(5):
+        env.reset(seed=seed)
+        said, tier, family, seeded = env.level.name.split(", ")
+        assert said == split and seeded == f"seed {seed}"
+        # that tier and that family alone draw the same level
+        source = replace(
+            env.lanes.source,
+            tiers=(int(tier.removeprefix("tier ")),) * 2,
+            families=(Family[family.upper()],),
+        )
+        lanes = Lanes(1, SIZES["small"], belief=False, source=source)
+        lanes.deal(split, seed)
+        assert describe(lanes.levels[0], env.level.name) == env.level
+    env.reset()
+    assert "seed" not in env.level.name
+    exact = FunctionQuest(size="small", split="exact")
+    exact.reset(seed=3)
+    assert exact.level.name == "exact, seed 3"
 
 
 def test_the_board_is_drawn_as_a_picture() -> None:

@@ -102,6 +102,7 @@ def test_the_title_says_what_was_played(tmp_path: Path) -> None:
         (["--mode", "hybird"], "Did you mean 'hybrid'?"),
         (["--split", "unsen"], "Did you mean 'unseen'?"),
         (["--levels", ".", "--mix", "stress"], "leave them out beside --levels"),
+        (["--split", "exact", "--tiers", "3-5"], "'exact' have no tiers; leave them out"),
         (["--policies", " , "], "--policies names none"),
     ],
 )

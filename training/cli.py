@@ -271,7 +271,9 @@ def evaluate(
     split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "test",
     episodes: Annotated[int, typer.Option(min=1, help="Levels that each policy plays.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Number of the first level.")] = 0,
-    tiers: Annotated[str, typer.Option(help="One tier or a range, 1 to 20.")] = "1-20",
+    tiers: Annotated[
+        str, typer.Option(help="One tier or a range, 1 to 20. exact and exact_train have none.")
+    ] = "1-20",
     size: Annotated[str, typer.Option(help=f"Largest size: {', '.join(SIZES)}.")] = "small",
     mix: Annotated[
         str, typer.Option(help=f"Of faults: {', '.join(MIX_NAMES)}; else the split's own.")
