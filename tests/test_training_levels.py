@@ -66,7 +66,7 @@ def test_a_solution_is_told_in_words(tmp_path: Path) -> None:
     assert result.stdout.split("what is wrong\n")[1].split("\n\n")[0].splitlines() == [
         "  north_scan: works once",
         "  reader: answers, but badly",
-        "  north (north_ocr, north_scan): down from 0 to 48 s",
+        "  north (north_ocr, north_scan): down until 48 s",
         "  page: bad from the start",
         "  reader: cannot read what north_scan makes",
     ]
@@ -90,7 +90,7 @@ def test_every_fault_and_every_window_has_its_words() -> None:
     assert told[0] == "up"
     for words, window in zip(told[1:], WINDOWS[1:], strict=True):
         assert words.startswith("rate limit" if window.limit else "down")
-        assert (f"{100 * window.until_share:.3g} s" in words) == (window.until_share < 1)
+        assert (f"until {100 * window.until_share:.3g} s" in words) == (window.until_share < 1)
     assert "down all the time" in told and "down from 20 s on" in told
     assert len(set(told)) == len(WINDOWS)
 
