@@ -171,7 +171,7 @@ def show(
 
     Example: fqg levels show escape_the_room
 
-    Example: fqg levels show --split test --tier 12 --seed 0 --solution
+    Example: fqg levels show --split test --tier 9 --seed 3 --solution
     """
     puzzle = chosen(level, split, tier, seed, size)
     actions = witness(puzzle) if solution else None
