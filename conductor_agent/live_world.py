@@ -194,7 +194,7 @@ class LiveWorld:
             quality, why = await measured_within(left_s, measure, outputs[name])
             least = self.workflow.checks[name].minimum
             passed = quality >= least and not why
-            made = {**made, name: Made(version.quality, passed)}
+            made = {**made, name: Made(version.quality, passed, None if why else quality)}
             if not passed and complaint is None:
                 found = why or f"its quality is {quality:.3g}, {least:g} is needed"
                 complaint = f"The gate of {name} rejects it: {found}."

@@ -50,6 +50,8 @@ class Goal:
     delivered: bool
     quality: float | None
     """As its maker claims."""
+    measured: float | None
+    """As its gate has measured."""
     sha256: str | None
 
 
@@ -75,7 +77,12 @@ class Result:
     def as_json(self) -> dict[str, Any]:
         """The keys of `conductor run --json`."""
         goals = {
-            name: {"delivered": g.delivered, "quality": g.quality, "value_sha256": g.sha256}
+            name: {
+                "delivered": g.delivered,
+                "quality": g.quality,
+                "measured": g.measured,
+                "value_sha256": g.sha256,
+            }
             for name, g in self.goals.items()
         }
         rest = {k: v for k, v in vars(self).items() if k not in ("goals", "values")}
@@ -294,12 +301,15 @@ def holdings(journal: Journal, record: RunRecord, events: Iterable[Event]) -> di
 def result_of(run_id: str, state: Fold, events: Iterable[Event], held: dict[str, Held]) -> Result:
     """What a run has come to, as far as it went."""
     goals, values = {}, {}
+    events = list(events)
+    made = {name: m for e in events if isinstance(e, Finished) for name, m in e.made.items()}
     for name in state.plan.goals:
         delivered = state.usable(name)
         claimed = float(state.board["claimed"][state.plan.artifact_names.index(name)])
         quality = claimed if delivered and not np.isnan(claimed) else None
         sha = held[name].sha256 if delivered and name in held else None
-        goals[name] = Goal(delivered, quality, sha)
+        measured = made[name].measured if delivered and name in made else None
+        goals[name] = Goal(delivered, quality, measured, sha)
         if delivered and name in held:
             values[name] = held[name].value
     took = [event.took_ms for event in events if isinstance(event, Decided)]

@@ -17,9 +17,9 @@ from rich.text import Text
 from conductor_agent.events import Decided, Ended, Event, Finished, Lost, Signal, Waited
 from conductor_agent.explain import Step
 from conductor_agent.plain import clean
-from conductor_agent.runs import Result
+from conductor_agent.runs import Goal, Result
 from conductor_agent.workflow import Workflow
-from fqg_env.outcome import StandardError
+from fqg_env.outcome import Category, StandardError
 from fqg_env.row import Strategy
 
 COLOURS = {"succeeded": "green", "partial": "yellow", "failed": "red", "unfinished": "cyan"}
@@ -102,7 +102,9 @@ class Progress:
     def _finished(self, event: Finished) -> None:
         outcome, took = event.outcome, (f"{event.elapsed_s:.2f} s", "dim")
         if isinstance(outcome, StandardError):
-            word, text = (outcome.category.value, "red"), outcome.message
+            # to be called off is neither good nor bad
+            style = "dim" if outcome.category is Category.CANCELLED else "red"
+            word, text = (outcome.category.value, style), outcome.message
         else:
             word, text = ("ok", "green"), ", ".join(event.made) or outcome.message or "done"
         self._line(event, f"  {event.call}: ", word, f" {text}  ", took)
@@ -133,8 +135,15 @@ def show_result(console: Terminal, result: Result, journal: str) -> None:
     )
     for name, goal in result.goals.items():
         state = ("delivered", "green") if goal.delivered else ("missing", "red")
-        claim = "" if goal.quality is None else f"  claimed quality {goal.quality:.2f}"
-        console.tell(f"  {name}: ", state, claim)
+        console.tell(f"  {name}: ", state, *qualities(goal))
+
+
+def qualities(goal: Goal) -> Iterator[Part]:
+    """What is known of how good a goal is, and who says so."""
+    if goal.measured is not None:
+        yield f"  quality {goal.measured:.2f} measured by its gate"
+    if goal.quality is not None:
+        yield f"  quality {goal.quality:.2f} claimed by its maker"
 
 
 def show_plan(

@@ -22,7 +22,7 @@ from fqg_env.observation import observation_dtype
 from fqg_env.puzzle import Puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import FIRST_CALL
-from fqg_env.splits import SPLITS, level_key, source_of
+from fqg_env.splits import SPLITS, level_key, level_name, source_of
 
 
 def size_named(name: str) -> Any:
@@ -77,13 +77,24 @@ def puzzle_of(given: Level | Puzzle | str) -> Puzzle:
     )
 
 
+def check_options(options: dict[str, Any] | None, *known: str) -> None:
+    """Every option of a reset is one that it knows.
+
+    Raises:
+        LevelError: one is not.
+    """
+    for name in options or {}:
+        if name not in known:
+            raise LevelError(f"options: there is no {name!r}." + suggest(str(name), known))
+
+
 class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
     """One level at a time.
 
     Args:
         size: "small", "standard" or "large".
         split: seed space that levels come from.
-        tiers: lowest and highest tier.
+        tiers: one tier, or the lowest and the highest.
         mix: of faults: "published", "production", "stress" or "shifted"; the split's own where it is empty.
         mode: who owns failures: "hybrid", "conductor" or "community".
         belief: show the posterior (keys `belief` and `doubt`).
@@ -102,7 +113,7 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         self,
         size: str = "standard",
         split: str = "train",
-        tiers: tuple[int, int] = (1, 20),
+        tiers: int | tuple[int, int] = (1, 20),
         belief: bool = False,
         render_mode: str | None = None,
         mix: str = "",
@@ -119,7 +130,12 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Begin an episode."""
+        """Begin an episode.
+
+        Raises:
+            LevelError: there is no such option, level or seed.
+        """
+        check_options(options, "level")
         super().reset(seed=seed)
         if seed is not None:
             self.lanes.keys[0] = level_key(self.split, seed)
@@ -169,7 +185,8 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
             return self.puzzle.level
         from fqg_env.describe import describe
 
-        return describe(self.lanes.levels[0], "generated")
+        record, seed = self.lanes.levels[0], self.np_random_seed
+        return describe(record, level_name(self.split, self.lanes.source, int(record["key"]), seed))
 
     def _observation(self) -> dict[str, np.ndarray]:
         record = self.lanes.observations[0]
@@ -218,7 +235,7 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         num_envs: int = 1,
         size: str = "standard",
         split: str = "train",
-        tiers: tuple[int, int] = (1, 20),
+        tiers: int | tuple[int, int] = (1, 20),
         belief: bool = False,
         render_mode: str | None = None,
         copy: bool = True,
@@ -245,7 +262,13 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Begin an episode in every lane, or where `options["reset_mask"]` [N] says."""
+        """Begin an episode in every lane, or where `options["reset_mask"]` [N] says.
+
+        Raises:
+            LevelError: there is no such option or seed.
+            ValueError: the mask does not have one value per lane.
+        """
+        check_options(options, "reset_mask")
         one = int(seed) if isinstance(seed, (int, np.integer)) else None
         super().reset(seed=one)
         which = reset_mask(options, self.num_envs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +11,30 @@ import numpy as np
 from fqg_env import rules
 from fqg_env.arrays import CANCELLED, FLIGHTS, SUCCESS, Gate, Kind, Verdict
 from fqg_env.lanes import Lanes
-from fqg_env.level import Level, suggest
+from fqg_env.level import Level, near
 from fqg_env.puzzle import Puzzle
-from fqg_env.render import category_words
+from fqg_env.render import category_words, duration
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
+
+
+class Word(Enum):
+    """What may be typed beside actions: it plays nothing and costs nothing."""
+
+    HELP = "help"
+    BOARD = "board"
+    QUIT = "quit"
+
+
+WORDS = {
+    **{word.value: word for word in Word},
+    "h": Word.HELP,
+    "?": Word.HELP,
+    "look": Word.BOARD,
+    "": Word.BOARD,
+    "q": Word.QUIT,
+    "exit": Word.QUIT,
+}
+"""As they may be typed."""
 
 
 class Before(NamedTuple):
@@ -95,7 +116,7 @@ class Game:
         if not said and action >= FIRST_CALL and not self.over:
             said.append(f"{self.level.call_names[action - FIRST_CALL]} is on its way.")
         if not said and action == WAIT:
-            said.append(f"{float(self.board['at_s']) - at_s:.3g} s pass.")
+            said.append(f"{duration(self.at_s - at_s)} pass.")
         return said
 
     def news(self, before: np.ndarray) -> list[str]:
@@ -104,7 +125,9 @@ class Game:
         for p, name in enumerate(self.level.providers):
             until_s = float(self.board["down_until_s"][p])
             if until_s > before[p]:
-                said.append(f"Somebody says that {name} is down, for {until_s - self.at_s:.3g} s.")
+                said.append(
+                    f"Somebody says that {name} is down, for {duration(until_s - self.at_s)}."
+                )
             elif until_s < before[p]:
                 said.append(f"Somebody says that {name} is up again.")
         return said
@@ -166,27 +189,41 @@ class Game:
             return bool(self.board["present"][a])
         return bool(rules.usable(self.record, self.board, a))
 
-    def understand(self, typed: str) -> int | str:
-        """The action that is meant, or a sentence for who typed it."""
+    def possible(self) -> str:
+        """What may be chosen now, by name."""
+        names = ("WAIT", "STOP", *self.level.call_names)
+        return "possible now: " + ", ".join(n for a, n in enumerate(names) if self.legal(a))
+
+    def understand(self, typed: str) -> int | Word | str:
+        """The action or the word that is meant, or a sentence for who typed it."""
         low = typed.strip().lower()
         names = {"wait": WAIT, "stop": STOP}
         names |= {name.lower(): FIRST_CALL + c for c, name in enumerate(self.level.call_names)}
         if low in names:
             return names[low]
         if low.lstrip("-").isdigit():
-            number = int(low)
-            last = FIRST_CALL + len(self.level.calls) - 1
-            return (
-                number
-                if 0 <= number <= last
-                else f"There is no action {number}; they run from 0 to {last}."
-            )
+            return self.numbered(int(low))
         family = [FIRST_CALL + c for c in self.level.calls_named(typed.strip())]
+        if family:
+            return self.variant(family)
+        if low in WORDS:
+            return WORDS[low]
+        if low == "undo":
+            return "There is no undo: what is done is done."
+        known = dict.fromkeys([*names, *self.level.functions, *(word.value for word in Word)])
+        return f"There is no {typed.strip()!r}." + near(low, known)
+
+    def numbered(self, number: int) -> int | str:
+        """The action of a number."""
+        last = FIRST_CALL + len(self.level.calls) - 1
+        if 0 <= number <= last:
+            return number
+        return f"There is no action {number}; they run from 0 to {last}."
+
+    def variant(self, family: list[int]) -> int | str:
+        """Which of the variants of a function is meant: the only one that is open, if there is one."""
         open_ones = [action for action in family if self.legal(action)]
         if len(open_ones) == 1:
             return open_ones[0]
-        if family:
-            variants = ", ".join(self.level.call_names[a - FIRST_CALL] for a in family)
-            return f"Which one? {variants}."
-        known = dict.fromkeys([*names, *self.level.functions, "help", "board", "quit"])
-        return f"There is no {typed.strip()!r}." + suggest(low, known)
+        variants = ", ".join(self.level.call_names[a - FIRST_CALL] for a in family)
+        return f"Which one? {variants}."

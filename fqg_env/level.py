@@ -161,13 +161,21 @@ class Call(Part):
     variant: str
 
 
+def near(name: str, known: Iterable[str]) -> str:
+    """' Did you mean X?' where a known name is near, else nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+MOST_KNOWN = 12
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
-    """' Did you mean X?' where a known name is near, else the known ones."""
-    options = list(known)
-    near = difflib.get_close_matches(name, options, n=1)
-    if near:
-        return f" Did you mean {near[0]!r}?"
-    return f" Known are {', '.join(sorted(options)[:12])}." if options else ""
+    """' Did you mean X?' where a known name is near, else the known ones, and how many more there are."""
+    options = sorted(known)
+    more = len(options) - MOST_KNOWN
+    told = ", ".join(options[:MOST_KNOWN]) + (f" and {more} more" if more > 0 else "")
+    return near(name, options) or (f" Known are {told}." if options else "")
 
 
 def calls_of(functions: Mapping[str, Function]) -> tuple[Call, ...]:
@@ -656,10 +664,3 @@ def read_level(path: str | Path) -> Level:
         LevelError: with one sentence that says what is wrong, where, and what to do.
     """
     return parse_level(read_yaml(Path(path)), str(path))
-
-
-def write_level(level: Level, path: str | Path) -> None:
-    """Write a level so that `read_level` gives it back."""
-    data = level.model_dump(mode="json", exclude_defaults=True)
-    data = {"level": SCHEMA, **data}
-    Path(path).write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "utf-8")

@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fqg_env.arrays import SUCCESS, Stopped
+from fqg_env.arrays import CANCELLED, SUCCESS
 from fqg_env.level import Level
-from fqg_env.render import ENDS, artifact_row, budget_rows, call_row
+from fqg_env.render import (
+    CALL_HEAD,
+    State,
+    artifact_row,
+    artifact_state,
+    budget_rows,
+    call_row,
+    in_flight,
+    title,
+)
 from fqg_env.rules import FIRST_CALL
 
 SIZE, LINE, MARGIN, GAP = 14, 20, 16, 18
@@ -22,7 +31,9 @@ INK, FAINT, GOOD, BAD, PAPER, USED = (
     "#ffffff",
     "#2563eb",
 )
+STATE_COLOURS = {State.HELD: GOOD, State.REJECTED: BAD, State.EXPIRED: BAD}
 BAR_WIDTH = 180
+WIDTH, NOTES_WIDTH = 1000, 300
 
 
 class Sheet:
@@ -50,19 +61,32 @@ class Sheet:
         self.draw.rectangle((x, y, x + round(BAR_WIDTH * min(1.0, used)), y + 11), fill=USED)
         self.line([name, words], [MARGIN, x + BAR_WIDTH + 12])
 
+    def columns(self, rows: Sequence[Sequence[str]]) -> list[int]:
+        """Where columns begin that hold these rows; the widest is cut where the last has too little left."""
+        cells = list(zip(*rows, strict=True))[:-1]
+        widths = [
+            12 + max(self.draw.textlength(cell, self.font) for cell in column) for column in cells
+        ]
+        room = self.image.width - 2 * MARGIN - NOTES_WIDTH
+        widest = widths.index(max(widths))
+        widths[widest] -= max(0.0, sum(widths) - room)
+        return [MARGIN + round(sum(widths[:i])) for i in range(len(widths) + 1)]
+
 
 def colour_of(board: Any, call: int, legal: bool) -> str:
-    """Faint what cannot be chosen, coloured what has answered."""
+    """Coloured what is in flight or has answered, faint what cannot be chosen; called off is no failure."""
+    if in_flight(board, call):
+        return USED
     last = int(board["last_category"][call])
     if last == SUCCESS:
         return GOOD
-    if last > SUCCESS:
+    if last > SUCCESS and last != CANCELLED:
         return BAD
     return INK if legal else FAINT
 
 
 def board_as_picture(
-    level: Level, record: Any, board: Any, mask: Any, width: int = 900
+    level: Level, record: Any, board: Any, mask: Any, width: int = WIDTH
 ) -> np.ndarray:
     """The whole board as an RGB image [height, width, 3] of bytes.
 
@@ -73,28 +97,23 @@ def board_as_picture(
         mask: [2 + C] what may be chosen now.
         width: in pixels.
     """
-    lines = 8 + len(level.artifacts) + len(level.calls)
+    budgets = budget_rows(record, board)
+    artifacts = [artifact_row(level, board, a) for a in range(len(level.artifacts))]
+    calls = [call_row(level, record, board, c) for c in range(len(level.calls))]
+    lines = 4 + len(budgets) + len(artifacts) + len(calls)
     sheet = Sheet(width, 2 * MARGIN + LINE * lines + 2 * GAP)
-    end = Stopped(int(board["stopped"]))
-    sheet.line([level.name + (f" ({ENDS[end]})" if end else "")], [MARGIN])
-    shares = (
-        board["at_s"] / record["time_budget_s"],
-        board["cost"] / record["cost_budget"],
-        board["attempts"] / record["attempt_budget"],
-    )
-    for (name, _, words), used in zip(budget_rows(record, board), shares, strict=True):
-        sheet.bar(name, float(used), words)
+    sheet.line([title(level, board)], [MARGIN])
+    for name, share, words in budgets:
+        sheet.bar(name, share, words)
     sheet.y += GAP
-    for a in range(len(level.artifacts)):
-        row = artifact_row(level, board, a)
-        colour = {"h": GOOD, "r": BAD}.get(row[1][0], INK)
-        sheet.line(row, [MARGIN, MARGIN + 190, MARGIN + 330], colour)
+    columns = [MARGIN, MARGIN + 190, MARGIN + 350]
+    for a, row in enumerate(artifacts):
+        sheet.line(row, columns, STATE_COLOURS.get(artifact_state(level, board, a), INK))
     sheet.y += GAP
-    columns = [MARGIN + x for x in (0, 34, 200, 500, 560, 630)]
-    sheet.line(["", "action", "reads -> makes", "cost", "time", "last"], columns, FAINT)
+    columns = sheet.columns([CALL_HEAD, *calls])
+    sheet.line(CALL_HEAD, columns, FAINT)
     for i, name in enumerate(("WAIT", "STOP")):
-        sheet.line([str(i), name, "", "", "", ""], columns, INK if mask[i] else FAINT)
-    for c in range(len(level.calls)):
-        colour = colour_of(board, c, bool(mask[FIRST_CALL + c]))
-        sheet.line(call_row(level, record, board, c), columns, colour)
+        sheet.line([str(i), name, *[""] * 5], columns, INK if mask[i] else FAINT)
+    for c, row in enumerate(calls):
+        sheet.line(row, columns, colour_of(board, c, bool(mask[FIRST_CALL + c])))
     return np.asarray(sheet.image)

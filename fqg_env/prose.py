@@ -15,16 +15,22 @@ import numpy as np
 from gymnasium import spaces
 
 from fqg_env.env import FunctionQuest
-from fqg_env.game import Game
+from fqg_env.game import Game, Word
 from fqg_env.render import board_as_text
-from fqg_env.rules import FIRST_CALL
 
 LONGEST = 40_000
 LETTERS = string.printable + "äöüÄÖÜßéèêàçñ"
 RULES = """\
 Answer with the number or the name of one action. A call answers once and never tries again: what to try
 next is up to you. Every attempt costs time and money. WAIT lets time run; STOP delivers what is there and
-ends the run."""
+ends the run. A call uses up what is marked so. One that acts once may not be repeated once it may have acted.
+Only a repair, a verify or an inspect reads what a gate has rejected. `help` repeats this, `board` shows the
+board; neither costs anything."""
+ANSWERS = {
+    Word.HELP: RULES,
+    Word.BOARD: "Nothing is played.",
+    Word.QUIT: "Nothing is played; STOP ends the run.",
+}
 
 
 class Prose(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -57,6 +63,8 @@ class Prose(gymnasium.Wrapper[Any, Any, Any, Any]):
         meant = self.game.understand(action)
         if self.game.over:
             return self.told(["The run is over."]), 0.0, True, False, self.quest.info()
+        if isinstance(meant, Word):
+            return self.told([ANSWERS[meant]]), 0.0, False, False, self.quest.info()
         if isinstance(meant, str) or not self.game.legal(meant):
             sentence = meant if isinstance(meant, str) else self.game.why_not(meant)
             return self.told([sentence]), 0.0, False, False, self.quest.info()
@@ -66,10 +74,5 @@ class Prose(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def told(self, sentences: list[str]) -> str:
         """Sentences, the board, and what may be chosen now."""
-        level, lanes = self.game.level, self.quest.lanes
-        names = ("WAIT", "STOP", *level.call_names)
-        open_now = [
-            names[a] for a in np.flatnonzero(lanes.masks[0][: FIRST_CALL + len(level.calls)])
-        ]
-        board = board_as_text(level, lanes.levels[0], lanes.boards[0])
-        return "\n".join([*sentences, "", board, "", "possible now: " + ", ".join(open_now)])
+        board = board_as_text(self.game.level, self.game.record, self.game.board)
+        return "\n".join([*sentences, "", board, "", self.game.possible()])

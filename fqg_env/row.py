@@ -68,6 +68,8 @@ class Made(msgspec.Struct, frozen=True):
     """What its maker claims, in [0, 1]; None: nothing."""
     passed: bool | None = None
     """What its gate says; None: it has none."""
+    measured: float | None = None
+    """The quality that its gate has measured, in [0, 1]; None: it has none, or could not measure it."""
 
 
 def row(

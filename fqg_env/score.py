@@ -22,6 +22,16 @@ REDUNDANT = -5
 """Points of a step that fails, or that has been done before."""
 
 
+def titles() -> str:
+    """What players are called, from how many points on."""
+    return ", ".join(f"{title} from {least}" for least, title in reversed(TITLES))
+
+
+def most_points(worth: Mapping[str, int]) -> int:
+    """The sum of a level that is scored in points where every function works at its first attempt."""
+    return sum(max(0, value) for value in worth.values())
+
+
 def points(worth: Mapping[str, int], attempts: Iterable[tuple[str, bool]]) -> int:
     """The sum of a level that is scored in points.
 

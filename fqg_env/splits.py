@@ -6,11 +6,14 @@ Any non-negative seed is valid in every split: the seed is hashed with the split
 from __future__ import annotations
 
 import hashlib
+import operator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from fqg_env.arrays import Mode
+from fqg_env.chance import Draw, pick, uniform
 from fqg_env.frequencies import MIXES
 from fqg_env.generator import TIERS, Family
 from fqg_env.level import LevelError, suggest
@@ -51,6 +54,13 @@ class Source:
         mix, mode = MIX_NAMES.index(self.mix), MODE_NAMES.index(self.mode)
         return np.array([*self.tiers, mix, mode, *self.families], np.int64)
 
+    def kind_of(self, key: int) -> str:
+        """Tier and family of the level that `lanes.draw_level` draws from a key."""
+        low, high = self.tiers
+        tier = low + pick(uniform(np.uint64(key), Draw.LEVEL, 0, 1), high - low + 1)
+        family = self.families[pick(uniform(np.uint64(key), Draw.LEVEL, 0, 2), len(self.families))]
+        return f"tier {tier}, {family.name.lower()}"
+
 
 SPLITS: dict[str, Source] = {
     "train": Source(),
@@ -63,8 +73,32 @@ SPLITS: dict[str, Source] = {
 """`unseen` has families and a mix of faults that no other split has; the last two have templates."""
 
 
+ALL_TIERS = (1, TIERS)
+
+
+def tier_pair(tiers: Any) -> tuple[int, int]:
+    """One tier, or the lowest and the highest, as a pair.
+
+    Raises:
+        LevelError: it is neither.
+    """
+    try:
+        one = operator.index(tiers)
+    except TypeError:
+        pass
+    else:
+        return one, one
+    try:
+        low, high = map(operator.index, tiers)
+    except (TypeError, ValueError):
+        raise LevelError(
+            f"tiers {tiers!r}: give one tier, or the lowest and the highest, as in (16, 20)"
+        ) from None
+    return low, high
+
+
 def source_of(
-    split: str, tiers: tuple[int, int] = (1, TIERS), mix: str = "", mode: str = "hybrid"
+    split: str, tiers: int | tuple[int, int] = ALL_TIERS, mix: str = "", mode: str = "hybrid"
 ) -> Source:
     """What a split draws; another mix than its own where one is named.
 
@@ -72,10 +106,12 @@ def source_of(
         LevelError: there is no such split, tier, mix or mode.
     """
     check_split(split)
-    own = SPLITS[split]
+    own, pair = SPLITS[split], tier_pair(tiers)
     if own.templates and (mix or mode != "hybrid"):
         raise LevelError(f"the templates of {split!r} have their own mix and mode; leave them out")
-    return replace(own, tiers=tiers, mix=mix or own.mix, mode=mode)
+    if own.templates and pair != ALL_TIERS:
+        raise LevelError(f"the templates of {split!r} have no tiers; leave them out")
+    return replace(own, tiers=pair, mix=mix or own.mix, mode=mode)
 
 
 def check_split(split: str) -> None:
@@ -99,3 +135,14 @@ def level_key(split: str, seed: int) -> np.uint64:
         raise LevelError(f"the seed {seed} is negative; seeds are 0 or more")
     digest = hashlib.sha256(f"{split}/{seed}".encode()).digest()
     return np.uint64(int.from_bytes(digest[:8], "little"))
+
+
+def level_name(split: str, source: Source, key: int, seed: int | None) -> str:
+    """A name for the level that a source draws from a key; with its seed where that gave the key."""
+    seeded = seed is not None and seed >= 0 and int(level_key(split, seed)) == key
+    parts = (
+        split,
+        "" if source.templates else source.kind_of(key),
+        f"seed {seed}" if seeded else "",
+    )
+    return ", ".join(part for part in parts if part)

@@ -24,7 +24,7 @@ from conductor_agent.scanned_page.images import decode, encode, look
 from conductor_agent.scanned_page.inspect_page import inspect_page
 from conductor_agent.scanned_page.make_keywords import make_keywords
 from conductor_agent.scanned_page.make_vector import make_vector
-from conductor_agent.scanned_page.pages import DEFECTS, Page, make_batch, make_page
+from conductor_agent.scanned_page.pages import DEFECTS, Page, make_page
 from conductor_agent.scanned_page.phrases import SENTENCES, check_digit
 from conductor_agent.scanned_page.read_tesseract import available, from_table, read_tesseract
 from conductor_agent.scanned_page.recognise import PRESETS, Preset, Reader
@@ -69,13 +69,6 @@ def test_three_languages_and_every_defect_are_drawn():
     assert {page.truth_language for page in pages} == set(SENTENCES)
     assert {defect for page in pages for defect in page.defects} >= set(DEFECTS)
     assert all(45 <= len(page.truth_text.split()) <= 100 for page in pages)
-
-
-def test_pages_of_a_batch_mostly_share_their_defects():
-    batch = make_batch(5, 12)
-    kinds = [page.defects for page in batch]
-    assert max(kinds.count(kind) for kind in set(kinds)) >= 7
-    assert len({page.truth_text for page in batch}) == 12
 
 
 @pytest.mark.parametrize("defect", [*DEFECTS, "ruined"])
@@ -127,7 +120,7 @@ def test_distance(a: str, b: str, edits: int):
 
 
 def test_the_judge_takes_each_goal_for_itself():
-    pages = make_batch(1, 4)
+    pages = [make_page(1000 + i) for i in range(4)]
     page = pages[0]
     delivered = {"text": page.truth_text, "language": page.truth_language}
     for make in (make_vector, make_keywords):

@@ -15,7 +15,7 @@ from conductor_agent.hosting.enforcement import enforcement
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.journal import Journal
 from conductor_agent.plain import clean
-from conductor_agent.runs import begin, summary, told
+from conductor_agent.runs import Goal, Result, begin, summary, told
 from conductor_agent.show import (
     Progress,
     Terminal,
@@ -151,6 +151,48 @@ def test_a_terminal_that_cannot_be_written_to_falls_silent(monkeypatch):
     for event in EVENTS:
         progress(event)
     assert (console.quiet, silent) == (True, [1])
+
+
+# --- who says how good it is --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quality", "measured", "told"),
+    [
+        (None, None, "  text: delivered"),
+        (0.9, None, "  text: delivered  quality 0.90 claimed by its maker"),
+        (None, 0.8, "  text: delivered  quality 0.80 measured by its gate"),
+        (0.9, 0.8, "  text: delivered  quality 0.80 measured by its gate  quality 0.90 claimed by its maker"),
+    ],
+)  # fmt: skip
+def test_a_quality_says_who_tells_it(quality, measured, told):
+    console, out = terminal(120)
+    goals = {"text": Goal(True, quality, measured, None)}
+    show_result(console, Result("r", "succeeded", goals, "policy", 1, 1.0, 1.0, 1, None), "j")
+    assert out.getvalue().splitlines()[1] == told
+
+
+def test_what_a_gate_has_measured_is_kept(tmp_path):
+    checked = {"goal": {"weight": 1}, "check": {"quality": "gates.py:length", "minimum": 0.1}}
+    flow = workflow({"echo": work()}, artifacts={"text": checked})
+    host = FakeHost({"echo": lambda _: Success(outputs={"text": "hi"}, quality={"text": 0.9})})
+    path = tmp_path / "conductor.sqlite"
+    result = asyncio.run(begin(flow, HandRule(Rule.CASCADE), path, host=host))
+    goal = result.goals["text"]
+    assert (goal.delivered, goal.quality) == (True, 0.9)
+    assert goal.measured == 0.2
+    assert result.as_json()["goals"]["text"]["measured"] == goal.measured
+
+
+def test_what_was_called_off_is_not_shown_as_an_error():
+    out = io.StringIO()
+    progress = Progress(Terminal(file=out, force_terminal=True, color_system="standard"))
+    for category in (Category.CANCELLED, Category.TIMEOUT):
+        outcome = error(category, "It ended.")
+        progress(Finished(at_s=0.0, attempt=0, call="a", outcome=outcome, elapsed_s=1.0))
+    called_off, late = out.getvalue().splitlines()
+    assert "\x1b[31m" not in called_off
+    assert "\x1b[31m" in late
 
 
 # --- small things -------------------------------------------------------------------------------------

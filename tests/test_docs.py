@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from conductor_agent import cli as conductor
 from fqg_env.arrays import SIZES
@@ -148,6 +149,14 @@ def test_the_workflow_that_is_shown_runs_as_shown(
     result = json.loads(capsys.readouterr().out)
     assert end.value.code == 0 and result["attempts"] == 2 and result["cost"] == 3.0
     assert (tmp_path / "delivered/summary.txt").read_text("utf-8") == "The boiler is cold again."
+
+
+def test_the_solution_that_is_shown_is_the_one_that_is_found():
+    shown = [text for _, text in fences(ROOT / "README.md") if text.startswith("$ fqg levels show")]
+    line, transcript = shown[0].split("\n", 1)
+    result = CliRunner().invoke(fqg.app, shlex.split(line.removeprefix("$ fqg ")))
+    assert result.stdout == transcript, f"run again and paste: {line}"
+    assert "none was found" not in transcript
 
 
 def test_pages_name_no_place_of_ours():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -14,13 +15,18 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import RecordEpisodeStatistics
 from gymnasium.wrappers.vector import DictInfoToList
 from gymnasium.wrappers.vector import RecordEpisodeStatistics as RecordVector
-from hand_drawn import one_move
+from hand_drawn import Events, one_move
 
 from fqg_env import library
 from fqg_env.arrays import SIZES
+from fqg_env.describe import describe
 from fqg_env.env import FunctionQuest, VectorFunctionQuest
+from fqg_env.generator import Family
+from fqg_env.lanes import Lanes
 from fqg_env.level import LevelError
-from fqg_env.prose import Prose
+from fqg_env.outcome import Category
+from fqg_env.picture import BAD, FAINT, GOOD, INK, USED, colour_of
+from fqg_env.prose import RULES, Prose
 from fqg_env.puzzle import Faults, Puzzle
 from fqg_env.rules import STOP
 from fqg_env.splits import SPLITS
@@ -340,13 +346,73 @@ def test_tiers_mixes_and_modes_that_there_are_not_are_refused() -> None:
             FunctionQuest(**wrong)
 
 
+def test_one_tier_may_be_given_alone() -> None:
+    assert FunctionQuest(size="small", tiers=5).lanes.source.tiers == (5, 5)
+    assert VectorFunctionQuest(1, size="small", tiers=[3, 5]).lanes.source.tiers == (3, 5)
+    for wrong in ("16-20", 5.0, (1, 2, 3), ("a", "b"), None):
+        with pytest.raises(LevelError, match="give one tier, or the lowest and the highest"):
+            FunctionQuest(size="small", tiers=wrong)
+    with pytest.raises(LevelError, match="the templates of 'exact' have no tiers; leave them out"):
+        FunctionQuest(size="small", split="exact", tiers=5)
+
+
+def test_options_that_there_are_not_are_refused() -> None:
+    with pytest.raises(LevelError, match=r"there is no 'levle'\. Did you mean 'level'\?"):
+        single().reset(options={"levle": "escape_the_room"})
+    with pytest.raises(LevelError, match=r"there is no 'level'\. Known are reset_mask\."):
+        vector(2).reset(options={"level": "escape_the_room"})
+
+
+@pytest.mark.parametrize("split", ["test", "unseen"])
+def test_a_generated_level_is_named_by_what_it_is_drawn_from(split: str) -> None:
+    env = FunctionQuest(size="small", split=split)
+    for seed in range(5):
+        env.reset(seed=seed)
+        said, tier, family, seeded = env.level.name.split(", ")
+        assert said == split and seeded == f"seed {seed}"
+        # that tier and that family alone draw the same level
+        source = replace(
+            env.lanes.source,
+            tiers=(int(tier.removeprefix("tier ")),) * 2,
+            families=(Family[family.upper()],),
+        )
+        lanes = Lanes(1, SIZES["small"], belief=False, source=source)
+        lanes.deal(split, seed)
+        assert describe(lanes.levels[0], env.level.name) == env.level
+    env.reset()
+    assert "seed" not in env.level.name
+    exact = FunctionQuest(size="small", split="exact")
+    exact.reset(seed=3)
+    assert exact.level.name == "exact, seed 3"
+
+
+def test_the_picture_is_coloured_by_what_is_shown() -> None:
+    events = Events(one_move(max_in_flight=2))
+    told = [colour_of(events.board, 0, False), colour_of(events.board, 0, True)]
+    for category in (Category.TIMEOUT, None, Category.CANCELLED):
+        events.run("read", 1.0, category)
+        told.append(colour_of(events.board, 0, True))
+    events.begin("read", 1.0)
+    told.append(colour_of(events.board, 0, True))
+    assert told == [FAINT, INK, BAD, GOOD, INK, USED]
+
+
 def test_the_board_is_drawn_as_a_picture() -> None:
     env = FunctionQuest(size="small", render_mode="rgb_array", tiers=(14, 14))
     env.reset(seed=3)
     before = env.render()
-    assert before.dtype == np.uint8 and before.shape[1:] == (900, 3)
+    assert before.dtype == np.uint8 and before.shape[1:] == (1000, 3)
     env.step(2 + int(env.action_masks()[2:].argmax()))
     assert (env.render() != before).any()
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_a_level_with_a_story_is_told_in_letters_of_the_space(name: str) -> None:
+    env = Prose(FunctionQuest())
+    text, _ = env.reset(options={"level": name})
+    assert env.observation_space.contains(text)
+    for artifact in env.game.level.artifacts.values():
+        assert artifact.description in text
 
 
 def test_prose_can_be_played_to_the_end() -> None:
@@ -355,6 +421,17 @@ def test_prose_can_be_played_to_the_end() -> None:
     assert env.observation_space.contains(text) and "landlord" in text
     text, reward, *_ = env.step("fly")
     assert text.startswith("There is no 'fly'.") and reward == 0.0
+    for word, answer in (
+        ("help", RULES),
+        ("board", "Nothing"),
+        ("", "Nothing"),
+        ("quit", "Nothing"),
+    ):
+        text, reward, *_ = env.step(word)
+        assert text.startswith(answer) and "0 of 12\n" in text and reward == 0.0
+    assert "complete_key  -  both halves, pushed together" in text
+    text, *_ = env.step("hlep")
+    assert text.startswith("There is no 'hlep'. Did you mean 'help'?")
     text, reward, *_ = env.step("combine_items")
     assert text.startswith("It needs rusty_key and key_fragment first.") and reward == 0.0
     for line in ("find_key", "combine_items", "use_key/complete_key"):

@@ -140,7 +140,10 @@ def test_what_ages_may_go_off_before_its_time_and_is_gone_after_it() -> None:
             game.act("WAIT")
         assert "read" not in game.legal and "draw" in game.legal
         if game.held("draft"):
-            assert artifact_row(game.drawn, game.board, 1)[1:] == ("expired", "keeps for 100 s")
+            assert artifact_row(game.drawn, game.board, 1)[1:] == (
+                "expired",
+                "keeps for 1 min 40 s",
+            )
     assert np.mean(stale) == pytest.approx(STALE, abs=0.17) and len(stale) > 40
 
 

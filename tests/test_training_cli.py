@@ -71,10 +71,32 @@ def test_labels_with_brackets_are_printed_as_they_are() -> None:
         "decision_ms_p50": None,
     }
     console = cli.Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    cli.print_figures(console, {"policies": {"runs/[/b]x": p}}, "1 level of [/b]")
+    cli.print_figures(console, {"policies": {"runs/[/b]x": p}, "paired": {}}, "1 level of [/b]")
     text = console.export_text()
     console.file.close()
     assert "runs/[/b]x" in text and "1 level of [/b]" in text
+    assert "of oracle" not in text  # it did not play
+
+
+def test_a_long_label_shows_its_end_where_that_tells_it_from_others() -> None:
+    far, near, same = (
+        "runs/a/very/long/way/to/a/policy",
+        "index",
+        "else/a/very/long/way/to/a/policy",
+    )
+    assert cli.short(near, [far, near]) == "index"
+    assert cli.short(far, [far, near]) == ".../to/a/policy"
+    assert cli.short(far, [far, same]) == far
+
+
+def test_differences_stand_below_the_table_each_pair_once() -> None:
+    result = fqg("evaluate", "--policies", f"{STOPS},index,oracle", "--episodes", "40")
+    table, below = result.stdout.split("Differences in return, level by level")
+    assert "of oracle" in table and "of oracle" not in below
+    lines = [line.split() for line in below.splitlines() if " - " in line]
+    assert [line[0] for line in lines] == ["oracle", "oracle", "index"]
+    for *_, mean, low, to, high in lines:
+        assert to == "to" and float(low) <= float(mean) <= float(high) and float(mean) >= 0
 
 
 def test_the_title_says_what_was_played(tmp_path: Path) -> None:
@@ -102,6 +124,7 @@ def test_the_title_says_what_was_played(tmp_path: Path) -> None:
         (["--mode", "hybird"], "Did you mean 'hybrid'?"),
         (["--split", "unsen"], "Did you mean 'unseen'?"),
         (["--levels", ".", "--mix", "stress"], "leave them out beside --levels"),
+        (["--split", "exact", "--tiers", "3-5"], "'exact' have no tiers; leave them out"),
         (["--policies", " , "], "--policies names none"),
     ],
 )

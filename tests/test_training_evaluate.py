@@ -24,6 +24,7 @@ from training.evaluate import (
     compare,
     deal,
     evaluate,
+    evaluation_title,
     joined,
     level_files,
     observations,
@@ -154,6 +155,12 @@ def test_what_was_played_is_read_off_the_boards(tmp_path: Path) -> None:
     assert played.returns[0] > 0.9
     assert 0 > played.returns[2] > played.returns[1]
     assert np.isnan(played.decision_ms).all()  # a planner is not timed
+
+
+def test_templates_have_no_tiers_to_tell() -> None:
+    result = evaluate({"retry": "retry"}, Setting(split="exact", episodes=2))
+    assert result["tiers"] is result["mode"] is None
+    assert evaluation_title(result) == "2 levels of exact, small"
 
 
 def test_levels_are_dealt_in_turn(tmp_path: Path) -> None:

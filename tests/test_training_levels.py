@@ -66,7 +66,7 @@ def test_a_solution_is_told_in_words(tmp_path: Path) -> None:
     assert result.stdout.split("what is wrong\n")[1].split("\n\n")[0].splitlines() == [
         "  north_scan: works once",
         "  reader: answers, but badly",
-        "  north (north_ocr, north_scan): down from 0 to 48 s",
+        "  north (north_ocr, north_scan): down until 48 s",
         "  page: bad from the start",
         "  reader: cannot read what north_scan makes",
     ]
@@ -90,7 +90,7 @@ def test_every_fault_and_every_window_has_its_words() -> None:
     assert told[0] == "up"
     for words, window in zip(told[1:], WINDOWS[1:], strict=True):
         assert words.startswith("rate limit" if window.limit else "down")
-        assert (f"{100 * window.until_share:.3g} s" in words) == (window.until_share < 1)
+        assert (f"until {100 * window.until_share:.3g} s" in words) == (window.until_share < 1)
     assert "down all the time" in told and "down from 20 s on" in told
     assert len(set(told)) == len(WINDOWS)
 
@@ -107,7 +107,7 @@ def test_two_examples_are_two_paragraphs() -> None:
 
 def test_show_a_generated_level_as_json() -> None:
     data = json.loads(run("show", "--tier", "5", "--seed", "3", "--solution", "--json").stdout)
-    assert data["level"]["name"] == data["title"] == "test-tier5-seed3"
+    assert data["level"]["name"] == data["title"] == "test, tier 5, chain, seed 3"
     assert set(data) >= {"goals", "faults", "witness", "calls"}
 
 
@@ -120,6 +120,8 @@ def test_show_a_generated_level_as_json() -> None:
         (["show", "escape_the_room", "--tier", "3"], "not both"),
         (["show", "--tier", "21"], "there is no tier 21; they run from 1 to 20"),
         (["show", "--tier", "3", "--split", "tset"], "Did you mean 'test'?"),
+        (["show", "--tier", "3", "--split", "exact"], "'exact' have no tiers; leave them out"),
+        (["make", "--out", "x"], "give a tier"),
         (["show", "--tier", "3", "--seed", "-1"], "seeds are 0 or more"),
         (["show", "--tier", "3", "--size", "smal"], "Did you mean 'small'?"),
         (["make", "--tier", "3", "--out", "/dev/null/x"], "name another folder"),
@@ -133,7 +135,7 @@ def test_bad_input_is_one_sentence_on_stderr(arguments: list[str], sentence: str
 
 
 def test_wrong_usage_is_exit_2() -> None:
-    assert run("make", "--out", "x").exit_code == 2
+    assert run("make", "--tier", "3").exit_code == 2
     assert run("make", "--tier", "3", "--out", "x", "--count", "0").exit_code == 2
     assert run("shw").exit_code == 2
 
@@ -179,6 +181,13 @@ def test_make_writes_what_the_split_draws(tmp_path: Path) -> None:
         assert direct.boards["attempts"][0] == read.boards["attempts"][0]
 
 
+def test_templates_have_no_tier(tmp_path: Path) -> None:
+    result = run("show", "--split", "exact", "--seed", "3")
+    assert result.exit_code == 0 and "exact, seed 3\n" in result.stdout
+    assert run("make", "--split", "exact", "--seed", "3", "--out", str(tmp_path)).exit_code == 0
+    assert read_puzzle(tmp_path / "exact-seed3.yaml").level.name == "exact, seed 3"
+
+
 def test_every_help_has_an_example() -> None:
     for name in ("list", "show", "validate", "make"):
         result = run(name, "--help")
@@ -188,7 +197,7 @@ def test_every_help_has_an_example() -> None:
 def test_find_takes_a_name_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("make", "--tier", "1", "--out", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    assert find("test-tier1-seed0.yaml").level.name == "test-tier1-seed0"
+    assert find("test-tier1-seed0.yaml").level.name.startswith("test, tier 1, ")
     assert find("escape_the_room") == chosen("escape_the_room", "test", None, 0, "small")
     with pytest.raises(LevelError, match="in the library or as a file"):
         find("nothing")

@@ -9,7 +9,7 @@ import typer
 from hand_drawn import level, maker, one_move, preset, probe
 from typer.testing import CliRunner, Result
 
-from fqg_env.game import Game
+from fqg_env.game import Game, Word
 from fqg_env.level import Artifact, CallKind, Goal
 from fqg_env.puzzle import Faults, Puzzle, write_puzzle
 from training.play import play
@@ -58,7 +58,32 @@ def test_what_cannot_be_done_is_explained_and_costs_nothing() -> None:
     assert "It needs complete_key first." in result.stdout
     assert "There is no action 99; they run from 0 to 7." in result.stdout
     assert "There is no undo" in result.stdout and "Type the number of an action" in result.stdout
+    assert "Grand Maestro from 181" in result.stdout and "Points" not in result.stdout
     assert "1 of 12" not in result.stdout  # no attempt was charged
+
+
+def test_points_are_told_with_their_most_and_what_takes_some() -> None:
+    result = played("help", "open_fridge", "open_fridge", "stop", arguments=("johns_milk",))
+    assert "at most 145 here" in result.stdout and "done before takes 5" in result.stdout
+    assert "points        -5 of 145; -5 for each step that fails" in result.stdout
+
+
+def test_an_empty_line_shows_the_board_again() -> None:
+    result = played("", "board", "stop")
+    assert result.stdout.count("find_key") == 3 and "There is no" not in result.stdout
+
+
+def test_what_is_not_understood_is_answered_with_all_that_is_possible() -> None:
+    drawn = level({f"read_{i}": maker("text") for i in range(14)})
+    names = ", ".join(drawn.call_names)
+    assert game(drawn).possible() == f"possible now: WAIT, STOP, {names}"
+    result = played("xyzzy", "stop")
+    assert "There is no 'xyzzy'.\npossible now: WAIT, STOP, find_key, pick_lock" in result.stdout
+
+
+def test_a_function_may_have_the_name_of_a_word() -> None:
+    room = game(level({"board": maker("text"), "look": maker("text")}))
+    assert [room.understand(name) for name in ("board", "look", "help")] == [2, 3, Word.HELP]
 
 
 def test_a_function_with_two_open_variants_asks_which() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,6 +53,8 @@ app = typer.Typer(
 app.add_typer(levels.app, name="levels")
 app.command()(play)
 CONSOLE = Console(stderr=True)
+LONGEST_LABEL = 15
+"""Letters of a policy's label in a table, which then fits 80 columns; the JSON has it whole."""
 
 
 def tier_range(text: str) -> tuple[int, int]:
@@ -122,11 +125,20 @@ def or_dash(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def short(label: str, labels: Iterable[str]) -> str:
+    """The end of a long label, for one line of a table; whole where that of another would be the same."""
+    end = label[len("...") - LONGEST_LABEL :]
+    alike = [other for other in labels if other.endswith(end)]
+    return label if len(label) <= LONGEST_LABEL or len(alike) > 1 else f"...{end}"
+
+
 def print_figures(console: Console, result: dict[str, Any], title: str) -> None:
-    """The figures of an evaluation, and below them why a policy has none."""
+    """The figures of an evaluation, and below them the differences, and why a policy has none."""
     judged = {name: p for name, p in result["policies"].items() if "error" not in p}
     if judged:
         console.print(policy_table(judged, title))
+    if result["paired"]:
+        console.print(paired_table(judged, result["paired"]))
     for name, p in result["policies"].items():
         if "error" in p:
             console.print(Text(f"{name} failed: {p['error']}", "red"))
@@ -134,23 +146,40 @@ def print_figures(console: Console, result: dict[str, Any], title: str) -> None:
 
 def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
     """The figures of policies that were judged."""
-    heads = ("policy", "success", "return", "+-95%", "of oracle", "tries", "cost", "wrong", "ms")
+    oracle = any(p["fraction_of_oracle"] is not None for p in policies.values())
+    beside = ("of oracle",) if oracle else ()
+    heads = ("policy", "success", "return", "+-95%", *beside, "tries", "cost", "wrong", "ms")
     table = figures_table(title, heads)
     table.caption = "tries and cost: per success; ms: one decision, median"
     for name, p in policies.items():
         low, high = p["return_ci95"]
         table.add_row(
-            Text(name),
+            Text(short(name, policies)),
             f"{p['success_rate']:.1%}",
             f"{p['return_mean']:.3f}",
             f"{(high - low) / 2:.3f}",
-            or_dash(p["fraction_of_oracle"], ".1%"),
+            *((or_dash(p["fraction_of_oracle"], ".1%"),) if oracle else ()),
             or_dash(p["attempts_per_success"], ".1f"),
             or_dash(p["cost_per_success"], ".2f"),
             f"{p['wrong_delivered_rate']:.1%}",
             or_dash(p["decision_ms_p50"], ".3f"),
             style="bold" if name == "trained" else None,
         )
+    return table
+
+
+def paired_table(policies: dict[str, dict[str, Any]], paired: dict[str, dict[str, Any]]) -> Table:
+    """Differences in return: each pair once, the better first; where there is `trained`, only its own."""
+    table = figures_table("Differences in return, level by level", ("", "mean", "95%"))
+    ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
+    pairs = list(itertools.combinations(ranked, 2))
+    if "trained" in policies:
+        pairs = [("trained", name) for name in ranked if name != "trained"]
+    for one, other in pairs:
+        p = paired[f"{one}/{other}"]
+        low, high = p["difference_ci95"]
+        names = f"{short(one, policies)} - {short(other, policies)}"
+        table.add_row(Text(names), f"{p['difference_mean']:+.3f}", f"{low:+.3f} to {high:+.3f}")
     return table
 
 
@@ -271,7 +300,9 @@ def evaluate(
     split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "test",
     episodes: Annotated[int, typer.Option(min=1, help="Levels that each policy plays.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Number of the first level.")] = 0,
-    tiers: Annotated[str, typer.Option(help="One tier or a range, 1 to 20.")] = "1-20",
+    tiers: Annotated[
+        str, typer.Option(help="One tier or a range, 1 to 20. exact and exact_train have none.")
+    ] = "1-20",
     size: Annotated[str, typer.Option(help=f"Largest size: {', '.join(SIZES)}.")] = "small",
     mix: Annotated[
         str, typer.Option(help=f"Of faults: {', '.join(MIX_NAMES)}; else the split's own.")

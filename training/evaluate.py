@@ -303,14 +303,16 @@ def evaluate(
     oracle = float(played["oracle"].returns.mean()) if "oracle" in played else None
     results = {label: summary(p, oracle) for label, p in played.items()}
     results.update({label: {"error": text} for label, text in failed.items()})
+    # level files and templates have no tier, and a mode of their own
+    drawn = not setting.levels and not SPLITS[setting.split].templates
     return {
         "split": setting.split,
         "episodes": setting.episodes,
         "seed": setting.seed,
-        "tiers": None if setting.levels else list(setting.tiers),
+        "tiers": list(setting.tiers) if drawn else None,
         "size": size.name,
         "mix": None if setting.levels else (setting.mix or SPLITS[setting.split].mix),
-        "mode": None if setting.levels else setting.mode,
+        "mode": setting.mode if drawn else None,
         "levels": list(setting.levels),
         "policies": {label: results[label] for label in policies},
         "paired": compare(played),
@@ -319,12 +321,15 @@ def evaluate(
 
 def evaluation_title(result: dict[str, Any]) -> str:
     """Which levels were played."""
-    if result["tiers"] is None:
+    if result["levels"]:
         files = counted(len(result["levels"]), "level file")
         return f"{counted(result['episodes'], 'episode')} of {files}"
+    levels = f"{counted(result['episodes'], 'level')} of {result['split']}"
+    if result["tiers"] is None:
+        return f"{levels}, {result['size']}"
     low, high = result["tiers"]
     return (
-        f"{counted(result['episodes'], 'level')} of {result['split']}, tiers {low} to {high}, "
+        f"{levels}, tiers {low} to {high}, "
         f"{result['size']}, mix {result['mix']}, mode {result['mode']}"
     )
 

@@ -17,7 +17,7 @@ from fqg_env.level import LevelError, suggest
 from fqg_env.puzzle import Puzzle, describe_faults, read_puzzle, write_puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import reset
-from fqg_env.splits import SPLITS, level_key, source_of
+from fqg_env.splits import ALL_TIERS, SPLITS, check_split, level_key, level_name, source_of
 from fqg_env.witness import witness
 from training.solution import run_by, wrongs
 from training.terminal import BAD_INPUT, JsonOption, command, counted, fail, print_json
@@ -34,14 +34,16 @@ class Generated:
     """Which generated level: number `seed` of a split, at a tier."""
 
     split: str = "test"
-    tier: int = 1
+    tier: int | None = None
+    """None: the split has templates."""
     seed: int = 0
     size: str = "small"
 
     @property
     def name(self) -> str:
-        """Its name, also that of its file."""
-        return f"{self.split}-tier{self.tier}-seed{self.seed}"
+        """The name of its file."""
+        tier = "" if self.tier is None else f"tier{self.tier}-"
+        return f"{self.split}-{tier}seed{self.seed}"
 
 
 def generated(which: Generated) -> Puzzle:
@@ -50,13 +52,17 @@ def generated(which: Generated) -> Puzzle:
     Raises:
         LevelError: there is no such split, tier, seed or size.
     """
-    if not 1 <= which.tier <= TIERS:
+    check_split(which.split)
+    if which.tier is None and not SPLITS[which.split].templates:
+        raise LevelError("give a tier of the level, as in `--tier 3 --seed 0`")
+    if which.tier is not None and not 1 <= which.tier <= TIERS:
         raise LevelError(f"there is no tier {which.tier}; they run from 1 to {TIERS}")
-    source = source_of(which.split, (which.tier, which.tier))
+    source = source_of(which.split, ALL_TIERS if which.tier is None else which.tier)
     lanes = Lanes(1, size_named(which.size), belief=False, source=source)
     lanes.keys[0] = level_key(which.split, which.seed)
     lanes.draw_levels()
-    level = describe(lanes.levels[0], which.name)
+    name = level_name(which.split, source, int(lanes.levels["key"][0]), which.seed)
+    level = describe(lanes.levels[0], name)
     return Puzzle(level=level, faults=describe_faults(level, lanes.hidden[0]))
 
 
@@ -78,7 +84,7 @@ def find(name_or_file: str) -> Puzzle:
 
 
 def chosen(level: str | None, split: str, tier: int | None, seed: int, size: str) -> Puzzle:
-    """The level that a command line means: a name or file, or a generated one where a tier is given.
+    """The level that a command line means: a name or file, or one of a split, by its tier if it has any.
 
     Raises:
         LevelError: it means both, neither, or one that is not there.
@@ -87,7 +93,8 @@ def chosen(level: str | None, split: str, tier: int | None, seed: int, size: str
         raise LevelError("give a level, or a tier (with split and seed), not both")
     if level is not None:
         return find(level)
-    if tier is None:
+    check_split(split)
+    if tier is None and not SPLITS[split].templates:
         raise LevelError(
             "give a level: a name (see `fqg levels list`), a file, or `--tier 3 --seed 0`"
         )
@@ -114,7 +121,10 @@ def in_numbers(told: dict[str, Any]) -> str:
 
 SplitOption = Annotated[str, typer.Option(help=f"Seed space: {', '.join(SPLITS)}.")]
 TierOption = Annotated[
-    int | None, typer.Option(help=f"Difficulty, 1 to {TIERS}: a generated level.")
+    int | None,
+    typer.Option(
+        help=f"Difficulty, 1 to {TIERS}: a generated level. exact and exact_train have none."
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Number of the level in its split.")]
 SizeOption = Annotated[str, typer.Option(help=f"Largest size: {', '.join(arrays.SIZES)}.")]
@@ -138,7 +148,8 @@ def list_levels(as_json: JsonOption = False) -> None:
             f"{entry['name']:<20} {entry['title']}: {in_numbers(entry)}, goal {', '.join(entry['goals'])}"
         )
     typer.echo(
-        f"\nGenerated ones have a split ({', '.join(SPLITS)}), a tier (1 to {TIERS}) and a seed (0 and up):"
+        f"\nGenerated ones have a split ({', '.join(SPLITS)}), a tier (1 to {TIERS}; "
+        "none in exact and exact_train) and a seed (0 and up):"
     )
     typer.echo("  fqg levels show --split test --tier 12 --seed 0")
 
@@ -160,7 +171,7 @@ def show(
 
     Example: fqg levels show escape_the_room
 
-    Example: fqg levels show --split test --tier 12 --seed 0 --solution
+    Example: fqg levels show --split test --tier 9 --seed 3 --solution
     """
     puzzle = chosen(level, split, tier, seed, size)
     actions = witness(puzzle) if solution else None
@@ -224,10 +235,10 @@ def validate(
 @app.command()
 @command
 def make(
-    tier: Annotated[int, typer.Option(help=f"Difficulty, 1 to {TIERS}.")],
     out: Annotated[
         Path, typer.Option(help="Folder for the files; it is made where it is missing.")
     ],
+    tier: TierOption = None,
     split: SplitOption = "test",
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
     seed: Annotated[int, typer.Option(help="Number of the first one in its split.")] = 0,

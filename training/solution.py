@@ -9,6 +9,7 @@ from fqg_env.frequencies import WINDOWS
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
 from fqg_env.puzzle import Faults, Puzzle
+from fqg_env.render import duration
 
 SOUND = "ok"
 WORDS = {
@@ -35,13 +36,13 @@ def fault_words(kind: str) -> str:
 def window_words(number: int, time_budget_s: float) -> str:
     """When a provider is down, as times of a run."""
     window = WINDOWS[number]
-    begins, ends = (f"{s * time_budget_s:.3g}" for s in (window.from_share, window.until_share))
+    begins, ends = (duration(s * time_budget_s) for s in (window.from_share, window.until_share))
     what = "rate limit" if window.limit else "down"
     if window.from_share >= 1:
         return "up"
     if window.until_share >= 1:
-        return f"{what} all the time" if window.from_share == 0 else f"{what} from {begins} s on"
-    return f"{what} until {ends} s" if window.limit else f"{what} from {begins} to {ends} s"
+        return f"{what} all the time" if window.from_share == 0 else f"{what} from {begins} on"
+    return f"{what} until {ends}" if window.from_share == 0 else f"{what} from {begins} to {ends}"
 
 
 def run_by(level: Level) -> dict[str, list[str]]:

@@ -57,14 +57,6 @@ def make_page(seed: int, defects: tuple[str, ...] | None = None) -> Page:
     return Page(to_png(image), "\n".join(lines), language, defects)
 
 
-def make_batch(seed: int, count: int) -> list[Page]:
-    """Pages of one scanner: three of four share the batch's defects, the others draw their own."""
-    rng = random.Random(f"batch {seed}")
-    shared = draw_defects(rng)
-    own = [rng.random() < 0.25 for _ in range(count)]
-    return [make_page(seed * 1000 + i, None if own[i] else shared) for i in range(count)]
-
-
 def draw_defects(rng: random.Random) -> tuple[str, ...]:
     """None, one or two defects, or `ruined`, which no extension here repairs."""
     luck = rng.random()
