@@ -28,6 +28,10 @@ COST_PER_ATTEMPT = 10.0
 """Budget of cost per attempt that is allowed: more than any attempt can take."""
 
 
+WAIT_BASE = 0.125
+"""First quantum of a wait: long, so that there are few times to decide at."""
+
+
 class Maker(NamedTuple):
     """A function of a template."""
 
@@ -149,6 +153,7 @@ def level_of(template: Template, name: str) -> Level:
         scoring=Scoring(cost=1.0),
         responsibility=Responsibility.CONDUCTOR,
         sealed=True,
+        wait_base=WAIT_BASE,
     )
 
 
