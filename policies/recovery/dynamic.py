@@ -45,7 +45,7 @@ from policies.recovery.joint import (
     weigh_work,
 )
 
-MOST_BELIEFS = 400_000
+MOST_BELIEFS = 250_000
 """A template with more beliefs than this is refused."""
 LEAST = 1e-14
 """Outcomes with less chance than this do not happen."""
@@ -422,6 +422,13 @@ def remember(memo: Any, digest: np.uint64, value: float, action: int) -> None:
     memo.value[place] = value
     memo.action[place] = action
     memo.known[0] += 1
+
+
+@kernel
+def refill(memo: Any, digests: Any, values: Any, actions: Any) -> None:
+    """Remember again what was kept, [N] each."""
+    for i in range(len(digests)):
+        remember(memo, digests[i], values[i], actions[i])
 
 
 def new_memo(beliefs: int = MOST_BELIEFS) -> Memo:
