@@ -23,10 +23,9 @@ from policies.recovery.base import Decision, certain
 from policies.recovery.dynamic import (
     MOST_BELIEFS,
     Memo,
-    belief_digest,
     new_memo,
     new_stack,
-    place_of,
+    recall,
     refill,
     solve,
 )
@@ -178,10 +177,10 @@ def best_action(template: tuple[str, int], level: Any, board: Any, belief: Any) 
     memo = solution(*template).memo
     tables = tables_of(level)
     facts = recollect(level, tables, board, belief)
-    place = place_of(memo, belief_digest(tables, facts))
-    if memo.digest[place] == 0:  # rounding has named it otherwise
+    action = recall(tables, facts, memo)
+    if action < 0:  # rounding has named it otherwise
         stack = new_stack(level, tables)
         stack.facts[0] = facts
         solve(level, tables, stack, memo, 0)
-        place = place_of(memo, belief_digest(tables, facts))
-    return int(memo.action[place])
+        action = recall(tables, facts, memo)
+    return action

@@ -425,6 +425,13 @@ def remember(memo: Any, digest: np.uint64, value: float, action: int) -> None:
 
 
 @kernel
+def recall(t: Any, facts: Any, memo: Any) -> int:
+    """The best action from a belief that has been solved, or -1."""
+    place = place_of(memo, belief_digest(t, facts))
+    return memo.action[place] if memo.digest[place] != 0 else -1
+
+
+@kernel
 def refill(memo: Any, digests: Any, values: Any, actions: Any) -> None:
     """Remember again what was kept, [N] each."""
     for i in range(len(digests)):
