@@ -39,6 +39,18 @@ def _oracle() -> Any:
     return Oracle()
 
 
+def _bayes() -> Any:
+    from policies.recovery.bayes import Bayes
+
+    return Bayes()
+
+
+def _search() -> Any:
+    from policies.recovery.search import Search
+
+    return Search()
+
+
 BUILT_IN: dict[str, Callable[[], Any]] = {
     "random": _random,
     "retry": lambda: _hand_rule("retry"),
@@ -47,6 +59,8 @@ BUILT_IN: dict[str, Callable[[], Any]] = {
     "code_aware": lambda: _hand_rule("code_aware"),
     "index": _index,
     "oracle": _oracle,
+    "bayes": _bayes,
+    "search": _search,
 }
 
 
