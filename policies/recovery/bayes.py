@@ -116,6 +116,11 @@ def known_templates(size: Size) -> dict[str, tuple[str, int]]:
     }
 
 
+def is_template(level: Any, size: Size) -> bool:
+    """The level record is a template of fqg_env/exact.py, under any key."""
+    return level_digest(level) in known_templates(size)
+
+
 def template_of(level: Any, size: Size) -> tuple[str, int]:
     """The split and the number (from 0) of the template that a level record is.
 

@@ -360,7 +360,7 @@ def solve(level: Any, t: Any, stack: Any, memo: Any, depth: int) -> float:
     if memo.digest[place] != 0:
         return memo.value[place]
     if memo.known[0] >= len(memo.digest) // 2:
-        return 0.0
+        return 0.0  # there is no room; who asked refuses the level
     functions = level.functions
     best, action = worth(level, t, facts) / whole, STOP
     after = stack.facts[depth + 1]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env.arrays import CATEGORIES, HISTORY, SUCCESS, Gate, History, Kind
+from fqg_env.arrays import CATEGORIES, HISTORY, Gate, History, Kind
 from fqg_env.faults import WINDOW_PRIOR
 from policies.recovery.dynamic import (
     FACTS,
@@ -81,11 +81,8 @@ def entries(board: Any) -> list[Entry]:
 
 
 def fits(o: Outcome, entry: Entry, verifies: bool) -> bool:
-    """An outcome may have been what the board remembers."""
-    worked = o.what in (What.MADE, What.ANSWERED)
-    if entry.rejected != (o.what == What.REJECTED) or worked != (entry.category == SUCCESS):
-        return False
-    if o.what == What.FAILED and (o.category, bool(o.blamed)) != (entry.category, entry.blamed):
+    """An outcome of the same end may have been what the board remembers."""
+    if o.what == What.FAILED and bool(o.blamed) != entry.blamed:
         return False
     if verifies or o.hint == 0:
         return True
@@ -109,7 +106,10 @@ def ways_on(level: Any, tables: Tables, path: Path, entry: Entry) -> Iterator[Pa
     n = list_outcomes(level, facts, call, outcomes)
     load(tables, path.chance)
     whole = total(tables)
-    for row in outcomes[:n]:
+    told = outcomes[:n]
+    rejected = told[:, 0] == What.REJECTED
+    fitting = rejected if entry.rejected else ~rejected & (told[:, 1] == entry.category)
+    for row in told[fitting]:
         o = Outcome(*map(int, row))
         if not fits(o, entry, verifies):
             continue
