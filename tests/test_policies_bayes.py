@@ -120,7 +120,9 @@ class BruteForce:
             ends = [share + self.level.wait_base * 2**waits, 1.0]
             until = min(ends + [a for a in announced if a > share + 1e-9])
             later = self.value(weights, until, waits + 1, tries, held, announced)
-            best = max(best, later - self.level.scoring.time * (until - share) * sum(weights.values()))
+            best = max(
+                best, later - self.level.scoring.time * (until - share) * sum(weights.values())
+            )
         for f in range(len(tries)):
             best = max(best, self.attempt(weights, share, tries, held, announced, f))
         return best
@@ -206,7 +208,11 @@ def returns(policy: Any, split: str, number: int, n: int) -> np.ndarray:
     return lanes.truths["episode_return"].copy()
 
 
-PLAYED = {"three alike": ("exact", 2), "gate and verify": ("exact", 10), "two stages": ("exact", 15)}
+PLAYED = {
+    "three alike": ("exact", 2),
+    "gate and verify": ("exact", 10),
+    "two stages": ("exact", 15),
+}
 
 
 @pytest.mark.parametrize("name", PLAYED)
@@ -242,5 +248,9 @@ def test_a_solution_is_kept_on_disk(tmp_path: Path) -> None:
     assert kept.value == made.value and kept.beliefs == made.beliefs
     used = made.memo.digest > 0
     assert dict(zip(made.memo.digest[used], made.memo.action[used], strict=True)) == dict(
-        zip(kept.memo.digest[kept.memo.digest > 0], kept.memo.action[kept.memo.digest > 0], strict=True)
+        zip(
+            kept.memo.digest[kept.memo.digest > 0],
+            kept.memo.action[kept.memo.digest > 0],
+            strict=True,
+        )
     )

@@ -1,4 +1,4 @@
-"""Bayes: the best policy there is for a player who sees what a player sees, on the templates of fqg_env/exact.py.
+"""Bayes: the best policy there is for who sees what a player sees, on the templates of fqg_env/exact.py.
 
 Each template is solved once by dynamic programming over exact beliefs (dynamic.py) and kept on disk, named by
 its content. Returns are exact but for what an attempt's own milliseconds cost beyond their mean.
@@ -147,7 +147,9 @@ def facts_seen(level: Any, board: Any, belief: Any) -> bytes:
     hints = np.concatenate([board["hint"][:calls], board["hint_giver"][:calls]])
     history = np.round(board["history"][:n, [0, 1, 3, 7, 8, 9]], 4)
     windows = np.round(belief["provider"][: int(level["providers"])], 3)
-    return b"".join(np.ascontiguousarray(x).tobytes() for x in (seen, *counts, hints, history, windows))
+    return b"".join(
+        np.ascontiguousarray(x).tobytes() for x in (seen, *counts, hints, history, windows)
+    )
 
 
 class Bayes:

@@ -19,7 +19,8 @@ from fqg_env.compiled import kernel
 from fqg_env.faults import fidelity_of, is_probe
 from fqg_env.outcome import Category
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
-from policies.recovery.joint import (
+from policies.recovery.joint import Tables, digest_of, fold_in, name_table, share_bad, sum_up, total
+from policies.recovery.weigh import (
     ANY,
     FLAKE_TICKS,
     LAST_END,
@@ -28,17 +29,10 @@ from policies.recovery.joint import (
     UNSEEN,
     UNTIL,
     Outcome,
-    Tables,
     What,
-    digest_of,
-    fold_in,
     gated,
     may_say,
     mean_price,
-    name_table,
-    share_bad,
-    sum_up,
-    total,
     weigh_failure,
     weigh_hint,
     weigh_verdict,
@@ -107,7 +101,7 @@ def belief_digest(t: Any, facts: Any) -> np.uint64:
 def place_of(memo: Any, digest: np.uint64) -> int:
     """Where a belief stands in the memo, or the free place where it would."""
     n = len(memo.digest)
-    i = np.int64((digest >> np.uint64(8)) % np.uint64(n))
+    i: Any = np.int64((digest >> np.uint64(8)) % np.uint64(n))
     while memo.digest[i] != 0 and memo.digest[i] != digest:
         i = i + 1 if i + 1 < n else 0
     return i
@@ -240,7 +234,8 @@ def follow(level: Any, facts: Any, call: int, o: Outcome, after: Any) -> None:
         after[Fact.HEARD] |= 1 << call
     if o.what == What.ANSWERED and level.kind[call] == Kind.VERIFY:
         after[Fact.JUDGED] = 1
-    if o.what == What.MADE or o.what == What.REJECTED:
+    made = not is_probe(level, call) and o.what != What.FAILED
+    if made:
         make(level, facts, call, o, after)
 
 
@@ -281,9 +276,7 @@ def fold(level: Any, t: Any, facts: Any, call: int, o: Outcome, before: Any) -> 
     weigh_work(level, t, before[0], call, tick, uses, source, o)
     if o.what == What.ANSWERED and o.hint > 0:
         if level.kind[call] == Kind.VERIFY:
-            weigh_verdict(
-                level, t, facts[Fact.WORK] - 1, facts[Fact.WORK_SOURCE] - 1, o.hint == 2
-            )
+            weigh_verdict(level, t, facts[Fact.WORK] - 1, facts[Fact.WORK_SOURCE] - 1, o.hint == 2)
         else:
             weigh_hint(level, t, call, hinted_function(level, call), o.hint)
 
@@ -309,9 +302,11 @@ def keep(level: Any, t: Any, facts: Any, call: int, before: Any) -> None:
 
 @kernel
 def put_back(t: Any, f: int, before: Any) -> None:
-    """Take a function's table back as it was."""
-    copy_all(before, t.chance[f])
-    sum_up(t, f)
+    """Take a function's table back as it was; -1: there is none."""
+    if f >= 0:
+        copy_all(before, t.chance[f])
+        sum_up(t, f)
+        name_table(t, f)
 
 
 @kernel
@@ -348,66 +343,76 @@ def makes_goal(level: Any, call: int) -> bool:
 
 
 @kernel
+def wait_on(level: Any, facts: Any, after: Any) -> float:
+    """Write the facts after a wait; returns its price."""
+    end = wait_ends(level, facts, level.functions)
+    after[:] = facts
+    after[Fact.TICK] = end
+    after[Fact.WAITS] += 1
+    drop_past(after, level.functions)
+    return level.time_weight * (end - facts[Fact.TICK]) / TICKS
+
+
+@kernel
+def best_last(level: Any, t: Any, facts: Any, before: Any) -> Any:
+    """(value times what the tables weigh, action) of the best last attempt; action -1: there is none.
+
+    Only what makes a goal counts: there is no attempt left to use what others make or say.
+    """
+    best, action = 0.0, -1
+    for call in range(level.calls):
+        if may_call(level, facts, call) and makes_goal(level, call):
+            value = last_call(level, t, facts, call, before)
+            if action < 0 or value > best:
+                best, action = value, FIRST_CALL + call
+    return best, action
+
+
+@kernel
 def solve(level: Any, t: Any, stack: Any, memo: Any, depth: int) -> float:
     """The best expected return from the belief at `depth` of the stack on, given what was seen."""
-    facts = stack.facts[depth]
-    whole = total(t)
-    left = level.attempt_budget - facts[Fact.USED]
+    facts, after = stack.facts[depth], stack.facts[depth + 1]
+    before, outcomes = stack.before[depth], stack.outcomes[depth]
+    whole, left = total(t), level.attempt_budget - facts[Fact.USED]
+    best, action = worth(level, t, facts) / whole, STOP
     if left <= 0 or facts[Fact.TICK] >= TICKS:
-        return worth(level, t, facts) / whole
+        return best
     digest = belief_digest(t, facts)
     place = place_of(memo, digest)
     if memo.digest[place] != 0:
         return memo.value[place]
     if memo.known[0] >= len(memo.digest) // 2:
         return 0.0  # there is no room; who asked refuses the level
-    functions = level.functions
-    best, action = worth(level, t, facts) / whole, STOP
-    after = stack.facts[depth + 1]
     if facts[Fact.TICK] < LAST_END:
-        end = wait_ends(level, facts, functions)
-        after[:] = facts
-        after[Fact.TICK] = end
-        after[Fact.WAITS] += 1
-        drop_past(after, functions)
-        value = -level.time_weight * (end - facts[Fact.TICK]) / TICKS
+        value = -wait_on(level, facts, after)
         value += solve(level, t, stack, memo, depth + 1)
         if value > best:
             best, action = value, WAIT
-    before, outcomes = stack.before[depth], stack.outcomes[depth]
-    for call in range(level.calls):
+    if left == 1:
+        value, last = best_last(level, t, facts, before[0])
+        if last >= 0 and value / whole > best:
+            best, action = value / whole, last
+    for call in range(level.calls if left > 1 else 0):
         if not may_call(level, facts, call):
             continue
-        if left == 1:
-            if not makes_goal(level, call):
-                continue  # there is no attempt left to use what it makes or says
-            value = last_call(level, t, facts, call, before[0]) / whole
-        else:
-            value = 0.0
-            f, other = level.function[call], other_function(level, facts, call)
-            keep(level, t, facts, call, before)
-            named, named_other = t.digest[f], t.digest[max(0, other)]
-            for i in range(list_outcomes(level, facts, call, outcomes)):
-                u = outcomes[i]
-                o = Outcome(u[0], u[1], u[2], u[3], u[4])
-                if other >= 0:
-                    put_back(t, other, before[1])
-                    t.digest[other] = named_other
-                fold(level, t, facts, call, o, before)
-                p = total(t) / whole
-                if p > LEAST:
-                    follow(level, facts, call, o, after)
-                    drop_past(after, functions)
-                    name_table(t, f)
-                    if other >= 0:
-                        name_table(t, other)
-                    value -= p * mean_price(level, call, o.category)
-                    value += p * solve(level, t, stack, memo, depth + 1)
-            put_back(t, f, before[0])
-            t.digest[f] = named
-            if other >= 0:
-                put_back(t, other, before[1])
-                t.digest[other] = named_other
+        value = 0.0
+        f, other = level.function[call], other_function(level, facts, call)
+        keep(level, t, facts, call, before)
+        for i in range(list_outcomes(level, facts, call, outcomes)):
+            u = outcomes[i]
+            o = Outcome(u[0], u[1], u[2], u[3], u[4])
+            put_back(t, other, before[1])
+            fold(level, t, facts, call, o, before)
+            p = total(t) / whole
+            if p > LEAST:
+                follow(level, facts, call, o, after)
+                drop_past(after, level.functions)
+                name_table(t, f)
+                name_table(t, other)
+                value -= p * mean_price(level, call, o.category)
+                value += p * solve(level, t, stack, memo, depth + 1)
+        put_back(t, f, before[0])
+        put_back(t, other, before[1])
         if value > best:
             best, action = value, FIRST_CALL + call
     remember(memo, digest, best, action)

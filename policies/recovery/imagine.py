@@ -1,14 +1,16 @@
 """Imagine: a world that fits what is believed, with luck of its own, to try actions in.
 
 Everything hidden is drawn from the posterior: windows, faults given them, clashes, what is bad, what is in
-flight, and when news come. The simulator then goes on from the board as it would in that world. The same number
-gives the same world, so that actions are compared under the same luck (common random numbers).
+flight, and when news come. The simulator then goes on from the board as it would in that world. The same
+number gives the same world, so that actions are compared under the same luck (common random numbers).
 """
 
 from __future__ import annotations
 
 import math
 from typing import Any
+
+import numpy as np
 
 from fqg_env.arrays import FLIGHTS
 from fqg_env.belief import clash_chance, row_of, was_silent
@@ -72,7 +74,10 @@ def is_bad(level: Any, board: Any, belief: Any, hidden: Any, truth: Any, a: int)
     held = True
     for i in range(level.artifacts):
         if taints(level, maker, i) and i != a:
-            if board.source_version[a, i] != board.version[i] or board.made_at_s[i] > board.made_at_s[a]:
+            if (
+                board.source_version[a, i] != board.version[i]
+                or board.made_at_s[i] > board.made_at_s[a]
+            ):
                 held = False
             elif truth.bad[i] == 1:
                 return True
@@ -92,7 +97,7 @@ def draw_flights(level: Any, board: Any, hidden: Any, truth: Any, rows: Any) -> 
         call = board.flight_call[m]
         board.at_s = board.flight_since_s[m]
         for i in range(ATTEMPTS_AT_FLIGHT):
-            level.key = mix(key, i + 1)
+            level.key = mix(key, np.uint64(i + 1))
             draw(level, hidden, board, truth, call, rows[m], truth.flight_bad[m])
             truth.flight_ends_s[m] = board.at_s + rows[m].elapsed_s
             if truth.flight_ends_s[m] > now:

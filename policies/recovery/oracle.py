@@ -1,4 +1,4 @@
-"""The oracle: it is told everything hidden, every window, fault, clash and bad artifact, not the luck to come.
+"""The oracle: it is told everything hidden, windows, faults, clashes and what is bad, not the luck to come.
 
 A reference for context, not a policy: no player can know what it knows. On the templates of fqg_env/exact.py
 its play is the best there is, by dynamic programming (see `exact_action`), and a bound for every player. On

@@ -1,8 +1,8 @@
 """Recollect: from a board of a template back to the exact belief that a player who saw it all would hold.
 
 The board remembers every attempt of so short a game, but not all that each said: an announced time is
-overwritten when its call is tried again, and of verdicts there is only a count. So every history that fits the
-board is followed, and the one is kept whose chances are nearest to the belief that was filtered along the way.
+overwritten when its call is tried again, and of verdicts there is only a count. So every history that fits
+the board is followed, and the one is kept whose chances are nearest to the belief that was filtered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from policies.recovery.dynamic import (
     keep,
     list_outcomes,
 )
-from policies.recovery.joint import TICKS, UNSEEN, Outcome, Tables, What, name_table, sum_up, total
+from policies.recovery.joint import Tables, name_table, sum_up, total
+from policies.recovery.weigh import TICKS, UNSEEN, Outcome, What
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Search: try every action in imagined worlds, go on by the index rule, and leave that rule only for a sure gain.
+"""Search: try every action in imagined worlds, go on by the index rule, and leave it only for a sure gain.
 
 One step of policy improvement on the index rule, by rollouts under the posterior (Tesauro and Galperin 1996;
-worlds drawn from the posterior as in Guez, Silver and Dayan 2012). Each world is played by all candidates, so
-that gains over the rule are paired. Candidates that are surely worse drop out as the worlds add up (successive
-elimination, Even-Dar, Mannor and Mansour 2006), and so the time goes to those that are close. The gate: an
-action is chosen over the rule's only if its mean gain exceeds its standard error by a factor, since the best of
-many noisy means is mostly a lucky one.
+worlds drawn from the posterior as in Guez, Silver and Dayan 2012). Each world is played by all candidates,
+so that gains over the rule are paired. Candidates that are surely worse drop out as the worlds add up
+(successive elimination, Even-Dar, Mannor and Mansour 2006): the time goes to those that are close. The gate:
+an action is chosen over the rule's only if its mean gain exceeds its standard error by a factor, since the
+best of many noisy means is mostly a lucky one.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SIMULATIONS = 256
 FIRST_ROUND = 16
+MOST_WORLDS = 4096
+"""However much time there is: more change next to nothing."""
 GATE = 1.0
 """Standard errors by which a gain has to exceed 0."""
 DROP = 2.0
@@ -106,7 +108,15 @@ def by_rule(level: Any, board: Any, belief: Any, out: Any, mask: Any) -> int:
     observation.observe_run(level, board, out)
     observation.observe_belief(level, board, belief, out)
     view = View(
-        out.calls, out.artifacts, out.needs, out.makes, out.probes, out.belief, out.doubt, out.run, mask
+        out.calls,
+        out.artifacts,
+        out.needs,
+        out.makes,
+        out.probes,
+        out.belief,
+        out.doubt,
+        out.run,
+        mask,
     )
     return choose(view, REBUILD_ABOVE, MARGIN)
 
@@ -176,7 +186,7 @@ def error_of(tally: Any, a: int) -> float:
 
 @kernel
 def drop(tally: Any, choice: int, factor: float) -> int:
-    """Let candidates that are surely worse than the rule, or than the best, play no more; returns how many play."""
+    """Let candidates that are surely worse than the rule or the best play no more; returns how many play."""
     best = 0.0
     for a in range(len(tally.playing)):
         if tally.playing[a] and a != choice:
@@ -257,7 +267,7 @@ class Search:
     def _race_until(self, s: Scratch, tally: Tally, choice: int, until: float) -> None:
         """Play small rounds until the time is up, or nothing is left to compare."""
         first = 0
-        while time.perf_counter() < until:
+        while first < MOST_WORLDS and time.perf_counter() < until:
             play_worlds(s, tally, choice, first, first + 4)
             first += 4
             if first % FIRST_ROUND == 0 and drop(tally, choice, self.drop) == 0:
