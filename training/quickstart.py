@@ -12,10 +12,11 @@ from fqg_env.level import LevelError
 from training.checkpoint import CURVE, Point, check_writable, clear_earlier
 from training.deploy import JOURNAL as JOURNAL_FILE
 from training.deploy import PageRun, deploy, replayed, totals
-from training.evaluate import Setting, evaluate
+from training.evaluate import evaluate
 from training.ppo import train
 from training.recipe import Recipe
 from training.report import curve, deployment, evaluation, write_report
+from training.setting import Setting
 
 RULES = ("retry_fallback", "cascade", "code_aware", "index")
 REPORT, RESULT = "report.html", "quickstart.json"
