@@ -16,7 +16,9 @@ from policies.recovery.artifact import ArtifactError
 from policies.recovery.network import load
 from policies.recovery.registry import PolicyError, policy_named
 from training.cli import app, tier_range
-from training.evaluate import Setting, deal, evaluate, observations
+from training.episodes import observations
+from training.evaluate import evaluate
+from training.setting import Setting, deal
 from training.export import largest_difference, to_onnx
 from training.ppo import train
 from training.recipe import Recipe, read_recipe

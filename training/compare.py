@@ -112,7 +112,7 @@ def compare(
     beside = {}
     for i, label in enumerate(returns):
         its = f"return of {label}"
-        gap = (None, None)
+        gap: tuple[float | None, Any] = (None, None)
         if rule is not None and bound is not None:
             gap = sample.share(its, "bound", f"return of {rule}")
         beside[label] = {

@@ -12,12 +12,12 @@ import numpy as np
 from fqg_env import arrays
 from fqg_env.arrays import CATEGORIES, Stopped
 from fqg_env.lanes import Lanes
+from fqg_env.unsolvable import find_unsolvable
 from policies.recovery.base import Decision
 from policies.recovery.oracle import Oracle
 from training import watch
 from training.contestants import Contestant
 from training.setting import Setting, deal, describe_levels
-from training.unsolvable import find_unsolvable
 
 TIMED_DECISIONS, TIMED_PLANS = 200, 10
 EPISODE = np.dtype(
@@ -144,7 +144,7 @@ def play(policy: Any, lanes: Lanes) -> Played:
             action, row, watches, reactions,
         )  # fmt: skip
         lanes.step(action)
-        watch.after(lanes.levels, lanes.boards, watches)
+        watch.after(lanes.boards, watches)
     lanes.judge()
     watch.end(lanes.levels, lanes.boards, watches)
     return Played(

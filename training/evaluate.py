@@ -151,6 +151,30 @@ def play_all(
     return answers
 
 
+class Question(NamedTuple):
+    """Who is to be judged on what."""
+
+    policies: dict[str, str]
+    """Label -> name, folder or `module:Class`."""
+    setting: Setting
+    workers: int = 1
+    """Processes; they change no figure but times and what is limited by seconds."""
+    thinking: Thinking = AS_IT_IS
+    """How long planners may think; others play as they are."""
+    cache: ResultCache | None = None
+    """Of results; None: everything is played."""
+
+
+class Judged(NamedTuple):
+    """The verdict."""
+
+    question: Question
+    result: dict[str, Any]
+    """What `fqg evaluate --json` prints. A policy that raises has only the key `error`."""
+    played: dict[str, Played]
+    """Label -> its episodes, of the policies that were judged."""
+
+
 def evaluate(
     policies: dict[str, str],
     setting: Setting,
@@ -159,62 +183,77 @@ def evaluate(
     thinking: Thinking = AS_IT_IS,
     cache: ResultCache | None = None,
 ) -> dict[str, Any]:
-    """Let policies play and judge them.
-
-    Args:
-        policies: label -> name, folder or `module:Class`.
-        setting: which levels.
-        workers: processes; they change no figure but times and what is limited by seconds.
-        progress: called with a label and the number of episodes that have ended; 0 when all is known to be
-            playable and the first begins.
-        thinking: how long planners may think; others play as they are.
-        cache: of results; None: everything is played.
-
-    Returns:
-        The object that `fqg evaluate --json` prints. A policy that raises has only the key `error`.
+    """What `fqg evaluate --json` prints of these policies on this setting; see `Question` and `judge`.
 
     Raises:
         PolicyError: a policy cannot be had.
         LevelError: a level or a split cannot be had.
     """
+    return judge(Question(policies, setting, workers, thinking, cache), progress).result
+
+
+def judge(question: Question, progress: Progress = lambda label, n: None) -> Judged:
+    """Let policies play and judge them.
+
+    Args:
+        question: who, and on what.
+        progress: called with a label and the number of episodes that have ended; 0 when all is known to be
+            playable and the first begins.
+
+    Raises:
+        PolicyError: a policy cannot be had.
+        LevelError: a level or a split cannot be had.
+    """
+    setting, thinking = question.setting, question.thinking
     size = check_setting(setting)
-    contestants = [Contestant(label, name, thinking) for label, name in policies.items()]
-    with Workers(workers) as staff:
+    contestants = [Contestant(label, name, thinking) for label, name in question.policies.items()]
+    with Workers(question.workers) as staff:
         known = check_contestants(contestants, staff)
         progress(contestants[0].label, 0)
-        able = [c for c in contestants if not known[c.label].problem]
-        jobs = {
-            c.label: list(jobs_of(c, setting, SLOW_CHUNK if known[c.label].thinks else CHUNK))
-            for c in able
-        }
-        flat = [job for each in jobs.values() for job in each]
-        answers = play_all(flat, workers, staff, cache, progress)
-    errors = {label: k.problem for label, k in known.items() if k.problem}
-    played: dict[str, Played] = {}
+        jobs = [
+            job
+            for c in contestants
+            if not known[c.label].problem
+            for job in jobs_of(c, setting, SLOW_CHUNK if known[c.label].thinks else CHUNK)
+        ]
+        answers = play_all(jobs, question.workers, staff, question.cache, progress)
+    by_luck, errors = sorted_out(answers, jobs)
+    errors |= {label: k.problem for label, k in known.items() if k.problem}
+    played = {label: each[0] for label, each in by_luck.items()}
+    beside, paired, gap = compare(question.policies, setting, played)
     results: dict[str, dict[str, Any]] = {}
-    for label, each in jobs.items():
+    for label in question.policies:
+        if label in errors:
+            results[label] = {"error": errors[label]}
+            continue
+        told = thinking.options() if known[label].takes else {}
+        results[label] = {**figures_of(by_luck[label], setting), **beside[label], **told}
+    result = {
+        **described(setting, size.name),
+        "policies": results,
+        "paired": paired,
+        "gap": gap,
+    }
+    return Judged(question, result, played)
+
+
+def sorted_out(
+    answers: dict[Job, Answer], jobs: Sequence[Job]
+) -> tuple[dict[str, list[Played]], dict[str, str]]:
+    """Label -> what it played under each luck; and label -> why it could not play on, where it could not."""
+    by_label: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_label.setdefault(job.contestant.label, []).append(job)
+    played, errors = {}, {}
+    for label, each in by_label.items():
         parts = [answers[job] for job in each]
         failures = [part for part in parts if isinstance(part, str)]
         if failures:
             errors[label] = failures[0]
-            continue
-        by_luck = under_each_luck(each, [part for part in parts if isinstance(part, Played)])
-        played[label] = by_luck[0]
-        results[label] = figures_of(by_luck, setting)
-    beside, paired, gap = compare(policies, setting, played)
-    for label in policies:
-        if label in errors:
-            results[label] = {"error": errors[label]}
         else:
-            results[label] |= beside[label]
-            if known[label].takes:
-                results[label] |= thinking.options()
-    return {
-        **described(setting, size.name),
-        "policies": {label: results[label] for label in policies},
-        "paired": paired,
-        "gap": gap,
-    }
+            whole = [part for part in parts if isinstance(part, Played)]
+            played[label] = under_each_luck(each, whole)
+    return played, errors
 
 
 def under_each_luck(jobs: Sequence[Job], parts: Sequence[Played]) -> list[Played]:
@@ -260,5 +299,3 @@ def evaluation_title(result: dict[str, Any]) -> str:
         f"{levels}, tiers {low} to {high}, "
         f"{result['size']}, mix {result['mix']}, mode {result['mode']}"
     )
-
-

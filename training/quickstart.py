@@ -12,7 +12,7 @@ from fqg_env.level import LevelError
 from training.checkpoint import CURVE, Point, check_writable, clear_earlier
 from training.deploy import JOURNAL as JOURNAL_FILE
 from training.deploy import PageRun, deploy, replayed, totals
-from training.evaluate import evaluate
+from training.evaluate import episodes_to_play, evaluate
 from training.ppo import train
 from training.recipe import Recipe
 from training.report import curve, deployment, evaluation, write_report
@@ -33,6 +33,18 @@ class Plan:
     episodes: int
     pages: int
     workers: int = 2
+
+    @property
+    def setting(self) -> Setting:
+        """The held-out levels."""
+        return Setting(
+            split="test", episodes=self.episodes, tiers=self.recipe.tiers, size=self.recipe.size
+        )
+
+    @property
+    def to_judge(self) -> int:
+        """Episodes that each policy plays when it is judged."""
+        return episodes_to_play(self.setting)
 
 
 @dataclass(frozen=True)
@@ -98,11 +110,8 @@ def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
     progress.stage("Training a conductor")
     trained = train(plan.recipe, plan.seed, plan.out, on_point=progress.training)
     progress.stage("Judging it on held-out levels")
-    setting = Setting(
-        split="test", episodes=plan.episodes, tiers=plan.recipe.tiers, size=plan.recipe.size
-    )
     policies = {name: name for name in RIVALS} | {"trained": trained["policy"]}
-    judged = evaluate(policies, setting, plan.workers, progress.episodes)
+    judged = evaluate(policies, plan.setting, plan.workers, progress.episodes)
     rule = best_rule(judged["policies"])
     progress.stage(f"Deploying it on scanned pages, after the best rule ({rule})")
     real = deployed(plan, rule, trained["policy"], progress)

@@ -28,7 +28,7 @@ from training.setting import Setting
 from training.watch import REACTIONS
 
 PACKAGES = ("fqg_env", "policies")
-OURS = ("contestants", "episodes", "setting", "unsolvable", "watch")
+OURS = ("contestants", "episodes", "setting", "watch")
 LIBRARIES = ("numba", "numpy", "onnxruntime")
 DIGEST = 64
 

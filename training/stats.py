@@ -32,9 +32,7 @@ def weighted_iqm(ordered: np.ndarray, weights: np.ndarray) -> float:
     return float(np.maximum(kept, 0) @ ordered / (total - 2 * cut))
 
 
-def resamples(
-    strata: np.ndarray, seed: int = 0, times: int = RESAMPLES
-) -> Iterator[np.ndarray]:
+def resamples(strata: np.ndarray, seed: int = 0, times: int = RESAMPLES) -> Iterator[np.ndarray]:
     """Bootstrap resamples: how often each of N values occurs [N]; as many of each stratum as there are.
 
     The same for the same strata, whatever the values.

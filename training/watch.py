@@ -67,7 +67,10 @@ def watch_dtype(size: Size) -> np.dtype:
             ("repeats", "i4"),  # attempts without new information
             ("recoveries", "i4"),  # attempts at what had been attempted before, and repairs
             ("complete", "u1"),  # every Essential goal was delivered, good or bad
-            ("goal_at", "f8"),  # when the last Essential goal was made / time budget; NaN: it was not
+            (
+                "goal_at",
+                "f8",
+            ),  # when the last Essential goal was made / time budget; NaN: it was not
             ("attempted", "u1", (size.artifacts,)),
             ("read", "i4", (size.calls,)),  # versions that the call read last; 0: it was not tried
             ("hint", "f8", (size.calls,)),  # hint for it when it was tried last
@@ -225,7 +228,7 @@ def reaction_of(level: Any, failed: int, action: int) -> int:
 
 
 @kernel
-def note_failure(level: Any, board: Any, watch: Any) -> None:
+def note_failure(board: Any, watch: Any) -> None:
     """Note the call that has just failed, if one has and its answer was not lost."""
     if board.failed == watch.failed:
         return
@@ -280,16 +283,14 @@ def before(
             reactions[watch.failed_category, reaction] += 1
             watch.failed_call = -1
         if action >= FIRST_CALL:
-            note_attempt(
-                levels[n], hidden[n], board, truths[n], watch, action - FIRST_CALL, row[0]
-            )
+            note_attempt(levels[n], hidden[n], board, truths[n], watch, action - FIRST_CALL, row[0])
 
 
 @kernel
-def after(levels: Any, boards: Any, watches: Any) -> None:
+def after(boards: Any, watches: Any) -> None:
     """Look at N lanes after a step."""
-    for n in range(len(levels)):
-        note_failure(levels[n], boards[n], watches[n])
+    for n in range(len(boards)):
+        note_failure(boards[n], watches[n])
 
 
 @kernel

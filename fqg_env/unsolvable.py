@@ -101,5 +101,3 @@ def find_unsolvable(levels: Any, hidden: Any, out: Any) -> None:
     good = np.zeros((levels[0].given.shape[0], 1 + levels[0].variants.shape[0]), np.uint8)
     for n in range(len(levels)):
         out[n] = unsolvable(levels[n], hidden[n], good)
-
-
