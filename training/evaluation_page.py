@@ -107,7 +107,7 @@ def plots(result: dict[str, Any]) -> str:
             "<h2>Recovery by kind of fault</h2>",
             legend,
             grouped_bars(cells, palette),
-            '<p class="note">Success in the episodes in which a fault of this cell stopped or spoilt an attempt. '
+            '<p class="note">Success on the levels with a fault of this cell in the way of the default order, but for those that provably nobody can solve. '
             "Explicit: the attempt fails. Implicit: it answers something bad as if all were well. Permanent: "
             "trying again does not help.</p>",
             cell_table(policies),

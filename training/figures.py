@@ -71,11 +71,23 @@ def give_ups(episodes: np.ndarray) -> dict[str, Any]:
 
 
 def recovery(episodes: np.ndarray) -> dict[str, dict[str, Any]]:
-    """By cell: episodes in which a fault of it stopped or spoilt an attempt, and the share that succeeded."""
+    """By cell: the levels with a fault of it in the way of the default order, and the share that is solved.
+
+    These are the same levels for all policies; provably unsolvable ones are left out. Beside it, what each
+    policy brings on itself: the episodes in which such a fault stopped or spoilt an attempt of its own.
+    """
     out = {}
     for cell in Cell:
-        met = episodes[(episodes["met"] & bits_of(cell)) != 0]
-        out[cell.value] = {"episodes": len(met), "rate": mean_of(met["success"].astype(float))}
+        faced = (episodes["in_the_way"] & bits_of(cell)) != 0
+        good = episodes["success"].astype(float)
+        fair = faced & (episodes["unsolvable"] == 0)
+        met = (episodes["met"] & bits_of(cell)) != 0
+        out[cell.value] = {
+            "episodes": int(fair.sum()),
+            "rate": mean_of(good[fair]),
+            "met": int(met.sum()),
+            "met_rate": mean_of(good[met]),
+        }
     return out
 
 

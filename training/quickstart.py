@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from fqg_env.level import LevelError
+from training.charts import curve
 from training.checkpoint import CURVE, Point, check_writable, clear_earlier
 from training.deploy import JOURNAL as JOURNAL_FILE
 from training.deploy import PageRun, deploy, replayed, totals
 from training.evaluate import episodes_to_play, evaluate
+from training.evaluation_page import plots
 from training.ppo import train
 from training.recipe import Recipe
-from training.report import curve, deployment, evaluation, write_report
+from training.report import deployment, evaluation, write_report
 from training.setting import Setting
 
 RULES = ("retry_fallback", "cascade", "code_aware", "index")
@@ -123,6 +125,7 @@ def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
             f"<h2>Training: {trained['steps']:,} steps in {trained['elapsed_s']:.0f} s</h2>",
             curve(points),
             evaluation(judged),
+            plots(judged),
             deployment(real, plan.out),
         ],
     )

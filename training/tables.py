@@ -91,7 +91,7 @@ def recovery_table(policies: dict[str, dict[str, Any]], gap: dict[str, Any]) -> 
     heads = ("policy", "ex/tr", "ex/pe", "im/tr", "im/pe", "<=1", "pass^8", "false stop")
     table = figures_table("Recovery", (*heads, *(("gap",) if with_gap else ())))
     table.caption = (
-        "success where an explicit/implicit, transient/permanent fault was met;\n"
+        "success where an explicit/implicit, transient/permanent fault is in the way;\n"
         "<=1: with one recovery attempt at most; pass^8: under each of 8 lucks"
     )
     if with_gap:

@@ -6,6 +6,7 @@ just before and just after each step and changes nothing.
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 from functools import cache
 from typing import Any
@@ -27,6 +28,7 @@ from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
 from fqg_env.draw import failing_cause
 from fqg_env.faults import (
+    STALE,
     Cause,
     clashes,
     fails,
@@ -102,9 +104,14 @@ def in_the_way(level: Any, hidden: Any) -> int:
         window = hidden.window[level.provider[c]]
         if window > 0:
             kinds |= 1 << kind_of_window(window)
+        if level.sealed == 0 and uniform(level.key, Draw.LOST, c, 1) < LOST:
+            kinds |= 1 << FaultKind.LOST
         for a in range(level.artifacts):
             if level.needs[c, a] and hidden.defect[a]:
                 kinds |= 1 << FaultKind.DEFECT
+            ages = level.makes[c, a] and level.time_to_live_s[a] < math.inf
+            if ages and uniform(level.key, Draw.STALE, a, 1) < STALE:
+                kinds |= 1 << FaultKind.STALE
         for j in range(i):
             d = level.plan[j]
             reads = False
