@@ -1,9 +1,9 @@
-"""A proof that a level cannot be solved: under its own faults and luck, no sequence of calls makes a goal good.
+"""A proof that a level cannot be solved: under its own faults and luck, no calls make an Essential goal good.
 
 The draws of an attempt are keyed by the call and its number, and the shield allows a function only so many
-attempts; so it can be looked up whether any of them would go well. Budgets, gates, age and what is used up are
-left out: whatever could be made with any of them more generous counts as makeable. Hence a level that is called
-unsolvable is; one that is not may still be.
+attempts; so it can be looked up whether any of them would go well. Budgets, gates, age and what is used up
+are left out: whatever could be made if they were more generous counts as makeable. Hence a level that is
+called unsolvable is; one that is not may still be.
 """
 
 from __future__ import annotations

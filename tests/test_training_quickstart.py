@@ -18,11 +18,11 @@ from policies.recovery.registry import PolicyError, policy_named
 from training.cli import app, tier_range
 from training.episodes import observations
 from training.evaluate import evaluate
-from training.setting import Setting, deal
 from training.export import largest_difference, to_onnx
 from training.ppo import train
 from training.recipe import Recipe, read_recipe
 from training.set_network import INPUTS, SetNetwork
+from training.setting import Setting, deal
 
 TINY = Recipe(
     name="tiny", lanes=32, steps=1024, rollout=8, batch=128, hidden=8, success_episodes=32

@@ -199,6 +199,7 @@ def scatter(
             line(x, top, x, top + height),
             label(x, top + height + 16, f"{t:.0%}", "middle", "axis"),
         ]
+    spots = [at(p[0], p[1]) for p in points.values()]
     taken: list[float] = []
     for name, (cost, mean, least, greatest) in sorted(points.items(), key=lambda p: -p[1][1]):
         x, y = at(cost, mean)
@@ -208,7 +209,9 @@ def scatter(
             line(x, at(cost, least)[1], x, at(cost, greatest)[1], palette[name], 2)
             + f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{palette[name]}"/>'
         )
-        parts += [titled(shape, f"{name}: {mean:.3f} at {cost:.1%}"), label(x + 9, beside, name)]
+        crowded = any(0 < u - x < 80 and abs(v - beside) < 16 for u, v in spots)
+        where = (x - 9, beside, name, "end") if crowded else (x + 9, beside, name)
+        parts += [titled(shape, f"{name}: {mean:.3f} at {cost:.1%}"), label(*where)]
     parts.append(label(left + width, top + height + 34, across, "end", "axis"))
     return svg(left + width + 150, top + height + 42, parts)
 

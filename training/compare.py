@@ -1,14 +1,14 @@
-"""Compare policies that played the same levels under the same luck: intervals, pairs, and shares of a bound."""
+"""Compare policies that played the same levels under the same luck: intervals, pairs, shares of a bound."""
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from training.bounds import ORACLE, bayes_returns, upper_reference
+from training.bounds import BAYES, ORACLE, upper_reference
 from training.episodes import Played
 from training.figures import ratio
 from training.setting import Setting
@@ -29,7 +29,7 @@ HAND_RULES = (
     "router",
     "spfr",
 )
-"""The rules that a gap is measured from. `index` and `thompson` hold the true posterior: bounds, not hand rules."""
+"""What a gap is measured from. `index` and `thompson` hold the true posterior: bounds, not hand rules."""
 
 
 @dataclass
@@ -82,10 +82,19 @@ def best_rule(names: dict[str, str], played: dict[str, Played]) -> str | None:
     return max(rules, key=lambda label: played[label].episodes["return"].mean(), default=None)
 
 
-def compare(
-    names: dict[str, str], setting: Setting, played: dict[str, Played]
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]], dict[str, Any]]:
-    """What is to be said of each policy beside the others, of every ordered pair, and what gaps are between.
+class Comparison(NamedTuple):
+    """What is to be said of policies beside each other."""
+
+    beside: dict[str, dict[str, Any]]
+    """Label -> intervals, and shares of bounds."""
+    paired: dict[str, dict[str, Any]]
+    """Ordered pair `A/B` -> how A differs from B."""
+    gap: dict[str, Any]
+    """The rule that a gap is measured from and the bound that it leads to; None where there is none."""
+
+
+def compare(names: dict[str, str], setting: Setting, played: dict[str, Played]) -> Comparison:
+    """Compare what policies played.
 
     Args:
         names: label -> name of the policy.
@@ -93,11 +102,10 @@ def compare(
         played: label -> what was played; all the same episodes.
     """
     if not played:
-        return {}, {}, {"rule": None, "bound": None}
+        return Comparison({}, {}, {"rule": None, "bound": None})
     returns = {label: np.asarray(p.episodes["return"]) for label, p in played.items()}
     by_name = {names[label]: p for label, p in played.items()}
     bound, bound_returns = upper_reference(setting, by_name)
-    bayes = bayes_returns(setting, by_name)
     columns = {f"return of {label}": values for label, values in returns.items()}
     if bound_returns is not None:
         columns["bound"] = bound_returns
@@ -108,24 +116,32 @@ def compare(
     strata = strata_of(played)
     sample = Sample.of(columns, strata)
     iqms = resampled_iqms(np.stack(list(returns.values()), axis=1), strata)
-    rule = best_rule(names, played)
-    beside = {}
-    for i, label in enumerate(returns):
-        its = f"return of {label}"
-        gap: tuple[float | None, Any] = (None, None)
-        if rule is not None and bound is not None:
-            gap = sample.share(its, "bound", f"return of {rule}")
-        beside[label] = {
-            "return_ci95": list(interval(sample.of_resamples(its))),
+    gap = {"rule": best_rule(names, played), "bound": bound}
+    beside = {
+        label: {
+            "return_ci95": list(interval(sample.of_resamples(f"return of {label}"))),
             "return_iqm_ci95": list(interval(iqms[:, i])),
-            "fraction_of_oracle": sample.share(its, "oracle")[0] if ORACLE in by_name else None,
-            "gap_closed": gap[0],
-            "gap_closed_ci95": gap[1],
+            **shares_of(f"return of {label}", sample, gap, is_exact(setting)),
         }
-        if is_exact(setting):
-            share = (None, None) if bayes is None else sample.share(its, "bound")
-            beside[label] |= {"fraction_of_bayes": share[0], "fraction_of_bayes_ci95": share[1]}
-    return beside, pairs_of(list(returns), sample), {"rule": rule, "bound": bound}
+        for i, label in enumerate(returns)
+    }
+    return Comparison(beside, pairs_of(list(returns), sample), gap)
+
+
+def shares_of(its: str, sample: Sample, gap: dict[str, Any], exact: bool) -> dict[str, Any]:
+    """How much of each bound a policy has, by the name of its column; None where there is no such bound."""
+    none: tuple[float | None, Any] = (None, None)
+    known = gap["rule"] is not None and gap["bound"] is not None
+    closed = sample.share(its, "bound", f"return of {gap['rule']}") if known else none
+    out = {
+        "fraction_of_oracle": sample.share(its, "oracle")[0] if "oracle" in sample.names else None,
+        "gap_closed": closed[0],
+        "gap_closed_ci95": closed[1],
+    }
+    if exact:
+        bayes = sample.share(its, "bound") if gap["bound"] == BAYES else none
+        out |= {"fraction_of_bayes": bayes[0], "fraction_of_bayes_ci95": bayes[1]}
+    return out
 
 
 def is_exact(setting: Setting) -> bool:

@@ -1,4 +1,4 @@
-"""Who is judged: a policy by its name, and how long it may think; whoever knows none of that plays as it is."""
+"""Who is judged: a policy by its name, and how long it may think, where it can be told."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def ask(policy: Any, lanes: Lanes) -> Decision:
 
 
 def time_decisions(policy: Any, lanes: Lanes) -> np.ndarray:
-    """Milliseconds of single decisions, each on the first observation of one lane; the oracle is not timed."""
+    """Milliseconds of single decisions, each on the first observation of a lane; the oracle is not timed."""
     if type(policy) is Oracle:
         return np.zeros(0)
     plans = hasattr(policy, "plan")

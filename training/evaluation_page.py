@@ -52,9 +52,8 @@ def champion(result: dict[str, Any]) -> str:
     return max(rivals, key=lambda name: policies[name]["return_mean"], default="")
 
 
-def banded(result: dict[str, Any], field: str) -> dict[str, dict[str, float | None]]:
+def banded(policies: dict[str, dict[str, Any]], field: str) -> dict[str, dict[str, float | None]]:
     """Mean return by tier, neighbouring tiers together where there are many."""
-    policies = judged_policies(result)
     names = list(next(iter(policies.values()))["by"][field])
     width = -(-len(names) // MOST_GROUPS)
     out: dict[str, dict[str, float | None]] = {}
@@ -76,57 +75,81 @@ def plots(result: dict[str, Any]) -> str:
     if not policies:
         return ""
     palette = colours(list(policies))
-    legend = key(palette)
-    points = {
-        name: (p["cost_mean"], p["return_mean"], *p["return_ci95"]) for name, p in policies.items()
-    }
-    profiles = {
-        name: (p["profile"]["return"], p["profile"]["share"]) for name, p in policies.items()
-    }
-    cells = {
-        words: {name: p["recovery"][cell]["rate"] for name, p in policies.items()}
-        for cell, words in CELL_WORDS.items()
-    }
-    budgets = {
-        f"{k} recovery\nattempt{'' if k == 1 else 's'}": {
-            name: p["success_by_recoveries"][str(k)] for name, p in policies.items()
-        }
-        for k in range(4)
-    }
     return "".join(
         [
-            "<h2>Return against cost</h2>",
-            scatter(points, palette, "cost, share of the budget", "return; whisker: 95% interval"),
-            '<p class="note">Better is up and to the left.</p>',
-            "<h2>Performance profile</h2>",
-            legend,
-            line_chart(profiles, palette, "return", "episodes with more than this return"),
-            '<p class="note">Higher is better. A drop on the left is levels lost at a cost; '
-            "the height on the right is levels done nearly for free.</p>",
-            by_group(result, palette),
-            "<h2>Recovery by kind of fault</h2>",
-            legend,
-            grouped_bars(cells, palette),
-            '<p class="note">Success on the levels with a fault of this cell in the way of the default order, but for those that provably nobody can solve. '
-            "Explicit: the attempt fails. Implicit: it answers something bad as if all were well. Permanent: "
-            "trying again does not help.</p>",
+            cost_plot(policies, palette),
+            profile_plot(policies, palette),
+            by_group(policies, palette),
+            cell_plot(policies, palette),
             cell_table(policies),
-            "<h2>Success within a number of recovery attempts</h2>",
-            legend,
-            grouped_bars(budgets, palette),
-            '<p class="note">A recovery attempt is one at what had been attempted before, or a repair.</p>',
+            recoveries_plot(policies, palette),
             "<h2>What each policy does after an error</h2>",
             reaction_panels(policies),
         ]
     )
 
 
-def by_group(result: dict[str, Any], palette: dict[str, str]) -> str:
+Policies = dict[str, dict[str, Any]]
+"""Label -> figures."""
+
+
+def cost_plot(policies: Policies, palette: dict[str, str]) -> str:
+    """Return against cost."""
+    points = {
+        name: (p["cost_mean"], p["return_mean"], *p["return_ci95"]) for name, p in policies.items()
+    }
+    drawn = scatter(points, palette, "cost, share of the budget", "return; whisker: 95% interval")
+    note = '<p class="note">Better is up and to the left.</p>'
+    return f"<h2>Return against cost</h2>{drawn}{note}"
+
+
+def profile_plot(policies: Policies, palette: dict[str, str]) -> str:
+    """The performance profile."""
+    profiles = {
+        name: (p["profile"]["return"], p["profile"]["share"]) for name, p in policies.items()
+    }
+    drawn = line_chart(profiles, palette, "return", "episodes with more than this return")
+    note = (
+        '<p class="note">Higher is better. A drop on the left is levels lost at a cost; '
+        "the height on the right is levels done nearly for free.</p>"
+    )
+    return f"<h2>Performance profile</h2>{key(palette)}{drawn}{note}"
+
+
+def cell_plot(policies: Policies, palette: dict[str, str]) -> str:
+    """Success where a fault of each cell is in the way."""
+    cells = {
+        words: {name: p["recovery"][cell]["rate"] for name, p in policies.items()}
+        for cell, words in CELL_WORDS.items()
+    }
+    note = (
+        '<p class="note">Success on the levels with a fault of this cell in the way of the default order, but '
+        "for those that provably nobody can solve. Explicit: the attempt fails. Implicit: it answers "
+        "something bad as if all were well. Permanent: trying again does not help.</p>"
+    )
+    drawn = grouped_bars(cells, palette)
+    return f"<h2>Recovery by kind of fault</h2>{key(palette)}{drawn}{note}"
+
+
+def recoveries_plot(policies: Policies, palette: dict[str, str]) -> str:
+    """Success within a number of recovery attempts."""
+    budgets = {
+        f"{k} recovery\nattempt{'' if k == '1' else 's'}": {
+            name: p["success_by_recoveries"][k] for name, p in policies.items()
+        }
+        for k in next(iter(policies.values()))["success_by_recoveries"]
+    }
+    note = '<p class="note">A recovery attempt is one at what had been attempted before, or a repair.</p>'
+    drawn = grouped_bars(budgets, palette)
+    return f"<h2>Success within a number of recovery attempts</h2>{key(palette)}{drawn}{note}"
+
+
+def by_group(policies: Policies, palette: dict[str, str]) -> str:
     """Return by tier and by family; by template where there are no tiers."""
     words = {"tier": "Return by tier", "family": "Return by family", "template": "Return by level"}
-    by = next(iter(judged_policies(result).values()))["by"]
+    by = next(iter(policies.values()))["by"]
     return "".join(
-        f"<h2>{title}</h2>{key(palette)}{grouped_bars(banded(result, field), palette, share=False)}"
+        f"<h2>{title}</h2>{key(palette)}{grouped_bars(banded(policies, field), palette, share=False)}"
         for field, title in words.items()
         if by[field]
     )
@@ -198,12 +221,14 @@ def rivals_of(judged: Judged) -> tuple[str, str] | None:
 
 
 def episode_to_show(judged: Judged, one: str, other: str) -> tuple[int, str]:
-    """The first level that one solved and the other did not, after it had met a fault; else where they differ most."""
+    """The first level that one solved and the other did not, both having met a fault and made more than one
+    attempt; else where they differ most.
+    """
     a, b = judged.played[one].episodes, judged.played[other].episodes
-    met = (a["met"] != 0) & (b["met"] != 0)
-    apart = np.flatnonzero((a["success"] == 1) & (b["success"] == 0) & met)
+    tried = (a["met"] != 0) & (b["met"] != 0) & (a["attempts"] > 1) & (b["attempts"] > 1)
+    apart = np.flatnonzero((a["success"] == 1) & (b["success"] == 0) & tried)
     if len(apart):
-        return int(apart[0]), f"the first level that {one} solved and {other} did not"
+        return int(apart[0]), f"the first level that {one} solved and {other} tried to and did not"
     most = int(np.argmax(np.abs(a["return"] - b["return"])))
     return most, f"the level on which {one} and {other} are furthest apart"
 

@@ -1,4 +1,4 @@
-"""The figures of a policy: from its episodes to the numbers that are printed. docs/results.md says what each is."""
+"""The figures of a policy, from its episodes to the numbers that are printed; docs/results.md names them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def basic(played: Played) -> dict[str, Any]:
 
 
 def give_ups(episodes: np.ndarray) -> dict[str, Any]:
-    """How a policy stops: what it spends on levels that nobody can solve, and how often it stops on others."""
+    """How a policy stops: what it spends on levels that nobody can solve, how often it stops on others."""
     lost = episodes[episodes["unsolvable"] == 1]
     rest = episodes[episodes["unsolvable"] == 0]
     return {
@@ -115,7 +115,7 @@ def profile(episodes: np.ndarray) -> dict[str, list[float]]:
 
 
 def reactions(played: Played) -> dict[str, dict[str, Any]]:
-    """By category of error: how often a call failed with it, and the share of each first decision after that."""
+    """By category of error: how often a call failed so, and the share of each first decision after that."""
     out = {}
     for category, counts in enumerate(played.reactions):
         if total := int(counts.sum()):
@@ -137,7 +137,7 @@ def group(episodes: np.ndarray, which: np.ndarray) -> dict[str, Any]:
 def breakdown(episodes: np.ndarray) -> dict[str, dict[str, dict[str, Any]]]:
     """Success and return by tier, family, template, mix, and by what is in the way of the default order.
 
-    A level with several faults in its way counts for each; the levels of a group are the same for all policies.
+    A level with several faults in its way counts for each; a group has the same levels for all policies.
     """
 
     def by(field: str, name: Any) -> dict[str, dict[str, Any]]:

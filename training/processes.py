@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 Item = TypeVar("Item")
 
@@ -61,10 +62,8 @@ class Worker:
     def ask(self, function: Callable[[Any], Any], item: Any) -> None:
         """Hand it a question; a process that is dead already is noticed when it is listened to."""
         self.item, self.busy = item, True
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send((function, item))
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def listen(self) -> Any:
         """Its answer, or `Lost.DIED`."""
@@ -92,7 +91,7 @@ class Workers:
         self.most = most
         self.staff: list[Worker] = []
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> Self:
         """Nothing is started yet."""
         return self
 
@@ -108,8 +107,8 @@ class Workers:
         items: Sequence[Item],
         group: Callable[[Item], object] = lambda item: item,
     ) -> Iterator[tuple[Item, Any]]:
-        """Items with their answers, in any order. `Lost.DIED` is the answer where a process died over an item,
-        and of all other items of its group that nobody has begun.
+        """Items with their answers, in any order. `Lost.DIED` is the answer where a process died over an
+        item, and of all other items of its group that nobody has begun.
 
         Raises:
             Exception: whatever the function raised.

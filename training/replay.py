@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fqg_env.arrays import CATEGORIES, HISTORY, GoalClass, History
+from fqg_env.arrays import CATEGORIES, HISTORY, GoalClass, History, Stopped
 from fqg_env.describe import describe
 from fqg_env.faults import truly_bad
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
 from fqg_env.puzzle import Puzzle, describe_faults, read_puzzle
-from fqg_env.render import category_name, duration
+from fqg_env.render import ENDS, category_name, duration
 from fqg_env.rules import FIRST_CALL, STOP, WAIT, delivered
 from fqg_env.splits import level_key
 from training.contestants import Contestant
@@ -93,7 +93,8 @@ def heard(level: Level, before: Any, after: Any) -> Iterator[str]:
         call = round(float(entry[History.CALL]) * 65.0) - 1
         category = round(float(entry[History.CATEGORY]) * (CATEGORIES - 1.0))
         hint = ", with a hint" if entry[History.HINT] > 0 else ""
-        yield f"{level.call_names[call]}: {category_name(category)}{hint}"
+        words = category_name(category).lower().replace("_", " ")
+        yield f"{level.call_names[call]}: {words}{hint}"
         h = (h + 1) % HISTORY
     for a in np.flatnonzero(after["version"] > before["version"]):
         rejected = ", but its gate rejects it" if after["rejected"][a] else ""
@@ -111,9 +112,9 @@ def heard(level: Level, before: Any, after: Any) -> Iterator[str]:
 
 
 def ending(level: Level, lanes: Lanes) -> str:
-    """What was delivered, and whether it is good."""
+    """Why it was over, what was delivered, and whether it is good."""
     record, board, truth = lanes.levels[0], lanes.boards[0], lanes.truths[0]
-    words = []
+    words = [ENDS[Stopped(int(board["stopped"]))]]
     for a, name in enumerate(level.artifact_names):
         if record["goal_class"][a] == GoalClass.NONE:
             continue

@@ -1,9 +1,10 @@
-"""Estimates with their intervals, as rliable has them (Agarwal et al. 2021, "Deep RL at the edge of the
-statistical precipice"): interquartile mean, stratified bootstrap, performance profile, probability of improvement.
+"""Estimates with their intervals, as rliable has them (Agarwal et al. 2021, "Deep reinforcement learning
+at the edge of the statistical precipice"): interquartile mean, stratified bootstrap, performance profile,
+probability of improvement.
 
-There a stratum is a task and its values are runs; here a stratum is a tier (or a template) and its values are
-levels. All policies of an evaluation play the same levels under the same luck, so the same resamples serve for
-all of them, and a difference is resampled in pairs.
+There a stratum is a task and its values are runs; here a stratum is a tier (or a template) and its values
+are levels. All policies of an evaluation play the same levels under the same luck, so the same resamples
+serve for all of them, and a difference is resampled in pairs.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
 
 
 def recovery_table(policies: dict[str, dict[str, Any]], gap: dict[str, Any]) -> Table:
-    """How policies recover: success where a fault of each cell was met, under all lucks, and how they stop."""
+    """How policies recover: success where a fault of each cell is in the way, pass^8, and how they stop."""
     with_gap = gap["rule"] is not None and gap["bound"] is not None
     heads = ("policy", "ex/tr", "ex/pe", "im/tr", "im/pe", "<=1", "pass^8", "false stop")
     table = figures_table("Recovery", (*heads, *(("gap",) if with_gap else ())))
