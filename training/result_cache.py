@@ -2,8 +2,8 @@
 
 An entry is named by all that its figures depend on: the policy (its name, or what is in its files), how long
 it may think, the setting, the episodes, and every file of the game and of the judge that plays. Somebody's
-own `module:Class` may read anything, so it is never kept. An entry begins with the SHA-256 of the rest; what does
-not fit it, or is not of the expected form, is played again.
+own `module:Class` may read anything, so it is never kept. An entry begins with the SHA-256 of the rest; what
+does not fit it, or is not of the expected form, is played again.
 """
 
 from __future__ import annotations
