@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from fqg_env.level import LevelError
 from policies.recovery.artifact import MANIFEST_FILE
-from policies.recovery.registry import PolicyError, one_line
+from policies.recovery.registry import PolicyError, one_line, policy_named
 from training.compare import compare
 from training.contestants import AS_IT_IS, Contestant, Thinking, takes, thinks
 from training.episodes import Played, joined, play_chunk
@@ -74,7 +74,7 @@ def jobs_of(contestant: Contestant, setting: Setting, chunk: int) -> Iterator[Jo
 def look_at(contestant: Contestant) -> Known:
     """Make a policy and see what it takes."""
     try:
-        policy = contestant.make()
+        policy = policy_named(contestant.name)
     except PolicyError as problem:
         return Known(thinks=False, takes=False, problem=str(problem))
     options = contestant.thinking.options()
