@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -177,29 +175,35 @@ def test_what_was_cut_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert result.exit_code == 130 and "the same command to start again" in result.stderr
 
 
-def test_ctrl_c_ends_worker_processes_and_what_was_played_is_kept(tmp_path: Path) -> None:
-    """Cut once the first chunk lies in the cache; then the same command goes on from it."""
-    command = [
-        sys.executable, "-m", "training.cli", "evaluate", "--policies", "code_aware,index,oracle",
-        "--episodes", "20480", "--tiers", "20", "--workers", "2", "--json",
-    ]  # fmt: skip
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    kernels = environment.pop("FQG_CACHE_DIR", None) or str(Path.home() / ".cache")
-    (tmp_path / "fqg").mkdir()
-    for folder in (Path(kernels) / "fqg").glob("*"):
-        if folder.name != "evaluations":
-            (tmp_path / "fqg" / folder.name).symlink_to(folder)
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as run:
-        kept = tmp_path / "fqg" / "evaluations"
-        while run.poll() is None and not list(kept.rglob("*.played")):
-            select.select([], [], [], 0.01)
-        run.send_signal(signal.SIGINT)
-        out, err = run.communicate()
-    assert run.returncode == 130, err
-    assert out == "" and f"what was played is kept in {kept}" in err
-    assert "Traceback" not in err
+CUTS = """
+import os, signal
+
+class Cuts:
+    name = "cuts"
+
+    def decide(self, observation, mask):
+        print("said while it played")
+        os.kill(os.getppid(), signal.SIGINT)  # as if somebody pressed Ctrl-C
+        signal.pause()
+"""
+
+
+def test_ctrl_c_ends_what_is_playing_and_says_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "cutting.py").write_text(CUTS)
+    run = subprocess.run(
+        [
+            sys.executable, "-m", "training.cli", "evaluate", "--policies", "index,cutting:Cuts",
+            "--episodes", "8", "--json",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert run.returncode == 130, run.stderr
+    assert "run the same command to go on; what was played is kept in " in run.stderr
+    assert "Traceback" not in run.stderr
+    assert run.stdout == "" and "said while it played" in run.stderr
 
 
 def test_a_report_is_one_page_that_loads_nothing(tmp_path: Path) -> None:

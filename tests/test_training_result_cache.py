@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import hand_drawn
@@ -50,6 +51,22 @@ def test_figures_are_those_without_a_cache(tmp_path: Path) -> None:
     cache = ResultCache(tmp_path)
     kept = [told(cache, index="index", retry="retry") for _ in range(2)]
     assert kept[0] == kept[1] == told(None, index="index", retry="retry")
+
+
+def test_what_was_cut_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Two processes, cut by Ctrl-C after the first chunk: no process is left, and the chunk is kept."""
+
+    def cut(label: str, n: int) -> None:
+        if n:
+            raise KeyboardInterrupt
+
+    cache = ResultCache(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate({"index": "index", "retry": "retry"}, SETTING, 2, cut, cache=cache)
+    assert active_children() == []
+    assert len(list(tmp_path.rglob("*.played"))) == 1
+    told(cache, index="index", retry="retry")
+    assert cache.hits == 1
 
 
 @pytest.mark.parametrize("damage", ["truncated", "altered", "empty", "foreign", "other_chunk"])
