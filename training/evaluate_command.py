@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -156,20 +157,30 @@ def evaluate(
 
 
 def watched(question: Any) -> Any:
-    """Judge under a progress bar; Ctrl-C says how to go on."""
+    """Judge under a progress bar, which appears when all is known to be playable."""
     from training import evaluate as judge
 
     total = judge.episodes_to_play(question.setting) * len(question.policies)
     done = 0
+    with contextlib.ExitStack() as shown:
+        update: Any = None
+
+        def tell(label: str, n: int) -> None:
+            nonlocal done, update
+            if update is None:  # all is known to be playable
+                update = shown.enter_context(bar("evaluating", total))
+            done += n
+            update(done, label)
+
+        return judged_or_refused(question, tell)
+
+
+def judged_or_refused(question: Any, tell: Any) -> Any:
+    """Judge; a policy that cannot be had is one sentence, and Ctrl-C says how to go on."""
+    from training import evaluate as judge
+
     try:
-        with bar("evaluating", total) as update:
-
-            def tell(label: str, n: int) -> None:
-                nonlocal done
-                done += n
-                update(done, label)
-
-            return judge.judge(question, tell)
+        return judge.judge(question, tell)
     except PolicyError as problem:
         fail(str(problem))
     except KeyboardInterrupt:
