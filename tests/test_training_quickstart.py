@@ -15,7 +15,8 @@ from fqg_env.observation import OBSERVATION_VERSION
 from policies.recovery.artifact import ArtifactError
 from policies.recovery.network import load
 from policies.recovery.registry import PolicyError, policy_named
-from training.cli import app, tier_range
+from training.cli import app
+from training.evaluate_command import tier_range
 from training.episodes import observations
 from training.evaluate import evaluate
 from training.export import largest_difference, to_onnx
