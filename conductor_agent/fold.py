@@ -95,7 +95,7 @@ class Fold:
         rules.reset(self.level, self.board)
         posterior.reset(self.level, self.belief)
         observation.observe_static(self.level, self.seen[0])
-        observation.clear_belief(self.seen[0])
+        observation.observe_belief_static(self.level, self.seen[0])
 
     def observation(self) -> dict[str, np.ndarray]:
         """The fields of what a policy sees, each [1, ...], as of the last `look`; the policy's own."""

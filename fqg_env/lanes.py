@@ -95,7 +95,7 @@ def begin(
             look(levels[n], boards[n], None, masks[n], out[n])
         else:
             world.begin_episode(levels[n], hidden[n], boards[n], beliefs[n], truths[n])
-            observation.clear_belief(out[n])
+            observation.observe_belief_static(levels[n], out[n])
             look(levels[n], boards[n], beliefs[n], masks[n], out[n])
 
 

@@ -29,7 +29,7 @@ from fqg_env.arrays import (
     Kind,
     Size,
 )
-from fqg_env.blocks import copy_all
+from fqg_env.blocks import copy_all, fill
 from fqg_env.compiled import kernel
 from fqg_env.faults import HIT, TAINT, WINDOW_FROM, WINDOW_UNTIL, WINDOWS, is_probe
 from fqg_env.filtering import ripen
@@ -561,10 +561,10 @@ def works_later(level: Any, belief: Any, c: int, window: int) -> float:
     """Chance that a call works, and no outage hits it, at the end of a window."""
     f, p = level.function[c], level.provider[c]
     if belief.mixed[f] == 0:
-        return belief.later[p, window] * belief.works[c, 0]
+        return belief.later[p, window] * belief.works[0, c]
     chance = 0.0
     for v in range(WINDOWS):
-        chance += belief.provider[p, v] * UP_AT_END[window, v] * belief.works[c, v]
+        chance += belief.provider[p, v] * UP_AT_END[window, v] * belief.works[v, c]
     return chance
 
 
@@ -593,13 +593,13 @@ def best_later(
 
 @kernel
 def works_now(level: Any, belief: Any, c: int, kept: Any) -> float:
-    """Chance that no outage hits a call now and that it works, as `kept` [C, W] has it."""
+    """Chance that no outage hits a call now and that it works, as `kept` [W, C] has it."""
     p = level.provider[c]
     if belief.mixed[level.function[c]] == 0:
-        return (1.0 - belief.outage[p]) * kept[c, 0]
+        return (1.0 - belief.outage[p]) * kept[0, c]
     chance = 0.0
     for w in range(WINDOWS):
-        chance += belief.provider[p, w] * belief.up[w] * kept[c, w]
+        chance += belief.provider[p, w] * belief.up[w] * kept[w, c]
     return chance
 
 
@@ -608,39 +608,39 @@ def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
     """Write what is believed of each call and each artifact."""
     ripen(level, board, belief)
     prepare_chances(level, board, belief)
+    doubted, made = ZERO, ZERO
+    for a in range(level.artifacts):
+        out.doubt[a, Doubt.BAD] = belief.bad[a]
+        doubted |= np.uint64(belief.bad[a] > 0.0) << np.uint64(a)
+        made |= np.uint64(board.maker[a] >= 0) << np.uint64(a)
     for c in range(level.calls):
         b = out.belief[c]
-        bad_in = posterior.bad_input(level, belief, c)
+        reads = board.reads[c]
+        bad_in = posterior.bad_input(level, belief, c) if reads & doubted else 0.0
         answers = works_now(level, belief, c, belief.works)
         well = works_now(level, belief, c, belief.works_well)
         untainted = 1.0
         if not is_probe(level, c):
-            fits = 1.0 - posterior.clashing(level, board, belief, c)
+            fits = 1.0 - posterior.clashing(level, board, belief, c) if reads & made else 1.0
             untainted = fits * (1.0 - TAINT * bad_in)
             answers *= untainted
             well *= fits * (1.0 - bad_in)
         later, later_in = best_later(level, board, belief, c, untainted, answers)
-        each = price(level, c)
         b[Belief.ANSWERS] = answers
         b[Belief.ANSWERS_WELL] = well
         b[Belief.OUTAGE] = belief.outage[level.provider[c]]
         b[Belief.NEVER] = posterior.never_works(level, belief, c)
-        b[Belief.PRICE] = each
-        b[Belief.PRICE_OF_SUCCESS] = min(1.0, each / max(1e-6, well))
+        b[Belief.PRICE_OF_SUCCESS] = min(1.0, b[Belief.PRICE] / max(1e-6, well))
         b[Belief.ANSWERS_LATER] = later
         b[Belief.BAD_INPUT] = bad_in
         b[Belief.OWN_SILENT] = posterior.silent_chance(level, belief, c)
         b[Belief.LATER_IN] = later_in
-    for a in range(level.artifacts):
-        out.doubt[a, Doubt.BAD] = belief.bad[a]
 
 
 @kernel
-def clear_belief(out: Any) -> None:
-    """Zero the belief of a fresh observation, padding included."""
-    for c in range(out.belief.shape[0]):
-        for i in range(BELIEF_FIELDS):
-            out.belief[c, i] = 0.0
-    for a in range(out.doubt.shape[0]):
-        for i in range(DOUBT_FIELDS):
-            out.doubt[a, i] = 0.0
+def observe_belief_static(level: Any, out: Any) -> None:
+    """Write what a belief starts with and keeps: prices, and zeros in the padding."""
+    fill(out.belief, 0.0)
+    fill(out.doubt, 0.0)
+    for c in range(level.calls):
+        out.belief[c, Belief.PRICE] = price(level, c)

@@ -80,7 +80,7 @@ def enumerate_all(lanes: Lanes, seen: list[Any], functions: tuple[int, ...]) -> 
 
 @pytest.mark.parametrize("seed", range(25))
 def test_it_equals_exact_enumeration(seed: int) -> None:
-    """Two functions at one provider, hints left out: windows and kinds to 1e-9."""
+    """Two functions at one provider, hints left out: windows and kinds to 1e-8 (each event is floored at 1e-9)."""
     calls = np.random.default_rng(seed).choice([READ_A, READ_B, COPY], 8).tolist()
     drawn = DRAWN.model_copy(
         update={"shield": DRAWN.shield.model_copy(update={"retries_per_function": 9})}
@@ -106,12 +106,13 @@ def test_it_equals_exact_enumeration(seed: int) -> None:
     exact = enumerate_all(lanes, seen, (0, 1))
     for window in range(WINDOWS):
         p = sum(q for (w, *_), q in exact.items() if w == window)
-        assert belief["provider"][0, 0, window] == pytest.approx(p, abs=1e-9)
+        assert belief["provider"][0, 0, window] == pytest.approx(p, abs=1e-8)
         for f in (0, 1):
+            shares = belief["function"][0, window if belief["mixed"][0, f] else 0, f]
             for kind in range(faults.faults_of(lanes.levels[0], 2 * f)):
                 joint = sum(q for (w, *k), q in exact.items() if w == window and k[f] == kind)
-                ours = belief["provider"][0, 0, window] * belief["function"][0, f, window, kind]
-                assert ours == pytest.approx(joint, abs=1e-9)
+                ours = belief["provider"][0, 0, window] * shares[kind]
+                assert ours == pytest.approx(joint, abs=1e-8)
     now = float(boards["at_s"][0])
     out = np.zeros(1, observation_dtype(SMALL, True))
     observe_belief(lanes.levels[0], boards[0], belief[0], out[0])
@@ -146,16 +147,16 @@ def test_a_hint_and_a_silence_weigh_as_the_model_says() -> None:
         hints = row["hint"][0, 1:3]
         variant = int(hints.argmax()) if hints.max() > 0 else -1
         said.add(variant)
-        kinds = prior["function"][0, 1, 0].copy()
+        kinds = prior["function"][0, 0, 1].copy()
         for k in range(faults.faults_of(lanes.levels[0], 1)):
             if variant >= 0:
                 kinds[k] *= faults.hint_chance(k, variant, 2, 0.8)
             else:
                 kinds[k] *= faults.silence_chance(k, faults.HINTED_INSPECT, 0.8)
-        again = lanes.beliefs["function"][0, 1, 0].copy()
+        again = lanes.beliefs["function"][0, 0, 1].copy()
         assert again == pytest.approx(kinds / kinds.sum(), abs=1e-9)
         lanes.step(np.array([2]))
-        assert lanes.beliefs["function"][0, 1, 0] == pytest.approx(again, abs=1e-9)
+        assert lanes.beliefs["function"][0, 0, 1] == pytest.approx(again, abs=1e-9)
     assert said == {-1, 0, 1}
 
 

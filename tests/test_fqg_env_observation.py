@@ -87,7 +87,7 @@ class Fold:
         rules.reset(self.level, self.board)
         posterior.reset(self.level, self.belief)
         observation.observe_static(self.level, self.out[0])
-        observation.clear_belief(self.out[0])
+        observation.observe_belief_static(self.level, self.out[0])
         self.look()
 
     def look(self) -> None:

@@ -28,7 +28,7 @@ def reveal(level: Any, hidden: Any, board: Any, truth: Any, belief: Any) -> None
     for c in range(level.calls):
         f = level.function[c]
         for k in range(faults_of(level, c)):
-            belief.function[f, 0, k] = 1.0 if hidden.fault[f] == k else 0.0
+            belief.function[0, f, k] = 1.0 if hidden.fault[f] == k else 0.0
     for f in range(level.functions):
         for g in range(level.functions):
             belief.clash[f, g] = 1e17 if clashes(level, hidden, f, g) else 1e-17
@@ -59,7 +59,7 @@ def choose_knowing(
         o = out[n]
         observation.observe_static(levels[n], o)
         observation.observe(levels[n], boards[n], o)
-        observation.clear_belief(o)
+        observation.observe_belief_static(levels[n], o)
         observation.observe_belief(levels[n], boards[n], beliefs[n], o)
         for c in range(levels[n].calls):
             if is_probe(levels[n], c):
