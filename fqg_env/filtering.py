@@ -42,7 +42,7 @@ from fqg_env.likelihood import (
     made_something,
     own_chance,
 )
-from fqg_env.rules import current, over_ripe
+from fqg_env.reading import current, over_ripe
 
 DOUBTED = 0.05
 """How far news that does not fit is believed all the same."""

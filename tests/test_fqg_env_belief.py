@@ -10,14 +10,15 @@ import pytest
 from hand_drawn import SMALL, level, maker, preset, probe
 
 from fqg_env import belief as posterior
-from fqg_env import faults, filtering, rules
+from fqg_env import faults, filtering, reading, rules
 from fqg_env import likelihood as model
 from fqg_env.arrays import CANCELLED, Kind, Verdict
 from fqg_env.belief import FLOOR
+from fqg_env.believed import observe_belief
 from fqg_env.faults import FAULTS, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS, Inputs
+from fqg_env.fields import Belief, Doubt, observation_dtype
 from fqg_env.lanes import Lanes
 from fqg_env.level import CallKind, Level, Reputation
-from fqg_env.observation import Belief, Doubt, observation_dtype, observe_belief
 from fqg_env.puzzle import Puzzle
 from fqg_env.splits import Source, level_key
 
@@ -99,7 +100,7 @@ def test_it_equals_exact_enumeration(seed: int) -> None:
         row["hint"] = 0.0
         row["not_examined"] = 1  # silence would be evidence too
         number = rules.begin(lanes.levels[0], boards[0], call, began)
-        slot = rules.slot_of(boards[0], number)
+        slot = reading.slot_of(boards[0], number)
         filtering.begin(lanes.levels[0], boards[0], belief[0], slot)
         filtering.update(lanes.levels[0], boards[0], belief[0], slot, row[0])
         rules.finish(lanes.levels[0], boards[0], number, row[0], began + float(row["elapsed_s"][0]))

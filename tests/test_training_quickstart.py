@@ -11,7 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from fqg_env.observation import OBSERVATION_VERSION
+from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.artifact import ArtifactError
 from policies.recovery.network import load
 from policies.recovery.registry import PolicyError, policy_named

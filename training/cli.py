@@ -27,8 +27,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fqg_env.arrays import SIZES
-from fqg_env.generator import TIERS
-from fqg_env.level import LevelError
+from fqg_env.errors import LevelError
+from fqg_env.shapes import TIERS
 from fqg_env.splits import MIX_NAMES, MODE_NAMES, SPLITS
 from policies.recovery.registry import PolicyError, policy_named
 from training import levels

@@ -15,8 +15,8 @@ import numpy as np
 
 from fqg_env.arrays import SIZES, Size
 from fqg_env.env import size_named
+from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
-from fqg_env.level import LevelError
 from fqg_env.puzzle import Puzzle, read_puzzle
 from fqg_env.splits import SPLITS, level_key, source_of
 from policies.recovery.base import Decision
