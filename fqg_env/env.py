@@ -16,9 +16,10 @@ from gymnasium.vector.utils import batch_space
 
 from fqg_env import library
 from fqg_env.arrays import SIZES
+from fqg_env.errors import LevelError, suggest
+from fqg_env.fields import observation_dtype
 from fqg_env.lanes import Lanes
-from fqg_env.level import Level, LevelError, suggest
-from fqg_env.observation import observation_dtype
+from fqg_env.level import Level
 from fqg_env.puzzle import Puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import FIRST_CALL

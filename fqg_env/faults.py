@@ -34,7 +34,7 @@ from fqg_env.frequencies import CONFUSED as CONFUSED_WORDS
 from fqg_env.frequencies import MIXES, PUBLISHED
 from fqg_env.frequencies import WINDOWS as WINDOW_LIST
 from fqg_env.outcome import WIRE, Blame, Category
-from fqg_env.rules import over_ripe
+from fqg_env.reading import over_ripe
 
 
 class Fault(IntEnum):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env import arrays, generator, observation, rules, world
+from fqg_env import arrays, believed, generator, observation, rules, world
 from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, Size
 from fqg_env.chance import Draw, mix, pick, uniform
@@ -17,7 +17,8 @@ from fqg_env.compiled import kernel
 from fqg_env.draw import draw_hidden, draw_recent, set_reputations
 from fqg_env.exact import templates
 from fqg_env.faults import FAULTS
-from fqg_env.observation import observation_dtype
+from fqg_env.fields import observation_dtype
+from fqg_env.shapes import SHAPES, Knob, new_sketch
 from fqg_env.splits import Source, level_key
 
 
@@ -33,7 +34,7 @@ def draw_level(
     level.mode = source[3]
     set_reputations(level, mix)
     draw_hidden(level, hidden, mix, sketch.shares)
-    if uniform(key, Draw.LEVEL, 0, 3) < shapes[tier - 1, generator.Knob.RECENT]:
+    if uniform(key, Draw.LEVEL, 0, 3) < shapes[tier - 1, Knob.RECENT]:
         runs = 1 + pick(uniform(key, Draw.LEVEL, 0, 4), 4)
         draw_recent(level, hidden, runs, sketch.shares)
     generator.conceal(level, sketch, shapes, tier)
@@ -45,13 +46,13 @@ def look(level: Any, board: Any, belief: Any, mask: Any, out: Any) -> None:
     rules.legal(level, board, mask)
     observation.observe(level, board, out)
     if belief is not None:
-        observation.observe_belief(level, board, belief, out)
+        believed.observe_belief(level, board, belief, out)
 
 
 @kernel
 def draw_levels(levels: Any, hidden: Any, keys: Any, shapes: Any, source: Any, which: Any) -> None:
     """Draw the level of each lane in `which` [N] from its key, and move the key on."""
-    sketch = generator.new_sketch(levels[0].given.shape[0])
+    sketch = new_sketch(levels[0].given.shape[0])
     for n in range(len(levels)):
         if which[n]:
             draw_level(levels[n], hidden[n], sketch, shapes, source, keys[n])
@@ -95,7 +96,7 @@ def begin(
             look(levels[n], boards[n], None, masks[n], out[n])
         else:
             world.begin_episode(levels[n], hidden[n], boards[n], beliefs[n], truths[n])
-            observation.clear_belief(out[n])
+            believed.observe_belief_static(levels[n], out[n])
             look(levels[n], boards[n], beliefs[n], masks[n], out[n])
 
 
@@ -210,7 +211,7 @@ class Lanes:
                 self.levels[part],
                 self.hidden[part],
                 self.keys[part],
-                generator.SHAPES,
+                SHAPES,
                 numbers,
                 chosen[part],
             )

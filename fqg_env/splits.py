@@ -14,9 +14,9 @@ import numpy as np
 
 from fqg_env.arrays import Mode
 from fqg_env.chance import Draw, pick, uniform
+from fqg_env.errors import LevelError, suggest
 from fqg_env.frequencies import MIXES
-from fqg_env.generator import TIERS, Family
-from fqg_env.level import LevelError, suggest
+from fqg_env.shapes import TIERS, Family
 
 COMMON = (Family.CHAIN, Family.LAYERED, Family.TREE)
 UNSEEN = (Family.DIAMOND, Family.HUB)

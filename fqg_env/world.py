@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from fqg_env import belief as posterior
-from fqg_env import filtering, rules
+from fqg_env import filtering, reading, rules
 from fqg_env.arrays import CANCELLED, FLIGHTS, Effect, GoalClass, Stopped
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
@@ -50,7 +50,7 @@ def step(
     `mask` [2 + C] is what `rules.legal` said of this board. `belief` may be None: then none is kept.
     The episode is over when `board.stopped`.
     """
-    before = rules.spent(level, board)
+    before = reading.spent(level, board)
     board.steps += 1
     if action < 0 or action >= 2 + level.calls or mask[action] == 0:
         rules.refuse(level, board, board.at_s)
@@ -61,10 +61,10 @@ def step(
     else:
         attempt(level, hidden, board, belief, truth, rows, action - rules.FIRST_CALL)
     if board.stopped == Stopped.NO:
-        reason = rules.exhausted(level, board)
+        reason = reading.exhausted(level, board)
         if reason != Stopped.NO:
             end(level, board, truth, rows, reason)
-    reward = before - rules.spent(level, board)
+    reward = before - reading.spent(level, board)
     if board.stopped != Stopped.NO:
         reward += goals(level, board, truth)
     truth.episode_return += reward
@@ -78,7 +78,7 @@ def attempt(
 ) -> None:
     """Begin an attempt; when every slot is taken, time runs to a completion."""
     number = rules.begin(level, board, call, board.at_s)
-    slot = rules.slot_of(board, number)
+    slot = reading.slot_of(board, number)
     if belief is not None:
         filtering.begin(level, board, belief, slot)
     draw(level, hidden, board, truth, call, rows[slot], truth.flight_bad[slot])
@@ -155,7 +155,7 @@ def cancel(level: Any, board: Any, rows: Any, slot: int) -> None:
 @kernel
 def wait(level: Any, hidden: Any, board: Any, belief: Any, truth: Any, rows: Any) -> None:
     """WAIT: time runs to the first completion, to news, or to the end that the rules give it."""
-    until = rules.wait_until(level, board)
+    until = reading.wait_until(level, board)
     slot = soonest(board, truth)
     ends_s = truth.flight_ends_s[slot] if slot >= 0 else math.inf
     if hear_news(level, hidden, board, belief, truth, min(until, ends_s)):
@@ -229,7 +229,7 @@ def goals(level: Any, board: Any, truth: Any) -> float:
     """What the delivered goals are worth: their weight if truly good, else a share of it, lost."""
     worth = 0.0
     for a in range(level.artifacts):
-        if rules.delivered(level, board, a):
+        if reading.delivered(level, board, a):
             bad = truly_bad(level, board, truth, a)
             worth += level.goal_weight[a] * (-level.wrong_weight if bad else 1.0)
     return worth
@@ -240,7 +240,7 @@ def succeeded(level: Any, board: Any, truth: Any) -> bool:
     """Every Essential goal is delivered and truly good."""
     for a in range(level.artifacts):
         if level.goal_class[a] == GoalClass.ESSENTIAL:
-            if not rules.delivered(level, board, a) or truly_bad(level, board, truth, a):
+            if not reading.delivered(level, board, a) or truly_bad(level, board, truth, a):
                 return False
     return True
 
@@ -249,6 +249,6 @@ def succeeded(level: Any, board: Any, truth: Any) -> bool:
 def wrong_delivered(level: Any, board: Any, truth: Any) -> bool:
     """Some goal is delivered although it is bad."""
     for a in range(level.artifacts):
-        if rules.delivered(level, board, a) and truly_bad(level, board, truth, a):
+        if reading.delivered(level, board, a) and truly_bad(level, board, truth, a):
             return True
     return False

@@ -21,14 +21,14 @@ from fqg_env import library
 from fqg_env.arrays import SIZES
 from fqg_env.describe import describe
 from fqg_env.env import FunctionQuest, VectorFunctionQuest
-from fqg_env.generator import Family
+from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
-from fqg_env.level import LevelError
 from fqg_env.outcome import Category
 from fqg_env.picture import BAD, FAINT, GOOD, INK, USED, colour_of
 from fqg_env.prose import RULES, Prose
 from fqg_env.puzzle import Faults, Puzzle
 from fqg_env.rules import STOP
+from fqg_env.shapes import Family
 from fqg_env.splits import SPLITS
 
 ID = "fqg_env.env:FunctionQuest-v0"

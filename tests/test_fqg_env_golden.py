@@ -17,9 +17,9 @@ LANES, STEPS = 64, 200
 
 GOLDEN = {
     ("small", False): "272408601dddd80a6073e85effd9ef40",
-    ("small", True): "f7308f5ee85755a908f4b51fb2bc6862",
+    ("small", True): "8ccd13bfc2c6a11169796795ac6180bd",
     ("standard", False): "0e645b709b6d203396fbe516427a5a9d",
-    ("standard", True): "64a086499e0705fe14206683d837aaab",
+    ("standard", True): "f7616c40b765d6e5be19b03862669afb",
 }
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from fqg_env.arrays import CATEGORIES
 from fqg_env.cells import FaultKind
+from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
-from fqg_env.level import Budget, Level, LevelError, Shield
+from fqg_env.level import Budget, Level, Shield
 from fqg_env.puzzle import Faults, Puzzle, write_puzzle
 from fqg_env.splits import SPLITS, level_key
 from policies.recovery.base import Decision, certain

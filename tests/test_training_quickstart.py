@@ -11,14 +11,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from fqg_env.observation import OBSERVATION_VERSION
+from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.artifact import ArtifactError
 from policies.recovery.network import load
 from policies.recovery.registry import PolicyError, policy_named
 from training.cli import app
-from training.evaluate_command import tier_range
 from training.episodes import observations
 from training.evaluate import evaluate
+from training.evaluate_command import tier_range
 from training.export import largest_difference, to_onnx
 from training.ppo import train
 from training.recipe import Recipe, read_recipe

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fqg_env.level import LevelError
+from fqg_env.errors import LevelError
 from policies.recovery.artifact import MANIFEST_FILE
 from policies.recovery.registry import PolicyError, one_line, policy_named
 from training.compare import compare

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from fqg_env.arrays import SIZES
-from fqg_env.generator import TIERS
-from fqg_env.level import LevelError
+from fqg_env.errors import LevelError
+from fqg_env.shapes import TIERS
 from fqg_env.splits import MIX_NAMES, MODE_NAMES, SPLITS
 from policies.recovery.registry import PolicyError
 from training.tables import print_figures

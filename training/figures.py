@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fqg_env.cells import Cell, FaultKind, bits_of
-from fqg_env.generator import Family
 from fqg_env.render import CATEGORY_NAMES
+from fqg_env.shapes import Family
 from fqg_env.splits import MIX_NAMES
 from training.episodes import Played
 from training.stats import iqm, pass_hat, performance_profile

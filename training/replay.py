@@ -13,8 +13,9 @@ from fqg_env.faults import truly_bad
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
 from fqg_env.puzzle import Puzzle, describe_faults, read_puzzle
+from fqg_env.reading import delivered
 from fqg_env.render import ENDS, category_name, duration
-from fqg_env.rules import FIRST_CALL, STOP, WAIT, delivered
+from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from fqg_env.splits import level_key
 from training.contestants import Contestant
 from training.episodes import actions_of, ask

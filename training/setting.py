@@ -14,9 +14,9 @@ from fqg_env.arrays import SIZES, Size
 from fqg_env.chance import Draw, mix, pick, uniform
 from fqg_env.compiled import kernel
 from fqg_env.env import size_named
+from fqg_env.errors import LevelError
 from fqg_env.faults import clashes
 from fqg_env.lanes import Lanes, template_records
-from fqg_env.level import LevelError
 from fqg_env.puzzle import CLASH, FITS, Puzzle, read_puzzle
 from fqg_env.splits import MIX_NAMES, SPLITS, Source, level_key, source_of
 

@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from fqg_env.level import LevelError
+from fqg_env.errors import LevelError
 
 P = ParamSpec("P")
 DONE, OURS, BAD_INPUT, PARTLY, NOT_ACHIEVED, INTERRUPTED = 0, 1, 2, 3, 4, 130

@@ -38,7 +38,8 @@ from fqg_env.faults import (
     taints,
     truly_bad,
 )
-from fqg_env.rules import FIRST_CALL, STOP, WAIT, delivered, input_versions, repeats
+from fqg_env.reading import delivered, input_versions, repeats
+from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from fqg_env.world import LOST
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from fqg_env.compiled import kernel
 from fqg_env.faults import TAINT
-from fqg_env.observation import Artifact, Belief, Call, Doubt, Run
+from fqg_env.fields import Artifact, Belief, Call, Doubt, Run
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from policies.recovery.base import Decision, Observation, certain, fields
 from policies.recovery.rules import usable

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fqg_env.level import suggest
+from fqg_env.errors import suggest
 
 
 class PolicyError(ValueError):

@@ -9,7 +9,7 @@ import numpy as np
 
 from fqg_env.arrays import Group
 from fqg_env.compiled import kernel
-from fqg_env.observation import Artifact, Call, Run
+from fqg_env.fields import Artifact, Call, Run
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from policies.recovery.base import Decision, Observation, certain, fields
 
