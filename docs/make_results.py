@@ -73,7 +73,11 @@ def main_rows(policies: dict[str, Any]) -> list[tuple[str, ...]]:
             share(p["success_rate"]),
             spread(p["return_mean"], p["return_ci95"]),
             spread(p["return_iqm"], p["return_iqm_ci95"]),
-            share(p.get("fraction_of_bayes", p["fraction_of_oracle"])),
+            share(
+                p["fraction_of_oracle"]
+                if p.get("fraction_of_bayes") is None
+                else p["fraction_of_bayes"]
+            ),
             share(p["gap_closed"]),
             share(p["pass_8"]),
             share(p["wrong_delivered_rate"]),

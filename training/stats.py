@@ -59,7 +59,8 @@ def resampled_means(
 ) -> np.ndarray:
     """[times, P] means of values [N, P] under stratified resampling; one row is one resample for all P."""
     strata = np.zeros(len(values)) if strata is None else strata
-    return np.array([weights @ values for weights in resamples(strata, seed, times)]) / len(values)
+    drawn = resamples(strata, seed, times)
+    return np.array([weights.astype(float) @ values for weights in drawn]) / len(values)
 
 
 def resampled_iqms(
