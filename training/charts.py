@@ -124,7 +124,7 @@ def key(palette: dict[str, str]) -> str:
     return (
         '<p class="key note">'
         + " ".join(
-            f'<span style="background:{colour}"></span>{html.escape(name)}'
+            f'<b><span style="background:{colour}"></span>{html.escape(name)}</b>'
             for name, colour in palette.items()
         )
         + "</p>"
@@ -224,7 +224,8 @@ def grouped_bars(
     if not values:
         return ""
     bar_width = max(5.0, min(16.0, 640.0 / (len(groups) * (len(palette) + 1))))
-    group_width = max(86.0, bar_width * (len(palette) + 1))
+    longest = max(len(words) for group in groups for words in group.split("\n"))
+    group_width = max(12.0 + 6.5 * longest, bar_width * (len(palette) + 1))
     left, top, height = 48.0, 10.0, 170.0
     low, high = (0.0, 1.0) if share else (min(0.0, *values), max(0.05, *values))
     right = left + group_width * len(groups)

@@ -53,13 +53,13 @@ def champion(result: dict[str, Any]) -> str:
 
 
 def banded(policies: dict[str, dict[str, Any]], field: str) -> dict[str, dict[str, float | None]]:
-    """Mean return by tier, neighbouring tiers together where there are many."""
+    """Mean return by group, neighbouring tiers together where there are many."""
     names = list(next(iter(policies.values()))["by"][field])
-    width = -(-len(names) // MOST_GROUPS)
+    width = -(-len(names) // MOST_GROUPS) if field == "tier" else 1
     out: dict[str, dict[str, float | None]] = {}
     for first in range(0, len(names), width):
         band = names[first : first + width]
-        words = f"{field} {band[0]}" + (f" to {band[-1]}" if len(band) > 1 else "")
+        words = band[0] + (f" to {band[-1]}" if len(band) > 1 else "")
         out[words] = {}
         for name, p in policies.items():
             groups = [p["by"][field][each] for each in band]
@@ -146,7 +146,11 @@ def recoveries_plot(policies: Policies, palette: dict[str, str]) -> str:
 
 def by_group(policies: Policies, palette: dict[str, str]) -> str:
     """Return by tier and by family; by template where there are no tiers."""
-    words = {"tier": "Return by tier", "family": "Return by family", "template": "Return by level"}
+    words = {
+        "tier": "Return by tier",
+        "family": "Return by family",
+        "template": "Return by template or file",
+    }
     by = next(iter(policies.values()))["by"]
     return "".join(
         f"<h2>{title}</h2>{key(palette)}{grouped_bars(banded(policies, field), palette, share=False)}"

@@ -23,7 +23,7 @@ th:first-child,td:first-child{text-align:left}tr.us td{font-weight:600;backgroun
 .note{color:#5a6675;font-size:.9rem}.yes{color:#0a7a3d}.no{color:#b3261e}
 img{height:70px;border:1px solid #ccd;vertical-align:middle}
 svg{max-width:100%;height:auto}
-.key span{display:inline-block;width:.8em;height:.8em;margin:0 .35em 0 1em;vertical-align:-.05em}.pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}.pair ol{padding-left:1.4rem;font-size:.88rem;margin:.4rem 0}.pair li{margin:.25rem 0}.pair li b{font-weight:600}.when{color:#5a6675}.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:.5rem 1.5rem}h3{font-size:1rem;margin:.8rem 0 .2rem}
+.key b{font-weight:400;white-space:nowrap}.key span{display:inline-block;width:.8em;height:.8em;margin:0 .35em 0 1em;vertical-align:-.05em}.pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}.pair ol{padding-left:1.4rem;font-size:.88rem;margin:.4rem 0}.pair li{margin:.25rem 0}.pair li b{font-weight:600}.when{color:#5a6675}.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:.5rem 1.5rem}h3{font-size:1rem;margin:.8rem 0 .2rem}
 svg text{font:12px system-ui,sans-serif;fill:#1c2430}svg text.axis{fill:#5a6675}
 code{font-size:.85em;overflow-wrap:anywhere}
 @media(max-width:40rem){.pair,.panels{grid-template-columns:1fr}svg text{font-size:15px}body{margin:1rem auto;font-size:15px}table{font-size:.8rem}th,td{padding:.25rem .35rem}}
