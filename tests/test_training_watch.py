@@ -163,3 +163,33 @@ def test_an_illegal_action_is_counted_and_is_no_attempt_of_a_call() -> None:
     e = episode(STAGES, ["read", "tidy", "read", STOP])  # at first there is nothing to read
     assert (e["refused"], e["attempts"], e["success"]) == (1, 3, 1)
     assert e["recoveries"] == 0
+
+
+AGES = hand_drawn.level(
+    artifacts={
+        "page": Artifact(given=True),
+        "clean": Artifact(time_to_live_s=100.0),
+        "text": Artifact(goal=Goal()),
+    },
+    functions={
+        "tidy": hand_drawn.maker("clean"),
+        "read": hand_drawn.maker("text", inputs=("clean",)),
+    },
+)
+
+
+def test_what_goes_bad_with_age_is_in_the_way_where_it_would_and_met_by_who_waits() -> None:
+    told = [episode(AGES, ["tidy", WAIT, WAIT, WAIT, "read", STOP], key=key) for key in range(40)]
+    stale = ["STALE" in kinds(e["met"]) for e in told]
+    assert 3 < sum(stale) < 25  # a quarter goes bad
+    assert stale == ["STALE" in kinds(e["in_the_way"]) for e in told]
+    at_once = [episode(AGES, ["tidy", "read", STOP], key=key) for key in range(40)]
+    assert not any("STALE" in kinds(e["met"]) for e in at_once)
+
+
+def test_a_lost_answer_is_met_by_the_attempt_that_it_is_lost_of() -> None:
+    told = [episode(hand_drawn.one_move(), ["read", STOP], key=key) for key in range(400)]
+    lost = ["LOST" in kinds(e["met"]) for e in told]
+    assert any(lost)
+    assert lost == ["LOST" in kinds(e["in_the_way"]) for e in told]
+    assert [e["success"] == 0 for e in told] == lost
