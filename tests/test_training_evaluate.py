@@ -535,3 +535,25 @@ def test_it_does_so_with_one_worker_too_and_while_it_is_made() -> None:
 def test_a_setting_is_checked_before_anything_is_played(setting: Setting, says: str) -> None:
     with pytest.raises(LevelError, match=says):
         check_setting(setting)
+
+
+def test_strata_are_tiers() -> None:
+    """All that varies lies between two tiers, so that the mean over both is certain."""
+    apart = episodes(40, tier=np.repeat([1, 2], 20), **{"return": np.repeat([0.0, 1.0], 20)})
+    beside = compare({"a": "random"}, Setting(), {"a": of(apart)}).beside["a"]
+    assert beside["return_ci95"] == [0.5, 0.5]
+
+
+def test_a_share_has_no_interval_where_the_way_may_be_none() -> None:
+    """The bound is above the rule on the whole, but not in every resample."""
+    rule = episodes(8, **{"return": 0.0})
+    bound = episodes(8, **{"return": [0.9, -0.2, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1]})
+    beside = compare(NAMES, Setting(), {"a": of(rule), "top": of(bound)}).beside["top"]
+    assert beside["gap_closed"] == pytest.approx(1.0) and beside["gap_closed_ci95"] is None
+
+
+def test_only_the_first_chunk_is_timed() -> None:
+    index, setting = Contestant("i", "index"), Setting()
+    assert len(play_chunk(index, setting, 0, 3).decision_ms) == 3
+    assert len(play_chunk(index, setting, 3, 3).decision_ms) == 0
+    assert len(play_chunk(index, setting, 0, 3, luck=1).decision_ms) == 0

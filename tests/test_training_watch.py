@@ -193,3 +193,8 @@ def test_a_lost_answer_is_met_by_the_attempt_that_it_is_lost_of() -> None:
     assert any(lost)
     assert lost == ["LOST" in kinds(e["in_the_way"]) for e in told]
     assert [e["success"] == 0 for e in told] == lost
+
+
+def test_who_waits_until_the_time_is_used_up_has_not_given_up() -> None:
+    e = episode(hand_drawn.one_move(), [WAIT] * 20)
+    assert (e["gave_up"], e["success"], e["time"]) == (0, 0, 1.0)
