@@ -18,7 +18,7 @@ from fqg_env.faults import TAINT
 from fqg_env.observation import Artifact, Belief, Call, Doubt, Run
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from policies.recovery.base import Decision, Observation, certain, fields
-from policies.recovery.rules import usable
+from policies.recovery.walk import usable
 
 FIELDS = ("calls", "artifacts", "needs", "makes", "probes", "belief", "doubt", "run")
 
