@@ -29,12 +29,6 @@ def _random() -> Any:
     return RandomPolicy()
 
 
-def _index() -> Any:
-    from policies.recovery.index import Index
-
-    return Index()
-
-
 def _oracle() -> Any:
     from policies.recovery.oracle import Oracle
 
@@ -50,12 +44,13 @@ TUNABLE = {
     "circuit_breaker": "breaker:CircuitBreaker",
     "router": "router:Router",
     "spfr": "spfr:Spfr",
+    "thompson": "thompson:Thompson",
+    "index": "index:Index",
 }
 """Rules that `fqg tune` tunes: where each class is, under policies.recovery."""
 BUILT_IN: dict[str, Callable[[], Any]] = {
     "random": _random,
     **{name: partial(tunable, name) for name in TUNABLE},
-    "index": _index,
     "oracle": _oracle,
 }
 
