@@ -1,4 +1,4 @@
-"""Tuning: every rule gets the same budget of trials to find its numbers, on paired levels of validation alone.
+"""Tuning: every rule gets the same budget to find its numbers, on paired levels of validation alone.
 
 Successive halving, then refinement by coordinates: half of the trials are drawn at random and played on a
 quarter of the levels; the best eighth is played on all of them; from the best of those, one number at a time
@@ -71,7 +71,16 @@ class Board:
             lanes.keys[:] = [level_key(SPLIT, first + i) for i in range(lanes.n)]
             lanes.draw_levels()
             lanes.begin()
-            self.parts.append((lanes, {name: np.copy(getattr(lanes, name)) for name in STATE if getattr(lanes, name) is not None}))
+            self.parts.append(
+                (
+                    lanes,
+                    {
+                        name: np.copy(getattr(lanes, name))
+                        for name in STATE
+                        if getattr(lanes, name) is not None
+                    },
+                )
+            )
 
     def returns(self, rule: Any) -> np.ndarray:
         """[episodes] returns of a rule."""
@@ -163,7 +172,7 @@ NEEDS_BELIEF = ("index", "thompson")
 def tune(
     name: str, start: Numbers, budget: Budget, tell: Callable[[float], None] = lambda score: None
 ) -> Found:
-    """Tune one rule, and judge what was found on fresh levels; the numbers before stay if they are as good."""
+    """Tune one rule and judge what was found on fresh levels; the numbers before stay if as good."""
     found = search(name, start, budget, tell)
     fresh = Board(FIRST_FRESH + budget.seed, 2 * budget.episodes, name in NEEDS_BELIEF)
     before = fresh.returns(tunable(name, start))
@@ -217,7 +226,8 @@ def write_tables(path: Path, tables: Mapping[str, Any]) -> None:
         LevelError: the file cannot be written.
     """
     lines = [
-        "# Numbers of the rules, made by `fqg tune`; [made.RULE] has the command, and figures on fresh levels.",
+        "# Numbers of the rules, made by `fqg tune`.",
+        "# [made.RULE] has the command, and the figures on fresh levels: mean returns, 95% interval.",
         f"# Objective: {OBJECTIVE}.",
     ]
     sections = {name: table for name, table in tables.items() if name != "made"}

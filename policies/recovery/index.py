@@ -18,7 +18,16 @@ from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from policies.recovery.base import Decision, Observation, certain, fields
 from policies.recovery.tuned import Range, tuned_numbers
 from policies.recovery.walk import usable
-from policies.recovery.ways import Numbers, View, Ways, appraise, best_maker, new_ways, prepare
+from policies.recovery.ways import (
+    LARGEST,
+    Numbers,
+    View,
+    appraise,
+    best_maker,
+    prepare,
+    textbook,
+    ways_dtype,
+)
 
 FIELDS = ("calls", "artifacts", "needs", "makes", "probes", "belief", "doubt", "run")
 REBUILD_ABOVE, MARGIN = 0.5, 0.001
@@ -36,7 +45,7 @@ def making(v: View, a: int) -> bool:
 
 
 @kernel
-def descend(v: View, w: Ways, goal: int) -> int:
+def descend(v: View, w: Any, goal: int) -> int:
     """The call to make now towards a goal: the best maker, or the likeliest to fail of what it lacks.
 
     Returns the call, -1 where there is none, -2 where it is in flight.
@@ -64,7 +73,7 @@ def descend(v: View, w: Ways, goal: int) -> int:
 
 
 @kernel
-def gain_of(v: View, n: Numbers, w: Ways, goal: int) -> float:
+def gain_of(v: View, n: Numbers, w: Any, goal: int) -> float:
     """What going on towards a goal is worth over delivering what is held of it."""
     wrong = 1.0 + v.run[Run.WRONG_WEIGHT]
     held = 1.0 - wrong * v.doubt[goal, Doubt.BAD] if usable(v.artifacts, goal) else 0.0
@@ -111,7 +120,7 @@ def verify_first(v: View, n: Numbers) -> int:
 
 
 @kernel
-def choose_by(v: View, n: Numbers, w: Ways, same_function: Any) -> int:
+def choose_by(v: View, n: Numbers, w: Any, same_function: Any) -> int:
     """The index rule's action for one observation, by its numbers; `w` is scratch."""
     prepare(v, n, w)
     appraise(v, n, w, same_function)
@@ -162,23 +171,21 @@ def view_of(all_: View, i: int) -> View:
 
 
 @kernel
-def choose_all(batch: Batch, n: Numbers, out: Any) -> None:
-    """`choose_by` for N observations."""
+def choose_all(batch: Batch, ways: Any, n: Numbers, out: Any) -> None:
+    """`choose_by` for N observations; `ways` [1] is scratch."""
     all_ = batch.views
-    w = new_ways(all_.calls.shape[1], all_.artifacts.shape[1])
     for i in range(len(out)):
-        out[i] = choose_by(view_of(all_, i), n, w, batch.same_function[i])
+        out[i] = choose_by(view_of(all_, i), n, ways[0], batch.same_function[i])
 
 
 @kernel
 def choose(v: View, rebuild_above: float, margin: float) -> int:
     """The index rule as it is in books: p/c and nothing tuned."""
     calls = v.calls.shape[0]
-    n = Numbers(
-        margin, 1.0, 0.0, rebuild_above, 1e9, 0.8, 0.8, 0.01, 1.0, 0.005, 0.0, 0.5, 0.8
-    )
-    w = new_ways(calls, v.artifacts.shape[0])
-    return choose_by(v, n, w, np.zeros((calls, calls), np.uint8))
+    n = textbook(margin, 1.0, rebuild_above)
+    ways = np.zeros(1, LARGEST)
+    action = choose_by(v, n, ways[0], np.zeros((calls, calls), np.uint8))
+    return action if len(ways) == 1 else STOP  # a record does not keep its array: this does
 
 
 class Index:
@@ -215,9 +222,13 @@ class Index:
         mask = np.ascontiguousarray(mask, np.uint8)
         (same_function,) = fields(observation, "same_function")
         view = View(*(*fields(observation, *FIELDS), mask))
-        choose_all(Batch(view, same_function), self.numbers, out)
+        ways = np.zeros(1, ways_dtype(*view.needs.shape[1:]))
+        choose_all(Batch(view, same_function), ways, self.numbers, out)
         return out
 
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
         """Choose by p/c under the posterior."""
         return certain(self.actions(observation, mask), mask.shape[1], self.name)
+
+
+__all__ = ["MARGIN", "REBUILD_ABOVE", "Index", "Numbers", "View", "choose", "choose_by"]

@@ -116,11 +116,11 @@ def variant_worth(v: Sight, c: int) -> float:
         if d == c or not v.same_function[c, d]:
             continue
         group = last_group(v.calls[d])
-        if group == Group.INPUT or group == Group.OUTPUT:
+        if group in (Group.INPUT, Group.OUTPUT):
             return 1.0
         if group == Group.RESOURCE:
             return 1.0 if v.calls[c, Call.MEMORY] < v.calls[d, Call.MEMORY] else -1.0
-        if group == Group.DENIED or group == Group.UNABLE:
+        if group in (Group.DENIED, Group.UNABLE):
             return -1.0
     return 0.0
 

@@ -18,8 +18,7 @@ from fqg_env.observation import Belief, Call
 from policies.recovery.base import Decision, Observation, certain, fields
 from policies.recovery.index import FIELDS, Batch, choose_by, view_of
 from policies.recovery.tuned import Range, tuned_numbers
-from policies.recovery.ways import Numbers as IndexNumbers
-from policies.recovery.ways import View, new_ways
+from policies.recovery.ways import View, textbook, ways_dtype
 
 
 class Numbers(NamedTuple):
@@ -81,22 +80,18 @@ def draw(v: View, same_provider: Any, h: np.uint64, spread: float, out: Any) -> 
 
 
 @kernel
-def choose_all(batch: Batch, same_provider: Any, words: Any, seed: int, n: Numbers, out: Any) -> None:
-    """The action for each of N observations, whose bytes are `words` [N, W]."""
+def choose_all(
+    batch: Batch, same_provider: Any, words: Any, seed: int, ways: Any, n: Numbers, out: Any
+) -> None:
+    """The action for each of N observations, whose bytes are `words` [N, W]; `ways` [1]: scratch."""
     all_ = batch.views
-    calls, artifacts = all_.needs.shape[1], all_.needs.shape[2]
-    w = new_ways(calls, artifacts)
-    drawn = np.zeros((calls, all_.belief.shape[2]), np.float32)
-    index = IndexNumbers(
-        n.margin, n.price_share, 0.0, n.rebuild_above, 1e9, 0.8, 0.8, 0.01, 1.0, 0.005, 0.0, 0.5, 0.8
-    )
+    drawn = np.zeros((all_.belief.shape[1], all_.belief.shape[2]), np.float32)
+    index = textbook(n.margin, n.price_share, n.rebuild_above)
     for i in range(len(out)):
         v = view_of(all_, i)
         draw(v, same_provider[i], digest(words[i], seed), n.spread, drawn)
-        v = View(
-            v.calls, v.artifacts, v.needs, v.makes, v.probes, drawn, v.doubt, v.run, v.mask
-        )
-        out[i] = choose_by(v, index, w, batch.same_function[i])
+        v = View(v.calls, v.artifacts, v.needs, v.makes, v.probes, drawn, v.doubt, v.run, v.mask)
+        out[i] = choose_by(v, index, ways[0], batch.same_function[i])
 
 
 class Thompson:
@@ -127,10 +122,15 @@ class Thompson:
         same_function, same_provider = fields(observation, "same_function", "same_provider")
         view = View(*(*fields(observation, *FIELDS), mask))
         words = np.concatenate(
-            [each.reshape(len(mask), -1).view(np.uint32) for each in (view.belief, view.doubt, view.run)],
+            [
+                each.reshape(len(mask), -1).view(np.uint32)
+                for each in (view.belief, view.doubt, view.run)
+            ],
             axis=1,
         )
-        choose_all(Batch(view, same_function), same_provider, words, self.seed, self.numbers, out)
+        ways = np.zeros(1, ways_dtype(*view.needs.shape[1:]))
+        batch = Batch(view, same_function)
+        choose_all(batch, same_provider, words, self.seed, ways, self.numbers, out)
         return out
 
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:

@@ -1,4 +1,4 @@
-"""The walk that all hand rules share: towards the weightiest goal, from what lacks to a call that can be made.
+"""The walk that all hand rules share: towards the weightiest goal, through what it lacks.
 
 What a rule thinks of each call is its `Standing`; the walk asks nothing else of a rule. It goes from a goal
 to its best maker, from there to an input that is missing, and so on, as a workflow engine resolves what a
@@ -111,7 +111,7 @@ def mends(v: Sight, c: int, a: int) -> bool:
 
 @kernel
 def next_maker(v: Sight, s: Standing, a: int, out_of: Any) -> int:
-    """The maker of an artifact that ranks highest of those not given up, or -1; repairs need what they mend."""
+    """The maker of an artifact that ranks highest of those not given up, or -1."""
     best = -1
     for c in range(v.calls.shape[0]):
         if not v.makes[c, a]:
@@ -121,7 +121,7 @@ def next_maker(v: Sight, s: Standing, a: int, out_of: Any) -> int:
         if s.gone[c] or out_of[c] or v.calls[c, Call.ATTEMPTS_LEFT] <= 0.0:
             continue
         if mends(v, c, a) and v.artifacts[a, Artifact.PRESENT] < 0.5:
-            continue
+            continue  # there is nothing to mend
         if v.calls[c, Call.REPEATS] > 0.5 and usable(v.artifacts, a):
             continue  # it would make again what is held
         if best < 0 or s.rank[c] > s.rank[best]:

@@ -1,4 +1,4 @@
-"""Ways: chance and price of every artifact that is not held, by p/c along the AND-OR graph of who makes what.
+"""Ways: chance and price of every artifact that is not held, by p/c along the graph of who makes what.
 
 p/c, chance over cost, is the best order for independent alternatives with one goal (Kadane and Simon 1977). A
 call needs all its inputs (AND), an artifact takes any of its makers (OR): Greiner et al. 2006 show that the
@@ -7,10 +7,12 @@ ratio stays best for shallow trees only, and providers correlate what fails, so 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fqg_env.arrays import SIZES
 from fqg_env.chance import ONE, ZERO
 from fqg_env.compiled import kernel
 from fqg_env.faults import TAINT
@@ -54,6 +56,14 @@ class Numbers(NamedTuple):
     """What a verify saves, as a share of what a goal that is delivered bad would cost."""
 
 
+@kernel
+def textbook(margin: float, price_share: float, rebuild_above: float) -> Numbers:
+    """The numbers of p/c as it is in books: nothing else is tuned. In the order of the fields."""
+    return Numbers(
+        margin, price_share, 0.0, rebuild_above, 1e9, 0.8, 0.8, 0.01, 1.0, 0.005, 0.0, 0.5, 0.8
+    )
+
+
 class View(NamedTuple):
     """What the rule reads of one observation, and which actions are legal."""
 
@@ -68,63 +78,42 @@ class View(NamedTuple):
     mask: Any
 
 
-class Ways(NamedTuple):
-    """What the rule thinks, of each call [C] and each artifact [A]; reused from decision to decision."""
-
-    inputs: Any
-    """[C, A] what a call has to read, the first `n_inputs` [C] of a row; not what it mends."""
-    n_inputs: Any
-    makers: Any
-    """[A, C] open calls that make an artifact, the first `n_makers` [A] of a row."""
-    n_makers: Any
-    depends: Any
-    """[A] bits of the artifacts that its makers read."""
-    own: Any
-    """[C] chance that an attempt makes something good of good inputs."""
-    cost: Any
-    """[C] price of an attempt."""
-    time: Any
-    """[C] share of the time budget that it takes, waiting included."""
-    waits: Any
-    """[C] 1: waiting for its provider pays."""
-    way_chance: Any
-    """[C] the same as `own`, `cost` and what orders them, with the inputs that have to be made first."""
-    way_price: Any
-    score: Any
-    used: Any
-    """[C] scratch."""
-    have: Any
-    """[A] 1: what is held is kept."""
-    chance: Any
-    """[A] of having it, good; for this price, in so many attempts and so much time."""
-    price: Any
-    steps: Any
-    span: Any
-
-
-@kernel
-def new_ways(calls: int, artifacts: int) -> Ways:
-    """Room for the ways of levels of a size."""
-    return Ways(
-        np.zeros((calls, artifacts), np.int16),
-        np.zeros(calls, np.int16),
-        np.zeros((artifacts, calls), np.int16),
-        np.zeros(artifacts, np.int16),
-        np.zeros(artifacts, np.uint64),
-        np.zeros(calls),
-        np.zeros(calls),
-        np.zeros(calls),
-        np.zeros(calls, np.uint8),
-        np.zeros(calls),
-        np.zeros(calls),
-        np.zeros(calls),
-        np.zeros(calls, np.uint8),
-        np.zeros(artifacts, np.uint8),
-        np.zeros(artifacts),
-        np.zeros(artifacts),
-        np.zeros(artifacts),
-        np.zeros(artifacts),
+@cache
+def ways_dtype(calls: int, artifacts: int) -> np.dtype:
+    """What the rule thinks, of each call and each artifact, as one record: room for one decision."""
+    c, a = calls, artifacts
+    return np.dtype(
+        [
+            # what a call has to read, the first `n_inputs` of a row; not what it mends
+            ("inputs", "i2", (c, a)),
+            ("n_inputs", "i2", (c,)),
+            # open calls that make an artifact, the first `n_makers` of a row
+            ("makers", "i2", (a, c)),
+            ("n_makers", "i2", (a,)),
+            ("depends", "u8", (a,)),  # bits of the artifacts that its makers read
+            # of an attempt of a call
+            ("own", "f8", (c,)),  # chance that it makes something good of good inputs
+            ("cost", "f8", (c,)),
+            ("time", "f8", (c,)),  # share of the time budget, waiting included
+            ("waits", "u1", (c,)),  # waiting for its provider pays
+            # the same, with the inputs that have to be made first, and what orders calls
+            ("way_chance", "f8", (c,)),
+            ("way_price", "f8", (c,)),
+            ("score", "f8", (c,)),
+            ("used", "u1", (c,)),  # scratch
+            # of each artifact
+            ("have", "u1", (a,)),  # what is held is kept
+            ("chance", "f8", (a,)),  # of having it, good
+            ("price", "f8", (a,)),
+            ("steps", "f8", (a,)),  # attempts
+            ("span", "f8", (a,)),  # share of the time budget
+        ],
+        align=True,
     )
+
+
+LARGEST = ways_dtype(SIZES["large"].calls, SIZES["large"].artifacts)
+"""Room for a level of any size."""
 
 
 @kernel
@@ -158,7 +147,7 @@ def worth_waiting(v: View, n: Numbers, c: int) -> bool:
 
 
 @kernel
-def prepare_call(v: View, n: Numbers, w: Ways, c: int) -> None:
+def prepare_call(v: View, n: Numbers, w: Any, c: int) -> None:
     """Fill what an attempt of one call gives and takes, good inputs given."""
     b = v.belief[c]
     silent = b[Belief.OWN_SILENT]
@@ -174,11 +163,12 @@ def prepare_call(v: View, n: Numbers, w: Ways, c: int) -> None:
 
 
 @kernel
-def list_inputs(v: View, w: Ways, c: int) -> bool:
+def list_inputs(v: View, w: Any, c: int) -> bool:
     """Fill the inputs of a call; False where what it mends is not there."""
     k = 0
-    for a in range(v.needs.shape[1]):
-        if not v.needs[c, a]:
+    needs = v.needs[c]
+    for a in range(len(needs)):
+        if not needs[a]:
             continue
         if not mends(v, c, a):
             w.inputs[c, k] = a
@@ -190,7 +180,7 @@ def list_inputs(v: View, w: Ways, c: int) -> bool:
 
 
 @kernel
-def prepare(v: View, n: Numbers, w: Ways) -> None:
+def prepare(v: View, n: Numbers, w: Any) -> None:
     """Fill what is known of each open call, and who makes what."""
     for a in range(v.artifacts.shape[0]):
         w.n_makers[a] = 0
@@ -202,15 +192,16 @@ def prepare(v: View, n: Numbers, w: Ways) -> None:
         reads = ZERO
         for i in range(w.n_inputs[c]):
             reads |= ONE << np.uint64(w.inputs[c, i])
-        for a in range(v.makes.shape[1]):
-            if v.makes[c, a]:
+        makes = v.makes[c]
+        for a in range(len(makes)):
+            if makes[a]:
                 w.makers[a, w.n_makers[a]] = c
                 w.n_makers[a] += 1
                 w.depends[a] |= reads
 
 
 @kernel
-def weigh_way(v: View, n: Numbers, w: Ways, c: int) -> None:
+def weigh_way(v: View, n: Numbers, w: Any, c: int) -> None:
     """Fill chance, price and score of a call with the inputs that have to be made first."""
     p, price, steps, span = w.own[c], w.cost[c], 1.0, w.time[c]
     for i in range(w.n_inputs[c]):
@@ -231,7 +222,7 @@ def weigh_way(v: View, n: Numbers, w: Ways, c: int) -> None:
 
 
 @kernel
-def best_maker(w: Ways, a: int) -> int:
+def best_maker(w: Any, a: int) -> int:
     """The maker of an artifact with the best score among those not used, or -1."""
     best = -1
     for i in range(w.n_makers[a]):
@@ -242,7 +233,7 @@ def best_maker(w: Ways, a: int) -> int:
 
 
 @kernel
-def appraise_one(v: View, n: Numbers, w: Ways, same_function: Any, a: int) -> None:
+def appraise_one(v: View, n: Numbers, w: Any, same_function: Any, a: int) -> None:
     """Fill chance and price of making an artifact: its makers by score, three at most."""
     for i in range(w.n_makers[a]):
         w.used[w.makers[a, i]] = 0
@@ -272,7 +263,7 @@ def appraise_one(v: View, n: Numbers, w: Ways, same_function: Any, a: int) -> No
 
 
 @kernel
-def keep(v: View, w: Ways, a: int) -> None:
+def keep(v: View, w: Any, a: int) -> None:
     """What is held of an artifact is kept."""
     w.have[a] = 1
     w.chance[a] = 1.0 - v.doubt[a, Doubt.BAD]
@@ -280,7 +271,7 @@ def keep(v: View, w: Ways, a: int) -> None:
 
 
 @kernel
-def appraise(v: View, n: Numbers, w: Ways, same_function: Any) -> None:
+def appraise(v: View, n: Numbers, w: Any, same_function: Any) -> None:
     """Fill the ways of all artifacts, from what is held upwards, until nothing moves any more."""
     size = v.artifacts.shape[0]
     for a in range(size):
