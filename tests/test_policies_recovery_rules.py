@@ -9,8 +9,8 @@ from hand_drawn import SMALL, Game, level, maker, one_move, preset, probe
 from fqg_env.arrays import CODES, GROUP, Group
 from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, CallKind, Goal
-from fqg_env.observation import Belief, Call, Run
 from fqg_env.observation import Artifact as Y
+from fqg_env.observation import Belief, Call, Run
 from fqg_env.outcome import Category
 from fqg_env.puzzle import Faults, Puzzle
 from fqg_env.rules import FIRST_CALL
@@ -176,7 +176,7 @@ def test_spfr_tries_more_often_later_in_the_plan():
         board = Seen(drawn)
         x = board.fields["artifacts"][0]
         for made in steps[: steps.index(at[5:])]:
-            x[drawn.artifact_names.index(made), Y.PRESENT] = 1.0
+            x[drawn.artifact_names.index(made), [Y.PRESENT, Y.VERSION]] = 1.0, 0.125
         board.mask[:] = 1
         # no group counts beyond four, so the failures are of two groups
         board.failed(at, *[Category.UNAVAILABLE] * min(4, tries - 1))
