@@ -56,7 +56,9 @@ ALL = [*RULES, tunable("thompson"), Index()]
 
 def by_the_book(rule: Rule) -> HandRule:
     """A rule with three tries, one wait before a retry, and the default plan first."""
-    return HandRule(rule, Numbers(rule, 3.0, 2.0, 1.0, 2.0, 0.0, 1.0, 2.0, 1.0, 1.0, 0.05, 0.05))
+    return HandRule(
+        rule, Numbers(float(rule), 3.0, 2.0, 1.0, 2.0, 0.0, 1.0, 2.0, 1.0, 1.0, 0.05, 0.05)
+    )
 
 
 @pytest.mark.parametrize("policy", [*ALL, Oracle(), RandomPolicy(0)], ids=lambda p: p.name)

@@ -13,7 +13,7 @@ from fqg_env.observation import Artifact as Y
 from fqg_env.observation import Belief, Call, Run
 from fqg_env.outcome import Category
 from fqg_env.puzzle import Faults, Puzzle
-from fqg_env.rules import FIRST_CALL
+from fqg_env.rules import FIRST_CALL, WAIT
 from fqg_env.splits import Source, level_key
 from policies.recovery import breaker, index, lookup, router, spfr, tuned
 from policies.recovery.registry import BUILT_IN, TUNABLE, policy_named, tunable
@@ -240,7 +240,7 @@ def test_thompson_without_spread_is_p_over_c():
     numbers = tunable("thompson").numbers._replace(spread=0.0)
     lanes = dealt(64)
     plain = index.Numbers(
-        numbers.margin, numbers.price_share, 0.0, numbers.rebuild_above, 1e9, 0.8, 0.8, 0.01, 1.0,
+        numbers.margin, numbers.price_share, 0.0, numbers.rebuild_above, 0.8, 0.8, 0.01, 1.0,
         0.005, 0.0, 0.5, 0.8,
     )  # fmt: skip
     one = Thompson(numbers).actions(seen(lanes), lanes.masks)
@@ -265,6 +265,7 @@ def test_a_dear_way_is_gone_while_its_chance_is_worth_it():
 def test_a_way_that_does_not_fit_into_the_time_left_is_worth_less():
     board = Seen(level({"read": maker("text", variants={"default": preset(300.0, 1.0)})}))
     board.fields["run"][0, Run.TIME_LEFT] = 0.01
+    board.mask[0, WAIT] = 0
     numbers = tunable("index").numbers._replace(price_share=1.0, margin=0.02)
     assert board.asks(index.Index(numbers._replace(fits=0.0))) == "read"
     assert board.asks(index.Index(numbers._replace(fits=1.5))) == "STOP"

@@ -101,7 +101,7 @@ def test_what_is_cut_says_how_to_go_on(tmp_path, monkeypatch):
 
 def test_bad_input_is_one_sentence(tmp_path):
     result = fqg("--policies", "ruoter", "--out", str(tmp_path / "t.toml"))
-    assert result.exit_code == 2 and "did you mean" in result.stderr
+    assert result.exit_code == 2 and "Did you mean 'router'" in result.stderr
     (tmp_path / "bad.toml").write_text("[")
     with pytest.raises(LevelError, match="cannot be read"):
         tune.read_tables(tmp_path / "bad.toml")

@@ -2,7 +2,8 @@
 
 Successive halving, then refinement by coordinates: half of the trials are drawn at random and played on a
 quarter of the levels; the best eighth is played on all of them; from the best of those, one number at a time
-is moved while that helps. What was found replaces the numbers before only if it is better on fresh levels.
+is moved while that helps. What was found replaces the numbers before only if it is better, with 95%
+certainty, on fresh levels.
 
 The objective is the mean return on levels of standard size, half of them of tiers 1 to 20 and half of tiers
 16 to 20. It is never looked at on `test` or `exact`.
@@ -172,12 +173,15 @@ NEEDS_BELIEF = ("index", "thompson")
 def tune(
     name: str, start: Numbers, budget: Budget, tell: Callable[[float], None] = lambda score: None
 ) -> Found:
-    """Tune one rule and judge what was found on fresh levels; the numbers before stay if as good."""
+    """Tune one rule and judge what was found on fresh levels.
+
+    The numbers before stay unless the others gain there with 95% certainty.
+    """
     found = search(name, start, budget, tell)
     fresh = Board(FIRST_FRESH + budget.seed, 2 * budget.episodes, name in NEEDS_BELIEF)
     before = fresh.returns(tunable(name, start))
     after = fresh.returns(tunable(name, found))
-    if after.mean() <= before.mean():
+    if mean_ci95(after - before)[0] <= 0.0:
         found, after = start, before
     gain = after - before
     return Found(

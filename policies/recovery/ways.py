@@ -35,9 +35,7 @@ class Numbers(NamedTuple):
     order: float
     """From 0, order by p/c, to 1, order by p^2/c: how far a likely call is preferred to a cheap one."""
     rebuild_above: float
-    """A held artifact that is bad with a higher chance than this may be made anew."""
-    rebuild_worth: float
-    """... where the chance of a good one that this adds, times this, is more than its price."""
+    """A held artifact that is bad with a higher chance than this is made anew, where that is likelier good."""
     later_maker: float
     """An alternative succeeds this much less often after another has failed."""
     later_variant: float
@@ -60,7 +58,7 @@ class Numbers(NamedTuple):
 def textbook(margin: float, price_share: float, rebuild_above: float) -> Numbers:
     """The numbers of p/c as it is in books: nothing else is tuned. In the order of the fields."""
     return Numbers(
-        margin, price_share, 0.0, rebuild_above, 1e9, 0.8, 0.8, 0.01, 1.0, 0.005, 0.0, 0.5, 0.8
+        margin, price_share, 0.0, rebuild_above, 0.8, 0.8, 0.01, 1.0, 0.005, 0.0, 0.5, 0.8
     )
 
 
@@ -289,7 +287,7 @@ def appraise(v: View, n: Numbers, w: Any, same_function: Any) -> None:
             was = w.chance[a]
             appraise_one(v, n, w, same_function, a)
             good = 1.0 - v.doubt[a, Doubt.BAD]
-            if usable(v.artifacts, a) and (w.chance[a] - good) * n.rebuild_worth <= w.price[a]:
+            if usable(v.artifacts, a) and w.chance[a] <= good:
                 keep(v, w, a)
             if abs(w.chance[a] - was) > 1e-6:
                 moved |= ONE << np.uint64(a)
