@@ -83,6 +83,8 @@ WINDOW_FROM = np.array([w.from_share for w in WINDOW_LIST])
 WINDOW_UNTIL = np.array([w.until_share for w in WINDOW_LIST])
 WINDOW_CAUSE = np.array([Cause.LIMIT if w.limit else Cause.OUTAGE for w in WINDOW_LIST])
 WINDOWS = len(WINDOW_LIST)  # W
+LONGEST = float(WINDOW_UNTIL.max())
+"""Share of the budget: what is told to last longer lasts as long as the longest window."""
 WINDOW_PRIOR = np.array(PUBLISHED.windows)
 MIX_WINDOWS = np.array([mix.windows for mix in MIXES])  # [MIXES, W]
 MIX_FAULTS = np.array([(0.0, *mix.faults) for mix in MIXES])  # [MIXES, WRONG + 1]

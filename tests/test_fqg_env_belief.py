@@ -12,13 +12,14 @@ from hand_drawn import SMALL, level, maker, preset, probe
 from fqg_env import belief as posterior
 from fqg_env import faults, filtering, reading, rules
 from fqg_env import likelihood as model
-from fqg_env.arrays import CANCELLED, Kind, Verdict
+from fqg_env.arrays import CANCELLED, CODES, Kind, Verdict
 from fqg_env.belief import FLOOR
 from fqg_env.believed import observe_belief
 from fqg_env.faults import FAULTS, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS, Inputs
 from fqg_env.fields import Belief, Doubt, observation_dtype
 from fqg_env.lanes import Lanes
 from fqg_env.level import CallKind, Level, Reputation
+from fqg_env.outcome import Category
 from fqg_env.puzzle import Puzzle
 from fqg_env.splits import Source, level_key
 
@@ -222,6 +223,28 @@ def test_news_from_outside_moves_the_windows() -> None:
     assert (
         sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 2.0, 320.0)) < 0.05
     )
+
+
+def test_what_is_told_to_outlast_every_window_is_believed_as_the_longest() -> None:
+    """A real provider may be out until tomorrow in a run of minutes: by news, and by a retry-after."""
+    lanes = Lanes(1, SMALL)
+    Puzzle(level=DRAWN).load(lanes)
+    down = []
+    for until_s in (2.0 * 320.0, 86_400.0):
+        lanes.begin()
+        belief = lanes.beliefs[0]
+        filtering.hear_signal(lanes.levels[0], belief, 0, 0, until_s, 6.4)
+        down.append(
+            sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 6.4, 320.0))
+        )
+    assert down[0] == down[1] > 0.6
+    row = np.zeros(1, lanes.rows.dtype)
+    row["category"] = CODES[Category.UNAVAILABLE]
+    row["retry_after_s"] = 86_400.0
+    told = [
+        model.likelihood(lanes.levels[0], COPY, w, 0, 1, 0, 6.4, row[0]) for w in range(WINDOWS)
+    ]
+    assert told[4] > 0.0 and sum(told) == told[4]  # window 4 alone is down for good by then
 
 
 def calibration_error(predicted: np.ndarray, observed: np.ndarray, bins: int = 10) -> float:
