@@ -26,6 +26,7 @@ from fqg_env.belief import (
 from fqg_env.compiled import kernel
 from fqg_env.faults import (
     FALSE_NEWS,
+    FALSELY_TOLD,
     INPUTS,
     LONGEST,
     SIGNALLED,
@@ -435,6 +436,13 @@ def hear_signal(
             until = WINDOW_UNTIL[w] * level.time_budget_s
             if until >= told_s * (1.0 - 1e-9) and until < ends:
                 ends = until
+    falsely = 0.0  # how often false news tells just this
+    for w in range(WINDOWS):
+        if (
+            faults.down(w, at_s, level.time_budget_s)
+            and WINDOW_UNTIL[w] * level.time_budget_s == ends
+        ):
+            falsely += FALSELY_TOLD[w]
     for w in range(WINDOWS):
         is_down = faults.down(w, at_s, level.time_budget_s)
         if up:
@@ -443,5 +451,5 @@ def hear_signal(
             told = WINDOW_UNTIL[w] * level.time_budget_s == ends
             belief.provider[provider, w] *= SIGNALLED * (1.0 if told else DOUBTED)
         else:
-            belief.provider[provider, w] *= FALSE_NEWS
+            belief.provider[provider, w] *= FALSE_NEWS * falsely
     normalise_provider(belief, provider)

@@ -247,6 +247,32 @@ def test_what_is_told_to_outlast_every_window_is_believed_as_the_longest() -> No
     assert told[4] > 0.0 and sum(told) == told[4]  # window 4 alone is down for good by then
 
 
+def test_false_news_looks_like_true_news_and_is_believed_as_often_as_it_is_true() -> None:
+    lanes = Lanes(20_000, SMALL, source=Source(tiers=(16, 20)))
+    lanes.deal("validation")
+    budget = lanes.levels["time_budget_s"][:, None]
+    told = np.isfinite(lanes.truths["news_s"]) & (
+        np.arange(SMALL.providers) < lanes.levels["providers"][:, None]
+    )
+    at_s, until_s = lanes.truths["news_s"], lanes.truths["news_until_s"]
+    kinds: dict[tuple[float, float], list[bool]] = {}
+    for n, p in np.argwhere(told):
+        said = round(at_s[n, p] / budget[n, 0], 6), round(until_s[n, p] / budget[n, 0], 6)
+        window = int(lanes.hidden["window"][n, p])
+        kinds.setdefault(said, []).append(
+            faults.down(window, float(at_s[n, p]), float(budget[n, 0]))
+        )
+    assert len(kinds) == WINDOWS - 1  # one for each window that is told
+    for (at, until), true in kinds.items():
+        lanes.begin(np.arange(lanes.n) == 0)
+        belief, seconds = lanes.beliefs[0], float(budget[0, 0])
+        filtering.hear_signal(lanes.levels[0], belief, 0, 0, until * seconds, at * seconds)
+        down = [faults.down(w, at * seconds, seconds) for w in range(WINDOWS)]
+        believed = float(belief["provider"][0][down].sum())
+        assert 0 < sum(true) < len(true)
+        assert believed == pytest.approx(np.mean(true), abs=0.06)
+
+
 def calibration_error(predicted: np.ndarray, observed: np.ndarray, bins: int = 10) -> float:
     """Expected calibration error: mean gap between prediction and frequency over equal bins."""
     which = np.minimum((predicted * bins).astype(int), bins - 1)
