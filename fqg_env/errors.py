@@ -19,9 +19,9 @@ def near(name: str, known: Iterable[str]) -> str:
 MOST_KNOWN = 12
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: object, known: Iterable[str]) -> str:
     """' Did you mean X?' where a known name is near, else the known ones, and how many more there are."""
     options = sorted(known)
     more = len(options) - MOST_KNOWN
     told = ", ".join(options[:MOST_KNOWN]) + (f" and {more} more" if more > 0 else "")
-    return near(name, options) or (f" Known are {told}." if options else "")
+    return near(str(name), options) or (f" Known are {told}." if options else "")

@@ -26,7 +26,9 @@ from fqg_env.belief import (
 from fqg_env.compiled import kernel
 from fqg_env.faults import (
     FALSE_NEWS,
+    FALSELY_TOLD,
     INPUTS,
+    LONGEST,
     SIGNALLED,
     STALE,
     VERIFY_WRONG,
@@ -427,12 +429,20 @@ def hear_signal(
     level: Any, belief: Any, provider: int, up: int, until_s: float, at_s: float
 ) -> None:
     """Fold news from outside: down until a time, or up again; it is seldom wrong."""
+    told_s = min(until_s, LONGEST * level.time_budget_s)
     ends = math.inf  # of the window that is down now and ends next after the time that is told
     for w in range(WINDOWS):
         if faults.down(w, at_s, level.time_budget_s):
             until = WINDOW_UNTIL[w] * level.time_budget_s
-            if until >= until_s * (1.0 - 1e-9) and until < ends:
+            if until >= told_s * (1.0 - 1e-9) and until < ends:
                 ends = until
+    falsely = 0.0  # how often false news tells just this
+    for w in range(WINDOWS):
+        if (
+            faults.down(w, at_s, level.time_budget_s)
+            and WINDOW_UNTIL[w] * level.time_budget_s == ends
+        ):
+            falsely += FALSELY_TOLD[w]
     for w in range(WINDOWS):
         is_down = faults.down(w, at_s, level.time_budget_s)
         if up:
@@ -441,5 +451,5 @@ def hear_signal(
             told = WINDOW_UNTIL[w] * level.time_budget_s == ends
             belief.provider[provider, w] *= SIGNALLED * (1.0 if told else DOUBTED)
         else:
-            belief.provider[provider, w] *= FALSE_NEWS
+            belief.provider[provider, w] *= FALSE_NEWS * falsely
     normalise_provider(belief, provider)

@@ -15,6 +15,7 @@ from fqg_env.arrays import FLIGHTS, Size
 from fqg_env.chance import Draw, mix, pick, uniform
 from fqg_env.compiled import kernel
 from fqg_env.draw import draw_hidden, draw_recent, set_reputations
+from fqg_env.errors import LevelError
 from fqg_env.exact import templates
 from fqg_env.faults import FAULTS
 from fqg_env.fields import observation_dtype
@@ -172,6 +173,9 @@ class Lanes:
         belief: keep the posterior and show it in the observation.
         source: which levels are drawn.
         threads: that share the work of a step; they change nothing but the time it takes.
+
+    Raises:
+        LevelError: `threads` is no whole number from 1 up.
     """
 
     def __init__(
@@ -182,6 +186,8 @@ class Lanes:
         source: Source = Source(),  # noqa: B008
         threads: int = 1,
     ):
+        if not isinstance(threads, int) or threads < 1:
+            raise LevelError(f"threads={threads!r}: give a whole number, 1 or more")
         self.n, self.size, self.source, self.threads = n, size, source, threads
         self.levels = arrays.new(arrays.level_dtype(size), n)
         self.hidden = arrays.new(arrays.hidden_dtype(size), n)

@@ -13,12 +13,14 @@ from fqg_env import filtering, reading, rules
 from fqg_env.arrays import CANCELLED, FLIGHTS, Effect, GoalClass, Stopped
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
-from fqg_env.draw import clear_row, draw
+from fqg_env.draw import clear_row, draw, pick_by
 from fqg_env.faults import (
     FALSE_NEWS,
+    FALSELY_TOLD,
     SIGNALLED,
     WINDOW_FROM,
     WINDOW_UNTIL,
+    WINDOWS,
     down,
     truly_bad,
 )
@@ -172,22 +174,22 @@ def wait(level: Any, hidden: Any, board: Any, belief: Any, truth: Any, rows: Any
 
 @kernel
 def first_news(level: Any, hidden: Any, truth: Any, provider: int) -> None:
-    """When somebody outside says that a provider is down, and until when; seldom it is not true."""
-    window, budget = hidden.window[provider], level.time_budget_s
-    u = uniform(level.key, Draw.NEWS, provider, 0)
+    """When somebody outside says that a provider is down, and until when; seldom it is not true.
+
+    What is not true is told as what is: nothing but what comes of it says which it was.
+    """
+    told, budget = hidden.window[provider], level.time_budget_s
+    well = WINDOW_FROM[told] >= 1.0
     truth.news_s[provider] = math.inf
-    if level.sealed:
+    said = uniform(level.key, Draw.NEWS, provider, 0) < (FALSE_NEWS if well else SIGNALLED)
+    if level.sealed or not said:
         return
-    if WINDOW_FROM[window] >= 1.0:
-        if u < FALSE_NEWS:
-            at = uniform(level.key, Draw.NEWS, provider, 1)
-            truth.news_s[provider] = at * budget
-            truth.news_until_s[provider] = (at + 0.1) * budget
-    elif u < SIGNALLED:
-        at = WINDOW_FROM[window] + NEWS_LAG
-        if at < WINDOW_UNTIL[window]:
-            truth.news_s[provider] = at * budget
-            truth.news_until_s[provider] = WINDOW_UNTIL[window] * budget
+    if well:
+        told = pick_by(uniform(level.key, Draw.NEWS, provider, 1), FALSELY_TOLD, WINDOWS)
+    at = WINDOW_FROM[told] + NEWS_LAG
+    if at < WINDOW_UNTIL[told]:
+        truth.news_s[provider] = at * budget
+        truth.news_until_s[provider] = WINDOW_UNTIL[told] * budget
 
 
 @kernel

@@ -12,13 +12,14 @@ from hand_drawn import SMALL, level, maker, preset, probe
 from fqg_env import belief as posterior
 from fqg_env import faults, filtering, reading, rules
 from fqg_env import likelihood as model
-from fqg_env.arrays import CANCELLED, Kind, Verdict
+from fqg_env.arrays import CANCELLED, CODES, Kind, Verdict
 from fqg_env.belief import FLOOR
 from fqg_env.believed import observe_belief
 from fqg_env.faults import FAULTS, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS, Inputs
 from fqg_env.fields import Belief, Doubt, observation_dtype
 from fqg_env.lanes import Lanes
 from fqg_env.level import CallKind, Level, Reputation
+from fqg_env.outcome import Category
 from fqg_env.puzzle import Puzzle
 from fqg_env.splits import Source, level_key
 
@@ -222,6 +223,54 @@ def test_news_from_outside_moves_the_windows() -> None:
     assert (
         sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 2.0, 320.0)) < 0.05
     )
+
+
+def test_what_is_told_to_outlast_every_window_is_believed_as_the_longest() -> None:
+    """A real provider may be out until tomorrow in a run of minutes: by news, and by a retry-after."""
+    lanes = Lanes(1, SMALL)
+    Puzzle(level=DRAWN).load(lanes)
+    down = []
+    for until_s in (2.0 * 320.0, 86_400.0):
+        lanes.begin()
+        belief = lanes.beliefs[0]
+        filtering.hear_signal(lanes.levels[0], belief, 0, 0, until_s, 6.4)
+        down.append(
+            sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 6.4, 320.0))
+        )
+    assert down[0] == down[1] > 0.6
+    row = np.zeros(1, lanes.rows.dtype)
+    row["category"] = CODES[Category.UNAVAILABLE]
+    row["retry_after_s"] = 86_400.0
+    told = [
+        model.likelihood(lanes.levels[0], COPY, w, 0, 1, 0, 6.4, row[0]) for w in range(WINDOWS)
+    ]
+    assert told[4] > 0.0 and sum(told) == told[4]  # window 4 alone is down for good by then
+
+
+def test_false_news_looks_like_true_news_and_is_believed_as_often_as_it_is_true() -> None:
+    lanes = Lanes(20_000, SMALL, source=Source(tiers=(16, 20)))
+    lanes.deal("validation")
+    budget = lanes.levels["time_budget_s"][:, None]
+    told = np.isfinite(lanes.truths["news_s"]) & (
+        np.arange(SMALL.providers) < lanes.levels["providers"][:, None]
+    )
+    at_s, until_s = lanes.truths["news_s"], lanes.truths["news_until_s"]
+    kinds: dict[tuple[float, float], list[bool]] = {}
+    for n, p in np.argwhere(told):
+        said = round(at_s[n, p] / budget[n, 0], 6), round(until_s[n, p] / budget[n, 0], 6)
+        window = int(lanes.hidden["window"][n, p])
+        kinds.setdefault(said, []).append(
+            faults.down(window, float(at_s[n, p]), float(budget[n, 0]))
+        )
+    assert len(kinds) == WINDOWS - 1  # one for each window that is told
+    for (at, until), true in kinds.items():
+        lanes.begin(np.arange(lanes.n) == 0)
+        belief, seconds = lanes.beliefs[0], float(budget[0, 0])
+        filtering.hear_signal(lanes.levels[0], belief, 0, 0, until * seconds, at * seconds)
+        down = [faults.down(w, at * seconds, seconds) for w in range(WINDOWS)]
+        believed = float(belief["provider"][0][down].sum())
+        assert 0 < sum(true) < len(true)
+        assert believed == pytest.approx(np.mean(true), abs=0.06)
 
 
 def calibration_error(predicted: np.ndarray, observed: np.ndarray, bins: int = 10) -> float:
