@@ -218,7 +218,7 @@ class Index:
     }
 
     def __init__(self, numbers: Numbers | None = None):
-        self.numbers = tuned_numbers(self.name, Numbers) if numbers is None else numbers
+        self.numbers = tuned_numbers("index", Numbers) if numbers is None else numbers
 
     def actions(self, observation: Observation, mask: np.ndarray) -> np.ndarray:
         """[N] the chosen actions."""
