@@ -85,7 +85,7 @@ def choose_all(all_: Sight, numbers: Numbers, out: Any) -> None:
 class CircuitBreaker(HandTuned):
     """The rule as a policy."""
 
-    name = "circuit_breaker"
+    name = table = "circuit_breaker"
     kind = Numbers
     space = {  # noqa: RUF012 (it is read only)
         "threshold": Range(1, 5, whole=True),

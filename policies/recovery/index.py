@@ -6,9 +6,9 @@ price. It is the bar that what is learned is measured against, the floor of the 
 one of the inputs of the trained networks.
 
 Over p/c as it is in books it goes on for longer (`price_share`: by far the most of its gain), prefers what is
-likely to what is cheap, and asks whether a way fits into the time and attempts left. Tried and left out, since
-they gained nothing that could be measured: a rebuild threshold by cost, a bonus for shared providers, a penalty
-on silent risk, verifying inputs, calls instead of WAIT, goals weighed together.
+likely to what is cheap, and asks whether a way fits into the time and attempts left. Tried and left out,
+since they gained nothing that could be measured: a rebuild threshold by cost, a bonus for shared providers,
+a penalty on silent risk, verifying inputs, calls instead of WAIT, goals weighed together.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ class Index:
     }
 
     def __init__(self, numbers: Numbers | None = None):
-        self.numbers = tuned_numbers(self.name, Numbers) if numbers is None else numbers
+        self.numbers = tuned_numbers("index", Numbers) if numbers is None else numbers
 
     def actions(self, observation: Observation, mask: np.ndarray) -> np.ndarray:
         """[N] the chosen actions."""

@@ -108,7 +108,7 @@ def choose_all(all_: Sight, numbers: Numbers, out: Any) -> None:
 class Lookup(HandTuned):
     """The table as a policy."""
 
-    name = "lookup"
+    name = table = "lookup"
     kind = Numbers
     space = {  # noqa: RUF012 (it is read only)
         **{name: Range(0, 4, whole=True) for name in Numbers._fields[:14]},

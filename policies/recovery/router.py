@@ -78,7 +78,7 @@ def choose_all(all_: Sight, numbers: Numbers, out: Any) -> None:
 class Router(HandTuned):
     """The router as a policy."""
 
-    name = "router"
+    name = table = "router"
     kind = Numbers
     space = {  # noqa: RUF012 (it is read only)
         "by_success": Range(0.0, 4.0),

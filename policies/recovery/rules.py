@@ -210,7 +210,7 @@ class HandRule(HandTuned):
     choose_all = staticmethod(choose_all)
 
     def __init__(self, rule: Rule, numbers: Numbers | None = None):
-        self.name = rule.name.lower()
+        self.name = self.table = rule.name.lower()
         self.space = SPACES[rule]
         super().__init__(numbers)
 

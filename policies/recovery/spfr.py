@@ -94,7 +94,7 @@ def choose_all(all_: Sight, numbers: Numbers, out: Any) -> None:
 class Spfr(HandTuned):
     """The script as a policy."""
 
-    name = "spfr"
+    name = table = "spfr"
     kind = Numbers
     space = {  # noqa: RUF012 (it is read only)
         "first": Range(1, 3, whole=True),

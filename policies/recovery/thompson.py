@@ -112,7 +112,7 @@ class Thompson:
     }
 
     def __init__(self, numbers: Numbers | None = None, seed: int = 0):
-        self.numbers = tuned_numbers(self.name, Numbers) if numbers is None else numbers
+        self.numbers = tuned_numbers("thompson", Numbers) if numbers is None else numbers
         self.seed = seed
 
     def actions(self, observation: Observation, mask: np.ndarray) -> np.ndarray:

@@ -55,6 +55,8 @@ class HandTuned:
     """
 
     name: str
+    table: str
+    """Of its numbers in the file; somebody's subclass may have another name."""
     kind: Any
     """The NamedTuple of its numbers."""
     space: Mapping[str, Range]
@@ -63,7 +65,7 @@ class HandTuned:
     """Kernel (sight, numbers, out [N])."""
 
     def __init__(self, numbers: Any = None):
-        self.numbers = tuned_numbers(self.name, self.kind) if numbers is None else numbers
+        self.numbers = tuned_numbers(self.table, self.kind) if numbers is None else numbers
 
     def actions(self, observation: Observation, mask: np.ndarray) -> np.ndarray:
         """[N] the chosen actions."""

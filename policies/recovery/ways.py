@@ -35,7 +35,7 @@ class Numbers(NamedTuple):
     order: float
     """From 0, order by p/c, to 1, order by p^2/c: how far a likely call is preferred to a cheap one."""
     rebuild_above: float
-    """A held artifact that is bad with a higher chance than this is made anew, where that is likelier good."""
+    """A held artifact that is bad with a higher chance is made anew, where that is likelier good."""
     later_maker: float
     """An alternative succeeds this much less often after another has failed."""
     later_variant: float
