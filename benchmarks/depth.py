@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from policies.recovery.registry import policy_named
-from training.evaluate import Setting, deal, play
+from training.episodes import play
+from training.setting import Setting, deal
 from training.stats import mean_ci95
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from conductor_agent.aside import TooSlowError, aside
 from conductor_agent.plain import said_by
-from fqg_env.level import suggest
+from fqg_env.errors import suggest
 
 Measure = Callable[[Any], float]
 GATE_S = 60.0

@@ -22,8 +22,8 @@ from conductor_agent.events import (
 from conductor_agent.fold import Fold
 from fqg_env import faults
 from fqg_env.faults import WINDOWS
+from fqg_env.fields import Belief, Doubt
 from fqg_env.level import Level
-from fqg_env.observation import Belief, Doubt
 from fqg_env.outcome import StandardError
 from fqg_env.rules import FIRST_CALL
 

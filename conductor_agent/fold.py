@@ -22,12 +22,12 @@ from conductor_agent.events import (
     Started,
     Waited,
 )
-from fqg_env import arrays, filtering, observation, rules
+from fqg_env import arrays, believed, filtering, observation, reading, rules
 from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, Stopped
 from fqg_env.compiled import kernel
+from fqg_env.fields import observation_dtype
 from fqg_env.level import Level
-from fqg_env.observation import observation_dtype
 from fqg_env.row import row
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 
@@ -45,7 +45,7 @@ class FoldError(ValueError):
 def begin_one(levels: Any, boards: Any, beliefs: Any, call: int, at_s: float) -> None:
     """Board, then belief, as world.attempt does."""
     number = rules.begin(levels[0], boards[0], call, at_s)
-    slot = rules.slot_of(boards[0], number)
+    slot = reading.slot_of(boards[0], number)
     if slot >= 0:
         filtering.begin(levels[0], boards[0], beliefs[0], slot)
 
@@ -55,7 +55,7 @@ def finish_one(
     levels: Any, boards: Any, beliefs: Any, attempt: int, rows: Any, at_s: float
 ) -> None:
     """Belief, then board, as world.complete does."""
-    slot = rules.slot_of(boards[0], attempt)
+    slot = reading.slot_of(boards[0], attempt)
     if slot >= 0:
         filtering.update(levels[0], boards[0], beliefs[0], slot, rows[0])
         rules.finish(levels[0], boards[0], attempt, rows[0], at_s)
@@ -66,13 +66,13 @@ def look_one(levels: Any, boards: Any, beliefs: Any, masks: Any, out: Any) -> No
     """Mask and observation."""
     rules.legal(levels[0], boards[0], masks[0])
     observation.observe(levels[0], boards[0], out[0])
-    observation.observe_belief(levels[0], boards[0], beliefs[0], out[0])
+    believed.observe_belief(levels[0], boards[0], beliefs[0], out[0])
 
 
 @kernel
 def exhausted_one(levels: Any, boards: Any) -> int:
     """`rules.exhausted`."""
-    return rules.exhausted(levels[0], boards[0])
+    return reading.exhausted(levels[0], boards[0])
 
 
 class Fold:
@@ -95,7 +95,7 @@ class Fold:
         rules.reset(self.level, self.board)
         posterior.reset(self.level, self.belief)
         observation.observe_static(self.level, self.seen[0])
-        observation.clear_belief(self.seen[0])
+        believed.observe_belief_static(self.level, self.seen[0])
 
     def observation(self) -> dict[str, np.ndarray]:
         """The fields of what a policy sees, each [1, ...], as of the last `look`; the policy's own."""
@@ -223,7 +223,7 @@ class Fold:
     def usable(self, artifact: str) -> bool:
         """There, not rejected by its gate, not past its time to live."""
         a = self.plan.artifact_names.index(artifact)
-        return bool(rules.usable(self.level, self.board, a))
+        return bool(reading.usable(self.level, self.board, a))
 
     def stopped(self) -> Stopped:
         """Why the run is over, or NO."""
@@ -235,7 +235,7 @@ class Fold:
 
     def wait_until(self) -> float:
         """When a WAIT ends if nothing finishes before."""
-        return float(rules.wait_until(self.level, self.board))
+        return float(reading.wait_until(self.level, self.board))
 
     def number(self, field: str) -> Any:
         """A single number of the board as a plain one."""

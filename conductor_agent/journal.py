@@ -21,7 +21,8 @@ import msgspec
 from pydantic import ValidationError
 
 from conductor_agent.events import Event, from_json, kind_of, to_json
-from fqg_env.level import Level, explain
+from fqg_env.level import Level
+from fqg_env.level_file import explain
 
 APPLICATION_ID = 0x46514743  # "FQGC"
 VERSION = 1

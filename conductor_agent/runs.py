@@ -34,8 +34,8 @@ from conductor_agent.journal import Content, Journal, JournalError, RunRecord, c
 from conductor_agent.live_world import Held, LiveWorld
 from conductor_agent.workflow import Workflow, restore_workflow
 from fqg_env.arrays import Stopped
+from fqg_env.fields import OBSERVATION_VERSION
 from fqg_env.level import GoalKind, Level
-from fqg_env.observation import OBSERVATION_VERSION
 from fqg_env.outcome import Success
 from policies.recovery.base import Policy
 from policies.resource.limits import Settings

@@ -36,7 +36,9 @@ from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement, reaches
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from conductor_agent.plain import said_by
-from fqg_env.level import Level, LevelError, OnceLoader, explain, parse_level, suggest
+from fqg_env.errors import LevelError, suggest
+from fqg_env.level import Level
+from fqg_env.level_file import OnceLoader, explain, parse_level
 from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short
 
 SCHEMA = "conductor-workflow/1"

@@ -17,8 +17,16 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
-from fqg_env import observation  # noqa: E402  (the line above finds it without an installation)
 from fqg_env.arrays import CODES, GROUP, SIZES, Group, History  # noqa: E402
+from fqg_env.fields import (  # noqa: E402
+    OBSERVATION_VERSION,
+    Artifact,
+    Belief,
+    Call,
+    Doubt,
+    Run,
+    observation_dtype,
+)
 from fqg_env.frequencies import CLEAR, CONFUSED  # noqa: E402
 from fqg_env.outcome import WIRE  # noqa: E402
 
@@ -49,12 +57,12 @@ SHAPES = {
     "doubt": "[A, D]",
 }
 ENUMS = (
-    (observation.Call, "calls"),
-    (observation.Artifact, "artifacts"),
+    (Call, "calls"),
+    (Artifact, "artifacts"),
     (History, "history"),
-    (observation.Run, "run"),
-    (observation.Belief, "belief"),
-    (observation.Doubt, "doubt"),
+    (Run, "run"),
+    (Belief, "belief"),
+    (Doubt, "doubt"),
 )
 
 
@@ -82,7 +90,7 @@ def arrays() -> str:
     head = " | ".join(SIZES)
     lines = [f"| key | shape | type | {head} |", "|---|---|---|" + "---|" * len(SIZES)]
     for key, shape in SHAPES.items():
-        kinds = [observation.observation_dtype(size, True)[key].subdtype for size in SIZES.values()]
+        kinds = [observation_dtype(size, True)[key].subdtype for size in SIZES.values()]
         sizes = " | ".join(" x ".join(map(str, kind[1])) for kind in kinds if kind)
         base = kinds[0][0] if kinds[0] else None
         lines.append(f"| `{key}` | {shape} | {base} | {sizes} |")
@@ -92,7 +100,7 @@ def arrays() -> str:
 PREFACE = """\
 # The observation, field by field
 
-Made from the comments in `fqg_env/observation.py` by `python docs/make_observation.py`; mend it there.
+Made from the comments in `fqg_env/fields.py` by `python docs/make_observation.py`; mend it there.
 
 Version {version}. A policy file names the version it reads; another one is refused with a sentence. In
 code, name a field by its enum (`Call.LATENCY`), never by its number.
@@ -115,7 +123,7 @@ which group is in [errors.md](errors.md).
 def observation_page() -> str:
     """The whole page."""
     groups = ", ".join(f"{int(group)} {group.name.lower()}" for group in Group)
-    version = observation.OBSERVATION_VERSION
+    version = OBSERVATION_VERSION
     preface = PREFACE.format(version=version, arrays=arrays(), groups=groups)
     return "\n".join([preface, *(fields(enum, key) + "\n" for enum, key in ENUMS)])
 

@@ -7,7 +7,7 @@ Dimensions, one letter each, declared here once:
 
     N levels   C calls   A artifacts   F functions   P providers   V variants of a function
     M attempts in flight   H attempts remembered   W outage windows   K faults of a function
-    G groups of outcome categories   X, Y, R, B fields of an observation (see observation.py)
+    G groups of outcome categories   X, Y, R, B fields of an observation (see fields.py)
 
 Unknown numbers are NaN; unknown or absent indices are -1.
 """

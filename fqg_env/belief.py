@@ -1,7 +1,7 @@
 """What is believed of the hidden faults, the same in the game and in production: state, prior and readings.
 
 Given the outage window of its provider a function is independent of all others, so the posterior is
-`provider` [P, W] times `function` [F, W, K]: exact. What couples across edges, whether an artifact is bad and
+`provider` [P, W] times `function` [W, F, K]: exact. What couples across edges, whether an artifact is bad and
 whether two functions clash, is kept as one chance each and updated as if it were independent
 (assumed-density filtering), badness along its lineage. It starts from the published prior and the level's
 two public memories, never from what was drawn; `filtering` moves it on with each event.
@@ -45,16 +45,16 @@ def belief_dtype(size: Size) -> np.dtype:
     return np.dtype(
         [
             ("provider", "f8", (p, WINDOWS)),  # chance of each outage window
-            ("function", "f8", (f, WINDOWS, FAULTS)),  # chance of each fault, given the window
+            ("function", "f8", (WINDOWS, f, FAULTS)),  # chance of each fault, given the window
             ("mixed", "u1", (f,)),  # the windows differ in what they say of it; else row 0 is all
             ("bad", "f8", (a,)),  # chance that the version held is bad
             ("ripe", "u1", (a,)),  # that it may have gone off since is in `bad` already
             ("clash", "f4", (f, f)),  # [reader, maker] how much likelier a clash has become
             ("lightest", "i2", (f,)),
             # per call and window, from `function`: kept so that an observation is a few products
-            ("works", "f8", (c, WINDOWS)),  # chance that the fault does not fail the next attempt
-            ("works_well", "f8", (c, WINDOWS)),  # ... and is not silently bad
-            ("hopeless", "f8", (c, WINDOWS)),  # chance that the call can never work
+            ("works", "f8", (WINDOWS, c)),  # chance that the fault does not fail the next attempt
+            ("works_well", "f8", (WINDOWS, c)),  # ... and is not silently bad
+            ("hopeless", "f8", (WINDOWS, c)),  # chance that the call can never work
             # of the inputs of each flight, as they were when it began
             ("flight_bad", "f8", (FLIGHTS,)),  # chance that one is bad
             ("flight_clash", "f8", (FLIGHTS,)),  # chance that one cannot be read
@@ -90,7 +90,7 @@ def reset(level: Any, belief: Any) -> None:
         if level.variant[c] == 0:
             f = level.function[c]
             belief.lightest[f] = faults.lightest_variant(level, f)
-            faults.prior(level, c, 0, belief.function[f, 0])
+            faults.prior(level, c, 0, belief.function[0, f])
     for c in range(level.calls):
         summarise_call(level, belief, c, 1)
     for a in range(level.artifacts):
@@ -110,7 +110,7 @@ def summarise_call(level: Any, belief: Any, call: int, uses: int) -> None:
     f, v = level.function[call], level.variant[call]
     n = faults_of(level, call)
     for w in range(WINDOWS if belief.mixed[f] else 1):
-        shares = belief.function[f, w]
+        shares = belief.function[w, f]
         works, well, hopeless = 0.0, 0.0, 0.0
         for k in range(min(n, FIRST_WRONG)):
             ok = faults.works(level, call, k, belief.lightest[f], uses)
@@ -124,9 +124,9 @@ def summarise_call(level: Any, belief: Any, call: int, uses: int) -> None:
             else:
                 works += shares[k + 1]
                 hopeless += shares[k]
-        belief.works[call, w] = works
-        belief.works_well[call, w] = well
-        belief.hopeless[call, w] = hopeless
+        belief.works[w, call] = works
+        belief.works_well[w, call] = well
+        belief.hopeless[w, call] = hopeless
 
 
 @kernel
@@ -142,12 +142,12 @@ def summarise(level: Any, board: Any, belief: Any, function: int) -> None:
 
 @kernel
 def over_windows(level: Any, belief: Any, call: int, kept: Any) -> float:
-    """The mean over the windows of a call's provider of what is kept of it in `kept` [C, W]."""
+    """The mean over the windows of a call's provider of what is kept of it in `kept` [W, C]."""
     if belief.mixed[level.function[call]] == 0:
-        return kept[call, 0]
+        return kept[0, call]
     mean, p = 0.0, level.provider[call]
     for w in range(WINDOWS):
-        mean += belief.provider[p, w] * kept[call, w]
+        mean += belief.provider[p, w] * kept[w, call]
     return mean
 
 
@@ -173,7 +173,7 @@ def was_silent(level: Any, belief: Any, call: int) -> float:
     for w in range(WINDOWS if belief.mixed[f] else 1):
         silent = 0.0
         for k in range(faults_of(level, call)):
-            silent += belief.function[f, w, k] if faults.silent(k, v) else 0.0
+            silent += belief.function[w, f, k] if faults.silent(k, v) else 0.0
         chance += silent * (belief.provider[p, w] if belief.mixed[f] else 1.0)
     return min(1.0, chance)
 

@@ -58,7 +58,7 @@ from fqg_env.faults import (
     works,
 )
 from fqg_env.outcome import Blame, Category
-from fqg_env.rules import typical_cost, typical_s
+from fqg_env.reading import typical_cost, typical_s
 
 _EXTENSION, _UPSTREAM = BLAMES[Blame.EXTENSION], BLAMES[Blame.UPSTREAM]
 _TIMEOUT, _CRASHED, _UNKNOWN = (

@@ -16,9 +16,10 @@ from gymnasium.vector.utils import batch_space
 
 from fqg_env import library
 from fqg_env.arrays import SIZES
+from fqg_env.errors import LevelError, suggest
+from fqg_env.fields import observation_dtype
 from fqg_env.lanes import Lanes
-from fqg_env.level import Level, LevelError, suggest
-from fqg_env.observation import observation_dtype
+from fqg_env.level import Level
 from fqg_env.puzzle import Puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import FIRST_CALL
@@ -31,7 +32,7 @@ def size_named(name: str) -> Any:
     Raises:
         LevelError: there is none.
     """
-    if name not in SIZES:
+    if name not in tuple(SIZES):
         raise LevelError(f"there is no size {name!r}." + suggest(name, SIZES))
     return SIZES[name]
 
@@ -213,6 +214,21 @@ def reset_mask(options: dict[str, Any] | None, n: int) -> np.ndarray:
     return mask.astype(np.uint8)
 
 
+def seeds_of(seed: Any, n: int) -> list[int | None]:
+    """The seed of each of n lanes; None where it goes on with its own sequence.
+
+    Raises:
+        ValueError: it is neither one seed nor one for each lane.
+    """
+    if seed is None:
+        return [None] * n
+    if isinstance(seed, (int, np.integer)):
+        return list(range(int(seed), int(seed) + n))
+    if not isinstance(seed, (list, tuple, np.ndarray)) or len(seed) != n:
+        raise ValueError(f"seed={seed!r}: give one whole number, or one for each of the {n} lanes")
+    return list(seed)
+
+
 class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
     """N levels side by side in compiled loops.
 
@@ -266,17 +282,15 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
 
         Raises:
             LevelError: there is no such option or seed.
-            ValueError: the mask does not have one value per lane.
+            ValueError: there is not one seed, or one value of the mask, for each lane.
         """
         check_options(options, "reset_mask")
+        seeds = seeds_of(seed, self.num_envs)
         one = int(seed) if isinstance(seed, (int, np.integer)) else None
         super().reset(seed=one)
         which = reset_mask(options, self.num_envs)
         if not self._seeded:
             self.lanes.keys[:] = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
-        seeds = list(seed) if isinstance(seed, (list, tuple, np.ndarray)) else []
-        if one is not None:
-            seeds = list(range(one, one + self.num_envs))
         for i, s in enumerate(seeds):
             if s is not None and which[i]:
                 self.lanes.keys[i] = level_key(self.split, s)

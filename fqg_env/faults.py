@@ -34,7 +34,7 @@ from fqg_env.frequencies import CONFUSED as CONFUSED_WORDS
 from fqg_env.frequencies import MIXES, PUBLISHED
 from fqg_env.frequencies import WINDOWS as WINDOW_LIST
 from fqg_env.outcome import WIRE, Blame, Category
-from fqg_env.rules import over_ripe
+from fqg_env.reading import over_ripe
 
 
 class Fault(IntEnum):
@@ -83,7 +83,12 @@ WINDOW_FROM = np.array([w.from_share for w in WINDOW_LIST])
 WINDOW_UNTIL = np.array([w.until_share for w in WINDOW_LIST])
 WINDOW_CAUSE = np.array([Cause.LIMIT if w.limit else Cause.OUTAGE for w in WINDOW_LIST])
 WINDOWS = len(WINDOW_LIST)  # W
+LONGEST = float(WINDOW_UNTIL.max())
+"""Share of the budget: what is told to last longer lasts as long as the longest window."""
 WINDOW_PRIOR = np.array(PUBLISHED.windows)
+FALSELY_TOLD = np.where(WINDOW_FROM < 1.0, WINDOW_PRIOR, 0.0)
+FALSELY_TOLD /= FALSELY_TOLD.sum()
+"""[W] what false news tells: a window as often as it is there, or it could be told from what is true."""
 MIX_WINDOWS = np.array([mix.windows for mix in MIXES])  # [MIXES, W]
 MIX_FAULTS = np.array([(0.0, *mix.faults) for mix in MIXES])  # [MIXES, WRONG + 1]
 """Shares of each fault in what is wrong; the last is all of WRONG together."""

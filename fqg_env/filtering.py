@@ -26,7 +26,9 @@ from fqg_env.belief import (
 from fqg_env.compiled import kernel
 from fqg_env.faults import (
     FALSE_NEWS,
+    FALSELY_TOLD,
     INPUTS,
+    LONGEST,
     SIGNALLED,
     STALE,
     VERIFY_WRONG,
@@ -42,7 +44,7 @@ from fqg_env.likelihood import (
     made_something,
     own_chance,
 )
-from fqg_env.rules import current, over_ripe
+from fqg_env.reading import current, over_ripe
 
 DOUBTED = 0.05
 """How far news that does not fit is believed all the same."""
@@ -78,13 +80,14 @@ def fold_row(belief: Any, function: int, window: int, n: int, hit: float, up: fl
 
     It is `hit` + `up` * `belief.likelihood`: an outage hits, or it does not and the fault shows itself.
     """
-    shares = belief.function[function, window]
+    shares = belief.function[window, function]
     total = 0.0
     for k in range(n):
         shares[k] *= max(FLOOR, hit + up * belief.likelihood[k])
         total += shares[k]
+    scale = 1.0 / total
     for k in range(n):
-        shares[k] /= total
+        shares[k] *= scale
     return total
 
 
@@ -116,7 +119,7 @@ def weigh_outcome(level: Any, board: Any, belief: Any, call: int) -> None:
         belief.mixed[f] = 1
         for w in range(1, WINDOWS):
             for k in range(n):
-                belief.function[f, w, k] = belief.function[f, 0, k]
+                belief.function[w, f, k] = belief.function[0, f, k]
     if belief.mixed[f]:
         for w in range(WINDOWS):
             belief.provider[p, w] *= fold_row(belief, f, w, n, belief.hit[w], belief.up[w])
@@ -273,7 +276,7 @@ def output_bad(level: Any, belief: Any, call: int, bad_in: float) -> float:
     for w in range(WINDOWS):
         weight = belief.provider[p, w] * belief.up[w]
         for k in range(faults_of(level, call)):
-            share = weight * belief.function[f, row_of(belief, f, w), k]
+            share = weight * belief.function[row_of(belief, f, w), f, k]
             fine = share * (1.0 - bad_in) * belief.own[k, Inputs.FINE]
             bad += share * bad_in * belief.own[k, Inputs.BAD]
             if faults.silent(k, v):
@@ -369,7 +372,7 @@ def total(level: Any, belief: Any, call: int, inputs: int) -> float:
     for w in range(WINDOWS):
         own = 0.0
         for k in range(faults_of(level, call)):
-            own += belief.function[f, row_of(belief, f, w), k] * belief.own[k, inputs]
+            own += belief.function[row_of(belief, f, w), f, k] * belief.own[k, inputs]
         chance += belief.provider[p, w] * (belief.hit[w] + belief.up[w] * own)
     return chance
 
@@ -426,12 +429,20 @@ def hear_signal(
     level: Any, belief: Any, provider: int, up: int, until_s: float, at_s: float
 ) -> None:
     """Fold news from outside: down until a time, or up again; it is seldom wrong."""
+    told_s = min(until_s, LONGEST * level.time_budget_s)
     ends = math.inf  # of the window that is down now and ends next after the time that is told
     for w in range(WINDOWS):
         if faults.down(w, at_s, level.time_budget_s):
             until = WINDOW_UNTIL[w] * level.time_budget_s
-            if until >= until_s * (1.0 - 1e-9) and until < ends:
+            if until >= told_s * (1.0 - 1e-9) and until < ends:
                 ends = until
+    falsely = 0.0  # how often false news tells just this
+    for w in range(WINDOWS):
+        if (
+            faults.down(w, at_s, level.time_budget_s)
+            and WINDOW_UNTIL[w] * level.time_budget_s == ends
+        ):
+            falsely += FALSELY_TOLD[w]
     for w in range(WINDOWS):
         is_down = faults.down(w, at_s, level.time_budget_s)
         if up:
@@ -440,5 +451,5 @@ def hear_signal(
             told = WINDOW_UNTIL[w] * level.time_budget_s == ends
             belief.provider[provider, w] *= SIGNALLED * (1.0 if told else DOUBTED)
         else:
-            belief.provider[provider, w] *= FALSE_NEWS
+            belief.provider[provider, w] *= FALSE_NEWS * falsely
     normalise_provider(belief, provider)

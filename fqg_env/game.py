@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fqg_env import rules
+from fqg_env import reading, rules
 from fqg_env.arrays import CANCELLED, FLIGHTS, SUCCESS, Gate, Kind, Verdict
+from fqg_env.errors import near
 from fqg_env.lanes import Lanes
-from fqg_env.level import Level, near
+from fqg_env.level import Level
 from fqg_env.puzzle import Puzzle
 from fqg_env.render import category_words, duration
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
@@ -174,7 +175,7 @@ class Game:
         lacking = [n for n in reads if not self.has(n, function.kind.value != "work")]
         if lacking:
             return f"It needs {' and '.join(lacking)} first."
-        if rules.flying(self.board, call):
+        if reading.flying(self.board, call):
             return "It is on its way already."
         if rules.shielded(self.record, self.board, call):
             return (
@@ -187,7 +188,7 @@ class Game:
         a = self.level.artifact_names.index(name)
         if even_rejected:
             return bool(self.board["present"][a])
-        return bool(rules.usable(self.record, self.board, a))
+        return bool(reading.usable(self.record, self.board, a))
 
     def possible(self) -> str:
         """What may be chosen now, by name."""

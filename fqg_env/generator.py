@@ -9,8 +9,7 @@ level impossible, as in life. `witness` says by which calls it can be solved, if
 from __future__ import annotations
 
 import math
-from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,245 +23,14 @@ from fqg_env.arrays import (
     Kind,
 )
 from fqg_env.blocks import fill
-from fqg_env.chance import ONE, ZERO, Draw, mix, pick, unit
+from fqg_env.chance import ONE, ZERO, pick
 from fqg_env.compiled import kernel
-from fqg_env.faults import FAULTS
+from fqg_env.layout import goals_of, lay_artifacts
 from fqg_env.level import Scoring
+from fqg_env.shapes import SPREAD, SPREAD_STEPS, Knob, between, chance, start
 
-TIERS = 20
-MOST_PROVIDERS = 8  # of a generated level; sizes hold 4, 8 and 16
 _SCORING = Scoring()
 DEFAULT_SCORING = (_SCORING.wrong, _SCORING.cost, _SCORING.time, _SCORING.unsafe)
-_STEPS = 32
-SPREAD = np.array([round(4.0 ** (2.0 * i / (_STEPS - 1) - 1.0), 3) for i in range(_STEPS)])
-"""[32] log-uniform multiples from 1/4 to 4, rounded so that they are the same on every machine."""
-
-
-class Family(IntEnum):
-    """How artifacts follow from each other."""
-
-    CHAIN = 0  # one after the other
-    LAYERED = 1  # each from some of the layer before
-    TREE = 2  # two given ones, a branch each, joined at the end
-    DIAMOND = 3  # one given one, branches, joined at the end
-    HUB = 4  # one that all goals are made from
-
-
-class Knob(IntEnum):
-    """Fields of a tier's shape [KNOBS]: ranges of what a level has, chances of its features."""
-
-    LAYERS_MIN = 0
-    LAYERS_MAX = 1
-    WIDTH_MAX = 2  # artifacts per layer
-    MAKERS_MIN = 3  # functions per artifact
-    MAKERS_MAX = 4
-    VARIANTS_MAX = 5
-    PROVIDERS_MAX = 6
-    COST_SPREAD = 7  # 1: costs differ up to 16 times
-    REPUTATION_MIN = 8
-    REPUTATION_MAX = 9
-    GATE = 10
-    INSPECT = 11
-    VERIFY = 12
-    BUDGET_MIN = 13  # multiples of the cheapest way
-    BUDGET_MAX = 14
-    UNKNOWN = 15  # chance that a declared number, a reputation or a fidelity is not known
-    NOT_IDEMPOTENT = 16
-    PARALLEL = 17
-    EXTRA_GOAL = 18
-    REPAIR = 19  # of the given artifact, and of one that is made
-    AGES = 20  # an artifact has a time to live
-    CONSUMES = 21
-    RECENT = 22  # the level comes with memories of recent runs
-    UNSAFE_ALLOWED = 23
-
-
-KNOBS = len(Knob)
-
-
-def shapes() -> np.ndarray:
-    """[TIERS, KNOBS] the shape of each tier, from a first sequence to the full mix."""
-    easy = [1, 2, 1, 1, 2, 2, 1, 0.4, 0.75, 0.95, 0.3, 0, 0, 4, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    full = [
-        2, 3, 2, 2, 4, 4, 4, 1.0, 0.3, 0.85, 0.65, 0.6, 0.4, 2.5, 8, 0.25, 0.15, 0.3, 0.3,
-        0.4, 0.15, 0.1, 0.3, 0.2,
-    ]  # fmt: skip
-    ramp = np.minimum(1.0, np.arange(TIERS) / 15.0)[:, None]
-    out = np.asarray(easy) * (1.0 - ramp) + np.asarray(full) * ramp
-    whole = [
-        Knob.LAYERS_MIN,
-        Knob.LAYERS_MAX,
-        Knob.WIDTH_MAX,
-        Knob.MAKERS_MIN,
-        Knob.MAKERS_MAX,
-        Knob.VARIANTS_MAX,
-        Knob.PROVIDERS_MAX,
-    ]
-    out[:, whole] = np.floor(out[:, whole] + 0.5)
-    return np.round(out, 4)
-
-
-SHAPES = shapes()
-
-
-class Sketch(NamedTuple):
-    """What a level is drawn with: the generator's working arrays, made once for many levels."""
-
-    cursor: Any  # [2] u8: numbers drawn so far, and the state they all begin from
-    layer: Any  # [A] i8 how far an artifact is from what is given
-    feeds: Any  # [A] u8 the artifacts it is made from, a bit each; 0: some of the layers before
-    heads: Any  # [A] i8 ends of the branches
-    number: Any  # [MOST_PROVIDERS] i8 new numbers of providers
-    shares: Any  # [K] f8 chances of the faults of one function
-
-
-@kernel
-def new_sketch(artifacts: int) -> Any:
-    """Working arrays for levels of up to so many artifacts."""
-    return Sketch(
-        np.empty(2, np.uint64),
-        np.empty(artifacts, np.int64),
-        np.empty(artifacts, np.uint64),
-        np.empty(artifacts, np.int64),
-        np.empty(MOST_PROVIDERS, np.int64),
-        np.empty(FAULTS, np.float64),
-    )
-
-
-@kernel
-def chance(level: Any, cursor: Any) -> float:
-    """The next random number of this level's generator."""
-    cursor[0] += ONE
-    return unit(mix(mix(cursor[1], cursor[0]), ZERO))
-
-
-@kernel
-def start(level: Any, cursor: Any, first: int) -> None:
-    """Set a cursor [2] to a number of this level's generator."""
-    cursor[0] = first
-    cursor[1] = mix(level.key, np.uint64(Draw.LEVEL))
-
-
-@kernel
-def between(level: Any, cursor: Any, low: float, high: float) -> int:
-    """A whole number in [low, high]."""
-    return int(low) + pick(chance(level, cursor), int(high) - int(low) + 1)
-
-
-@kernel
-def add_artifact(level: Any, layer: Any, feeds: Any, after: int, feed: int) -> int:
-    """Add an artifact in the layer `after`, fed by `feed` (or -1), and return its index."""
-    a = level.artifacts
-    level.artifacts += 1
-    layer[a] = after
-    feeds[a] = ONE << np.uint64(feed) if feed >= 0 else ZERO
-    level.given[a] = 0
-    level.gate[a] = 0
-    level.time_to_live_s[a] = math.inf
-    level.goal_class[a] = GoalClass.NONE
-    level.goal_weight[a] = 0.0
-    return a
-
-
-@kernel
-def lay_layers(level: Any, layers: int, width: int, cursor: Any, layer: Any, feeds: Any) -> None:
-    """Artifacts in layers, of random width but for the last, which has one; fed by nothing in particular."""
-    most = layer.shape[0]
-    for i in range(1, layers + 1):
-        wide = 1 if i == layers else between(level, cursor, 1, width)
-        for _ in range(wide):
-            if level.artifacts < most - (layers - i):
-                add_artifact(level, layer, feeds, i, -1)
-
-
-@kernel
-def lay_branches(
-    level: Any, family: int, layers: int, width: int, layer: Any, feeds: Any, heads: Any
-) -> int:
-    """Artifacts in branches of their own, joined in the last one unless they lead from a hub.
-
-    Fills heads [A] with the ends of what was laid and returns how many there are.
-    """
-    most = layer.shape[0]
-    n = max(2, width)
-    first = 1
-    heads[0] = 0
-    if family == Family.TREE:
-        n = 2
-        heads[1] = add_artifact(level, layer, feeds, 0, -1)
-        level.given[heads[1]] = 1
-    elif family == Family.HUB:
-        heads[0] = add_artifact(level, layer, feeds, 1, 0)
-        first = 2
-    if family != Family.TREE:
-        for b in range(1, n):
-            heads[b] = heads[0]
-    joined = family != Family.HUB
-    last = max(
-        first, (layers + 1) // 2
-    )  # so that branches are about as many artifacts as layers are
-    for i in range(first, last + 1):
-        for b in range(n):
-            if level.artifacts < most - 1:
-                heads[b] = add_artifact(level, layer, feeds, i, heads[b])
-    if not joined:
-        return n
-    end = add_artifact(level, layer, feeds, last + 1, -1)
-    for b in range(n):
-        feeds[end] |= ONE << np.uint64(heads[b])
-    heads[0] = end
-    return 1
-
-
-@kernel
-def lay_artifacts(level: Any, shape: Any, family: int, extra: int, sketch: Any) -> None:
-    """Lay the artifacts of a family; artifact 0 is given. Fills `layer` and `feeds` of the sketch."""
-    cursor, layer, feeds, heads = sketch.cursor, sketch.layer, sketch.feeds, sketch.heads
-    layers = between(level, cursor, shape[Knob.LAYERS_MIN], shape[Knob.LAYERS_MAX] + extra)
-    width = int(shape[Knob.WIDTH_MAX]) + extra
-    level.artifacts = 0
-    level.given[add_artifact(level, layer, feeds, 0, -1)] = 1
-    ends = 1
-    if family == Family.CHAIN:
-        for i in range(1, layers + 1):
-            add_artifact(level, layer, feeds, i, i - 1)
-        heads[0] = level.artifacts - 1
-    elif family == Family.LAYERED:
-        lay_layers(level, layers, width, cursor, layer, feeds)
-        heads[0] = level.artifacts - 1
-    else:
-        ends = lay_branches(level, family, layers, width, layer, feeds, heads)
-    for a in range(level.artifacts):
-        if level.given[a] == 0:
-            level.gate[a] = 1 if chance(level, cursor) < shape[Knob.GATE] else 0
-    set_goals(level, shape, cursor, heads, ends)
-
-
-@kernel
-def set_goals(level: Any, shape: Any, cursor: Any, heads: Any, ends: int) -> None:
-    """The first end is essential, the others less so; perhaps something on the way counts too."""
-    rest = 1.0
-    for b in range(1, ends):
-        if level.goal_class[heads[b]] == GoalClass.NONE and heads[b] != heads[0]:
-            optional = chance(level, cursor) < 0.5
-            level.goal_class[heads[b]] = GoalClass.OPTIONAL if optional else GoalClass.RECOMMENDED
-            level.goal_weight[heads[b]] = 0.1 if optional else 0.2
-            rest -= level.goal_weight[heads[b]]
-    main = heads[0]
-    extra = pick(chance(level, cursor), level.artifacts)
-    wanted = chance(level, cursor) < shape[Knob.EXTRA_GOAL]
-    if (
-        wanted
-        and rest > 0.5
-        and not level.given[extra]
-        and level.goal_class[extra] == 0
-        and extra != main
-    ):
-        level.goal_class[extra] = GoalClass.RECOMMENDED
-        level.goal_weight[extra] = 0.2
-        rest -= 0.2
-    level.goal_class[main] = GoalClass.ESSENTIAL
-    level.goal_weight[main] = rest
 
 
 @kernel
@@ -334,11 +102,11 @@ def add_function(
     variants = min(room, VARIANTS, between(level, cursor, 1, shape[Knob.VARIANTS_MAX]))
     provider = pick(chance(level, cursor), level.providers)
     spread = shape[Knob.COST_SPREAD]
-    base = 1.0 + spread * (SPREAD[pick(chance(level, cursor), _STEPS)] - 1.0)
-    slow = SPREAD[pick(chance(level, cursor), _STEPS)]
+    base = 1.0 + spread * (SPREAD[pick(chance(level, cursor), SPREAD_STEPS)] - 1.0)
+    slow = SPREAD[pick(chance(level, cursor), SPREAD_STEPS)]
     idempotent = 0 if chance(level, cursor) < shape[Knob.NOT_IDEMPOTENT] else 1
     consumes = chance(level, cursor) < shape[Knob.CONSUMES] and kind == Kind.WORK
-    memory = 1e8 * SPREAD[pick(chance(level, cursor), _STEPS)]
+    memory = 1e8 * SPREAD[pick(chance(level, cursor), SPREAD_STEPS)]
     first = level.calls
     for v in range(variants):
         c = begin_call(level, function, v, kind, provider)
@@ -369,15 +137,6 @@ def add_probe(level: Any, shape: Any, cursor: Any, kind: int, a: int) -> None:
     level.variants[function] = 1
     level.functions += 1
     reputation(level, shape, cursor, first)
-
-
-@kernel
-def goals_of(level: Any) -> np.uint64:
-    """The goals, a bit each."""
-    goals = ZERO
-    for a in range(level.artifacts):
-        goals |= np.uint64(level.goal_class[a] > 0) << np.uint64(a)
-    return goals
 
 
 @kernel

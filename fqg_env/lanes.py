@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env import arrays, generator, observation, rules, world
+from fqg_env import arrays, believed, generator, observation, rules, world
 from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, Size
 from fqg_env.chance import Draw, mix, pick, uniform
 from fqg_env.compiled import kernel
 from fqg_env.draw import draw_hidden, draw_recent, set_reputations
+from fqg_env.errors import LevelError
 from fqg_env.exact import templates
 from fqg_env.faults import FAULTS
-from fqg_env.observation import observation_dtype
+from fqg_env.fields import observation_dtype
+from fqg_env.shapes import SHAPES, Knob, new_sketch
 from fqg_env.splits import Source, level_key
 
 
@@ -33,7 +35,7 @@ def draw_level(
     level.mode = source[3]
     set_reputations(level, mix)
     draw_hidden(level, hidden, mix, sketch.shares)
-    if uniform(key, Draw.LEVEL, 0, 3) < shapes[tier - 1, generator.Knob.RECENT]:
+    if uniform(key, Draw.LEVEL, 0, 3) < shapes[tier - 1, Knob.RECENT]:
         runs = 1 + pick(uniform(key, Draw.LEVEL, 0, 4), 4)
         draw_recent(level, hidden, runs, sketch.shares)
     generator.conceal(level, sketch, shapes, tier)
@@ -45,13 +47,13 @@ def look(level: Any, board: Any, belief: Any, mask: Any, out: Any) -> None:
     rules.legal(level, board, mask)
     observation.observe(level, board, out)
     if belief is not None:
-        observation.observe_belief(level, board, belief, out)
+        believed.observe_belief(level, board, belief, out)
 
 
 @kernel
 def draw_levels(levels: Any, hidden: Any, keys: Any, shapes: Any, source: Any, which: Any) -> None:
     """Draw the level of each lane in `which` [N] from its key, and move the key on."""
-    sketch = generator.new_sketch(levels[0].given.shape[0])
+    sketch = new_sketch(levels[0].given.shape[0])
     for n in range(len(levels)):
         if which[n]:
             draw_level(levels[n], hidden[n], sketch, shapes, source, keys[n])
@@ -95,7 +97,7 @@ def begin(
             look(levels[n], boards[n], None, masks[n], out[n])
         else:
             world.begin_episode(levels[n], hidden[n], boards[n], beliefs[n], truths[n])
-            observation.clear_belief(out[n])
+            believed.observe_belief_static(levels[n], out[n])
             look(levels[n], boards[n], beliefs[n], masks[n], out[n])
 
 
@@ -171,6 +173,9 @@ class Lanes:
         belief: keep the posterior and show it in the observation.
         source: which levels are drawn.
         threads: that share the work of a step; they change nothing but the time it takes.
+
+    Raises:
+        LevelError: `threads` is no whole number from 1 up.
     """
 
     def __init__(
@@ -181,6 +186,8 @@ class Lanes:
         source: Source = Source(),  # noqa: B008
         threads: int = 1,
     ):
+        if not isinstance(threads, int) or threads < 1:
+            raise LevelError(f"threads={threads!r}: give a whole number, 1 or more")
         self.n, self.size, self.source, self.threads = n, size, source, threads
         self.levels = arrays.new(arrays.level_dtype(size), n)
         self.hidden = arrays.new(arrays.hidden_dtype(size), n)
@@ -210,7 +217,7 @@ class Lanes:
                 self.levels[part],
                 self.hidden[part],
                 self.keys[part],
-                generator.SHAPES,
+                SHAPES,
                 numbers,
                 chosen[part],
             )

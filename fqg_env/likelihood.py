@@ -14,6 +14,7 @@ from fqg_env.faults import (
     ANNOUNCED,
     FLAKE_PASSES,
     HIT,
+    LONGEST,
     TAINT,
     WINDOW_CAUSE,
     WINDOW_UNTIL,
@@ -112,9 +113,9 @@ def recovery_chance(level: Any, cause: int, recovered: bool) -> float:
 @kernel
 def announced_window(cause: int, until_share: float) -> int:
     """The window of this cause that ends next at an announced time (share of the budget), or -1."""
-    best = -1
+    best, ends = -1, min(until_share, LONGEST) - _SOON
     for w in range(1, WINDOWS):
-        if WINDOW_CAUSE[w] == cause and WINDOW_UNTIL[w] >= until_share - _SOON:
+        if WINDOW_CAUSE[w] == cause and WINDOW_UNTIL[w] >= ends:
             if best < 0 or WINDOW_UNTIL[w] < WINDOW_UNTIL[best]:
                 best = w
     return best

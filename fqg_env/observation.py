@@ -1,20 +1,13 @@
-"""What a policy sees: `observe` writes it in place, the field lists below say what each number means.
-
-All numbers lie in [0, 1]. No names and no identities: permuting calls, artifacts or providers permutes the
-observation and nothing else. Shares of a budget are given as their square root, so that small ones differ.
-"""
+"""What a policy sees of level and board: `observe` writes it in place; fields.py says what it means."""
 
 from __future__ import annotations
 
 import math
-from enum import IntEnum
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from fqg_env import belief as posterior
-from fqg_env import rules
+from fqg_env import reading
 from fqg_env.arrays import (
     CATEGORIES,
     FLIGHTS,
@@ -27,187 +20,11 @@ from fqg_env.arrays import (
     GoalClass,
     History,
     Kind,
-    Size,
 )
 from fqg_env.blocks import copy_all
+from fqg_env.chance import ONE, ZERO
 from fqg_env.compiled import kernel
-from fqg_env.faults import HIT, TAINT, WINDOW_FROM, WINDOW_UNTIL, WINDOWS, is_probe
-from fqg_env.filtering import ripen
-
-ZERO, ONE = np.uint64(0), np.uint64(1)
-LIKELY = 0.01
-"""An outage less likely than this is not waited for."""
-UP_AT_END = np.array(
-    [
-        [
-            1.0 - HIT * (start <= end < until)
-            for start, until in zip(WINDOW_FROM, WINDOW_UNTIL, strict=True)
-        ]
-        for end in WINDOW_UNTIL
-    ]
-)
-"""[W, W] chance that no outage of the second window hits at the end of the first."""
-OBSERVATION_VERSION = 2
-"""Changes whenever a field is added, moved or means something else; a policy file names the one it reads."""
-
-
-class Call(IntEnum):
-    """Fields of `calls` [C, X]. Those up to PLAN_POSITION are written at reset."""
-
-    EXISTS = 0
-    LATENCY = 1  # sqrt(typical latency / time budget)
-    LATENCY_UNKNOWN = 2
-    P95 = 3  # sqrt(95th percentile of latency / time budget)
-    COST = 4  # sqrt(declared cost / cost budget)
-    COST_UNKNOWN = 5
-    MEMORY = 6  # sqrt(declared memory / memory limit)
-    MEMORY_UNKNOWN = 7
-    QUALITY = 8  # declared quality
-    QUALITY_UNKNOWN = 9
-    WORK = 10
-    REPAIR = 11
-    VERIFY = 12
-    INSPECT = 13
-    IDEMPOTENT = 14
-    REPUTATION = 15  # mean; 0 where unknown
-    REPUTATION_STRENGTH = 16  # n / (n + 10); 0 where unknown
-    RECENT_SUCCESS = 17  # n / (n + 4)
-    RECENT_FAILURE = 18
-    FIDELITY = 19  # how well its reports fit their causes; 0 where unknown
-    GOAL_DISTANCE = 20  # 1 / (1 + calls between its outputs and the nearest goal); 0: leads to none
-    ALTERNATIVES = 21  # other calls that make the same / 8
-    COST_RANK = 22  # share of those that are dearer
-    PLAN_POSITION = 23  # 1 - place in the default order / calls
-    # written each step
-    READABLE = 24  # its inputs are there
-    TRIES = 25  # attempts / 8
-    LAST_RETRYABLE = 26  # 0 no, 0.5 not known or never, 1 yes
-    LAST_CATEGORY = 27  # number of the last category / 19; 0: success or never
-    RETRY_AFTER = 28  # announced seconds left / time budget
-    ATTEMPTS_LEFT = 29  # of its function under the shield / 8
-    SINCE_LAST = 30  # sqrt(seconds since its last outcome / time budget)
-    IN_FLIGHT = 31
-    IN_FLIGHT_SHARE = 32  # seconds in flight / (seconds in flight + typical latency)
-    OWN_RECOVERY = 33  # attempts of its own recovery / 8
-    EFFECT_POSSIBLE = 34  # an attempt of its function may have acted outside
-    EFFECT_COMMITTED = 35  # ... has acted
-    HINT = 36  # confidence of the latest hint for it
-    HINT_RELIABILITY = 37  # reputation of the giver
-    NOT_EXAMINED = 38  # the giver of hints did not look at it
-    PROVIDER_SUCCESS = 39  # n / (n + 2) at its provider
-    PROVIDER_FAILURE = 40
-    PROVIDER_DOWN = 41  # announced seconds of outage left / time budget
-    BLAMED = 42  # later failures blamed on what it made / 4
-    LOST = 43  # answers lost to a crash / 4
-    REPEATS = 44  # it has already answered with the inputs as they are now
-    GROUP_COUNT = 45  # [GROUPS] outcomes per group of categories / 4
-    LAST_GROUP = 54  # [GROUPS] one-hot of the group of the last category
-
-
-CALL_FIELDS = Call.LAST_GROUP + GROUPS  # X
-
-
-class Artifact(IntEnum):
-    """Fields of `artifacts` [A, Y]."""
-
-    EXISTS = 0
-    GIVEN = 1
-    GATE = 2
-    GOAL_WEIGHT = 3
-    ESSENTIAL = 4
-    RECOMMENDED = 5
-    OPTIONAL = 6
-    CONSUMERS = 7  # calls that read it / 8
-    MAKERS = 8  # calls that make it / 8
-    # written each step
-    PRESENT = 9
-    REJECTED = 10
-    AGE = 11  # seconds since it was made / time to live; 0 where it does not age
-    CLAIMED = 12  # claimed quality
-    CLAIMED_UNKNOWN = 13
-    CLAIMED_CHANGE = 14  # 0.5 + half the change since the version before
-    CHECKS_PASSED = 15  # of this version / 4
-    TIMES_REJECTED = 16  # of all versions / 4
-    VERSION = 17  # versions so far / 8
-
-
-ARTIFACT_FIELDS = Artifact.VERSION + 1  # Y
-
-
-class Run(IntEnum):
-    """Fields of `run` [R]."""
-
-    TIME_LEFT = 0  # share of the budget
-    COST_LEFT = 1
-    ATTEMPTS_LEFT = 2
-    ATTEMPT_BUDGET = 3  # attempts / 64
-    IN_FLIGHT = 4  # flights / 4
-    SLOTS_FREE = 5  # flights / 4
-    WAITS = 6  # waits in a row / 8
-    WAIT_QUANTUM = 7  # sqrt(length of the next wait / time budget)
-    HYBRID = 8
-    CONDUCTOR = 9
-    COMMUNITY = 10
-    REFUSED = 11  # illegal actions / 8
-    RETRIES_LEFT = 12  # under the shield, share of its allowance
-    UNSAFE_ALLOWED = 13
-    WRONG_WEIGHT = 14  # scoring weights
-    COST_WEIGHT = 15
-    TIME_WEIGHT = 16
-
-
-RUN_FIELDS = Run.TIME_WEIGHT + 1  # R
-
-
-class Belief(IntEnum):
-    """Fields of `belief` [C, B]: of an attempt begun now, under the posterior."""
-
-    ANSWERS = 0  # chance that it makes something (a probe: that it answers)
-    ANSWERS_WELL = 1  # chance that it makes something truly good
-    OUTAGE = 2  # chance that an outage hits it
-    NEVER = 3  # chance that this call can never work
-    PRICE = 4  # cost and time of one attempt, in return
-    PRICE_OF_SUCCESS = 5  # price / chance of answering well, capped at 1
-    ANSWERS_LATER = 6  # the same as ANSWERS, at the later time that is best worth waiting for
-    BAD_INPUT = 7  # chance that an input held now is bad
-    OWN_SILENT = 8  # chance that what it makes is bad by its own doing
-    LATER_IN = 9  # time until then, share of the budget
-
-
-BELIEF_FIELDS = len(Belief)  # B
-
-
-class Doubt(IntEnum):
-    """Fields of `doubt` [A, D]: of the artifacts held, under the posterior."""
-
-    BAD = 0  # chance that the version held is bad
-
-
-DOUBT_FIELDS = len(Doubt)
-
-
-@cache
-def observation_dtype(size: Size, belief: bool) -> np.dtype:
-    """One observation as a record; the keys of the Dict space are its fields."""
-    c, a = size.calls, size.artifacts
-    fields: list[tuple[Any, ...]] = []
-    if (
-        belief
-    ):  # first: at the end, Numba would take one record for a subtype of the other, and warn
-        fields += [("belief", "f4", (c, BELIEF_FIELDS)), ("doubt", "f4", (a, DOUBT_FIELDS))]
-    fields += [
-        ("calls", "f4", (c, CALL_FIELDS)),
-        ("artifacts", "f4", (a, ARTIFACT_FIELDS)),
-        ("needs", "u1", (c, a)),
-        ("makes", "u1", (c, a)),
-        ("consumes", "u1", (c, a)),
-        ("probes", "u1", (c, a)),
-        ("same_function", "u1", (c, c)),
-        ("same_provider", "u1", (c, c)),
-        ("history", "f4", (HISTORY, HISTORY_FIELDS)),
-        ("run", "f4", (RUN_FIELDS,)),
-    ]
-    return np.dtype(fields, align=True)
+from fqg_env.fields import ARTIFACT_FIELDS, CALL_FIELDS, Artifact, Call, Run
 
 
 @kernel
@@ -413,7 +230,7 @@ def observe_call(level: Any, board: Any, out: Any, c: int, usables: int, present
     """Write what has changed for a call, tried or not."""
     now, budget = board.at_s, level.time_budget_s
     x = out.calls[c]
-    x[Call.READABLE] = 1.0 if rules.readable(level, board, c, usables, presents) else 0.0
+    x[Call.READABLE] = 1.0 if reading.readable(level, board, c, usables, presents) else 0.0
     left = level.shield_retries + 1 - board.function_tries[level.function[c]]
     x[Call.ATTEMPTS_LEFT] = min(1.0, max(0, left) / 8.0)
     effect = board.effect[level.function[c]]
@@ -449,11 +266,11 @@ def observe_tried(level: Any, board: Any, x: Any, c: int) -> None:
         if board.flight_attempt[m] >= 0 and board.flight_call[m] == c:
             ran = now - board.flight_since_s[m]
             x[Call.IN_FLIGHT] = 1.0
-            x[Call.IN_FLIGHT_SHARE] = ran / max(1e-9, ran + rules.typical_s(level, c))
+            x[Call.IN_FLIGHT_SHARE] = ran / max(1e-9, ran + reading.typical_s(level, c))
     x[Call.OWN_RECOVERY] = min(1.0, board.own_recovery[c] / 8.0)
     x[Call.BLAMED] = min(1.0, board.blamed[c] / 4.0)
     x[Call.LOST] = min(1.0, board.lost[c] / 4.0)
-    x[Call.REPEATS] = 1.0 if rules.repeats(level, board, c) else 0.0
+    x[Call.REPEATS] = 1.0 if reading.repeats(level, board, c) else 0.0
     if last >= 0:
         for g in range(GROUPS):
             x[Call.LAST_GROUP + g] = 1.0 if g == GROUP[last] else 0.0
@@ -490,7 +307,7 @@ def observe_run(level: Any, board: Any, out: Any) -> None:
     r[Run.IN_FLIGHT] = board.in_flight / FLIGHTS
     r[Run.SLOTS_FREE] = max(0, level.max_in_flight - board.in_flight) / FLIGHTS
     r[Run.WAITS] = min(1.0, board.waits_in_a_row / 8.0)
-    r[Run.WAIT_QUANTUM] = share(rules.wait_quantum(level, board), level.time_budget_s)
+    r[Run.WAIT_QUANTUM] = share(reading.wait_quantum(level, board), level.time_budget_s)
     for m in range(3):
         r[Run.HYBRID + m] = 1.0 if level.mode == m else 0.0
     r[Run.REFUSED] = min(1.0, board.refused / 8.0)
@@ -523,124 +340,10 @@ def observe_history(board: Any, out: Any) -> None:
 @kernel
 def observe(level: Any, board: Any, out: Any) -> None:
     """Write the parts that a step may change; `observe_static` has written the others."""
-    usables, presents = rules.held(level, board)
+    usables, presents = reading.held(level, board)
     for c in range(level.calls):
         observe_call(level, board, out, c, usables, presents)
     for a in range(level.artifacts):
         observe_artifact(level, board, out, a)
     observe_history(board, out)
     observe_run(level, board, out)
-
-
-@kernel
-def price(level: Any, call: int) -> float:
-    """Cost and time of one typical attempt, in units of return."""
-    cost = rules.typical_cost(level, call) / level.cost_budget
-    time = rules.typical_s(level, call) / level.time_budget_s
-    return min(1.0, level.cost_weight * min(1.0, cost) + level.time_weight * min(1.0, time))
-
-
-@kernel
-def prepare_chances(level: Any, board: Any, belief: Any) -> None:
-    """Fill `belief.up`, `belief.outage` and `belief.later` for now: what all calls of a provider share."""
-    for w in range(WINDOWS):
-        belief.up[w] = posterior.up_chance(w, board.at_s, level.time_budget_s)
-    for p in range(level.providers):
-        outage = 0.0
-        for w in range(WINDOWS):
-            outage += belief.provider[p, w] * (1.0 - belief.up[w])
-        belief.outage[p] = outage
-        for w in range(WINDOWS if outage >= LIKELY else 0):
-            belief.later[p, w] = 0.0
-            for v in range(WINDOWS):
-                belief.later[p, w] += belief.provider[p, v] * UP_AT_END[w, v]
-
-
-@kernel
-def works_later(level: Any, belief: Any, c: int, window: int) -> float:
-    """Chance that a call works, and no outage hits it, at the end of a window."""
-    f, p = level.function[c], level.provider[c]
-    if belief.mixed[f] == 0:
-        return belief.later[p, window] * belief.works[c, 0]
-    chance = 0.0
-    for v in range(WINDOWS):
-        chance += belief.provider[p, v] * UP_AT_END[window, v] * belief.works[c, v]
-    return chance
-
-
-@kernel
-def best_later(
-    level: Any, board: Any, belief: Any, c: int, untainted: float, answers: float
-) -> Any:
-    """(chance of answering, share of the budget until then) at the end of an outage that is best worth it.
-
-    Outages end on a grid, so only its points are looked at; now is the answer where no wait pays, and where
-    an outage is less likely than LIKELY.
-    """
-    best, best_in = answers, 0.0
-    now = board.at_s / level.time_budget_s
-    if belief.outage[level.provider[c]] < LIKELY:
-        return best, best_in
-    for w in range(WINDOWS):
-        delay = WINDOW_UNTIL[w] - now
-        if delay <= 0.0 or WINDOW_UNTIL[w] >= 1.0:
-            continue
-        later = untainted * works_later(level, belief, c, w)
-        if later - level.time_weight * delay > best - level.time_weight * best_in:
-            best, best_in = later, delay
-    return best, best_in
-
-
-@kernel
-def works_now(level: Any, belief: Any, c: int, kept: Any) -> float:
-    """Chance that no outage hits a call now and that it works, as `kept` [C, W] has it."""
-    p = level.provider[c]
-    if belief.mixed[level.function[c]] == 0:
-        return (1.0 - belief.outage[p]) * kept[c, 0]
-    chance = 0.0
-    for w in range(WINDOWS):
-        chance += belief.provider[p, w] * belief.up[w] * kept[c, w]
-    return chance
-
-
-@kernel
-def observe_belief(level: Any, board: Any, belief: Any, out: Any) -> None:
-    """Write what is believed of each call and each artifact."""
-    ripen(level, board, belief)
-    prepare_chances(level, board, belief)
-    for c in range(level.calls):
-        b = out.belief[c]
-        bad_in = posterior.bad_input(level, belief, c)
-        answers = works_now(level, belief, c, belief.works)
-        well = works_now(level, belief, c, belief.works_well)
-        untainted = 1.0
-        if not is_probe(level, c):
-            fits = 1.0 - posterior.clashing(level, board, belief, c)
-            untainted = fits * (1.0 - TAINT * bad_in)
-            answers *= untainted
-            well *= fits * (1.0 - bad_in)
-        later, later_in = best_later(level, board, belief, c, untainted, answers)
-        each = price(level, c)
-        b[Belief.ANSWERS] = answers
-        b[Belief.ANSWERS_WELL] = well
-        b[Belief.OUTAGE] = belief.outage[level.provider[c]]
-        b[Belief.NEVER] = posterior.never_works(level, belief, c)
-        b[Belief.PRICE] = each
-        b[Belief.PRICE_OF_SUCCESS] = min(1.0, each / max(1e-6, well))
-        b[Belief.ANSWERS_LATER] = later
-        b[Belief.BAD_INPUT] = bad_in
-        b[Belief.OWN_SILENT] = posterior.silent_chance(level, belief, c)
-        b[Belief.LATER_IN] = later_in
-    for a in range(level.artifacts):
-        out.doubt[a, Doubt.BAD] = belief.bad[a]
-
-
-@kernel
-def clear_belief(out: Any) -> None:
-    """Zero the belief of a fresh observation, padding included."""
-    for c in range(out.belief.shape[0]):
-        for i in range(BELIEF_FIELDS):
-            out.belief[c, i] = 0.0
-    for a in range(out.doubt.shape[0]):
-        for i in range(DOUBT_FIELDS):
-            out.doubt[a, i] = 0.0

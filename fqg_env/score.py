@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from fqg_env import rules, world
+from fqg_env import reading, world
 
 TITLES = ((181, "Grand Maestro"), (151, "Master"), (101, "Journeyman"), (0, "Apprentice"))
 
@@ -68,7 +68,7 @@ class Score(NamedTuple):
 
 def lineage(level: Any, board: Any) -> int:
     """Attempts whose work is in what was delivered: its makers, the makers of what they read, and so on."""
-    waiting = [a for a in range(level["artifacts"]) if rules.delivered(level, board, a)]
+    waiting = [a for a in range(level["artifacts"]) if reading.delivered(level, board, a)]
     seen, attempts = set(waiting), set()
     while waiting:
         a = waiting.pop()

@@ -14,9 +14,9 @@ import numpy as np
 
 from fqg_env.arrays import Mode
 from fqg_env.chance import Draw, pick, uniform
+from fqg_env.errors import LevelError, suggest
 from fqg_env.frequencies import MIXES
-from fqg_env.generator import TIERS, Family
-from fqg_env.level import LevelError, suggest
+from fqg_env.shapes import TIERS, Family
 
 COMMON = (Family.CHAIN, Family.LAYERED, Family.TREE)
 UNSEEN = (Family.DIAMOND, Family.HUB)
@@ -120,7 +120,7 @@ def check_split(split: str) -> None:
     Raises:
         LevelError: there is none.
     """
-    if split not in SPLITS:
+    if split not in tuple(SPLITS):
         raise LevelError(f"there is no split {split!r}." + suggest(split, SPLITS))
 
 
@@ -128,9 +128,13 @@ def level_key(split: str, seed: int) -> np.uint64:
     """The key of level number `seed` of a split.
 
     Raises:
-        LevelError: there is no such split, or the seed is negative.
+        LevelError: there is no such split, or the seed is no whole number or negative.
     """
     check_split(split)
+    try:
+        seed = int(operator.index(seed))
+    except TypeError:
+        raise LevelError(f"the seed {seed!r} is no whole number") from None
     if seed < 0:
         raise LevelError(f"the seed {seed} is negative; seeds are 0 or more")
     digest = hashlib.sha256(f"{split}/{seed}".encode()).digest()

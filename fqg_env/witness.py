@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fqg_env import arrays, faults, rules, world
+from fqg_env import arrays, faults, reading, rules, world
 from fqg_env.arrays import FLIGHTS, GoalClass, Kind
 from fqg_env.lanes import Lanes
 from fqg_env.puzzle import Puzzle
@@ -68,7 +68,7 @@ class Search:
         return frozenset(
             a
             for a in range(level["artifacts"])
-            if rules.usable(level, board, a)
+            if reading.usable(level, board, a)
             and not faults.truly_bad(level, board, node.truth[0], a)
         )
 
@@ -149,7 +149,7 @@ def witness(source: Lanes | Puzzle, lane: int = 0, most_nodes: int = 300) -> lis
             held = search.held(following)
             seen[held] = seen.get(held, 0) + 1
             if seen[held] <= 4:
-                spent = rules.spent(search.level[0], following.board[0])
+                spent = reading.spent(search.level[0], following.board[0])
                 heapq.heappush(waiting, (spent, next(count), following))
     return None
 

@@ -9,16 +9,18 @@ import math
 from typing import Any
 
 from fqg_env import belief as posterior
-from fqg_env import filtering, rules
+from fqg_env import filtering, reading, rules
 from fqg_env.arrays import CANCELLED, FLIGHTS, Effect, GoalClass, Stopped
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
-from fqg_env.draw import clear_row, draw
+from fqg_env.draw import clear_row, draw, pick_by
 from fqg_env.faults import (
     FALSE_NEWS,
+    FALSELY_TOLD,
     SIGNALLED,
     WINDOW_FROM,
     WINDOW_UNTIL,
+    WINDOWS,
     down,
     truly_bad,
 )
@@ -50,7 +52,7 @@ def step(
     `mask` [2 + C] is what `rules.legal` said of this board. `belief` may be None: then none is kept.
     The episode is over when `board.stopped`.
     """
-    before = rules.spent(level, board)
+    before = reading.spent(level, board)
     board.steps += 1
     if action < 0 or action >= 2 + level.calls or mask[action] == 0:
         rules.refuse(level, board, board.at_s)
@@ -61,10 +63,10 @@ def step(
     else:
         attempt(level, hidden, board, belief, truth, rows, action - rules.FIRST_CALL)
     if board.stopped == Stopped.NO:
-        reason = rules.exhausted(level, board)
+        reason = reading.exhausted(level, board)
         if reason != Stopped.NO:
             end(level, board, truth, rows, reason)
-    reward = before - rules.spent(level, board)
+    reward = before - reading.spent(level, board)
     if board.stopped != Stopped.NO:
         reward += goals(level, board, truth)
     truth.episode_return += reward
@@ -78,7 +80,7 @@ def attempt(
 ) -> None:
     """Begin an attempt; when every slot is taken, time runs to a completion."""
     number = rules.begin(level, board, call, board.at_s)
-    slot = rules.slot_of(board, number)
+    slot = reading.slot_of(board, number)
     if belief is not None:
         filtering.begin(level, board, belief, slot)
     draw(level, hidden, board, truth, call, rows[slot], truth.flight_bad[slot])
@@ -155,7 +157,7 @@ def cancel(level: Any, board: Any, rows: Any, slot: int) -> None:
 @kernel
 def wait(level: Any, hidden: Any, board: Any, belief: Any, truth: Any, rows: Any) -> None:
     """WAIT: time runs to the first completion, to news, or to the end that the rules give it."""
-    until = rules.wait_until(level, board)
+    until = reading.wait_until(level, board)
     slot = soonest(board, truth)
     ends_s = truth.flight_ends_s[slot] if slot >= 0 else math.inf
     if hear_news(level, hidden, board, belief, truth, min(until, ends_s)):
@@ -172,22 +174,22 @@ def wait(level: Any, hidden: Any, board: Any, belief: Any, truth: Any, rows: Any
 
 @kernel
 def first_news(level: Any, hidden: Any, truth: Any, provider: int) -> None:
-    """When somebody outside says that a provider is down, and until when; seldom it is not true."""
-    window, budget = hidden.window[provider], level.time_budget_s
-    u = uniform(level.key, Draw.NEWS, provider, 0)
+    """When somebody outside says that a provider is down, and until when; seldom it is not true.
+
+    What is not true is told as what is: nothing but what comes of it says which it was.
+    """
+    told, budget = hidden.window[provider], level.time_budget_s
+    well = WINDOW_FROM[told] >= 1.0
     truth.news_s[provider] = math.inf
-    if level.sealed:
+    said = uniform(level.key, Draw.NEWS, provider, 0) < (FALSE_NEWS if well else SIGNALLED)
+    if level.sealed or not said:
         return
-    if WINDOW_FROM[window] >= 1.0:
-        if u < FALSE_NEWS:
-            at = uniform(level.key, Draw.NEWS, provider, 1)
-            truth.news_s[provider] = at * budget
-            truth.news_until_s[provider] = (at + 0.1) * budget
-    elif u < SIGNALLED:
-        at = WINDOW_FROM[window] + NEWS_LAG
-        if at < WINDOW_UNTIL[window]:
-            truth.news_s[provider] = at * budget
-            truth.news_until_s[provider] = WINDOW_UNTIL[window] * budget
+    if well:
+        told = pick_by(uniform(level.key, Draw.NEWS, provider, 1), FALSELY_TOLD, WINDOWS)
+    at = WINDOW_FROM[told] + NEWS_LAG
+    if at < WINDOW_UNTIL[told]:
+        truth.news_s[provider] = at * budget
+        truth.news_until_s[provider] = WINDOW_UNTIL[told] * budget
 
 
 @kernel
@@ -229,7 +231,7 @@ def goals(level: Any, board: Any, truth: Any) -> float:
     """What the delivered goals are worth: their weight if truly good, else a share of it, lost."""
     worth = 0.0
     for a in range(level.artifacts):
-        if rules.delivered(level, board, a):
+        if reading.delivered(level, board, a):
             bad = truly_bad(level, board, truth, a)
             worth += level.goal_weight[a] * (-level.wrong_weight if bad else 1.0)
     return worth
@@ -240,7 +242,7 @@ def succeeded(level: Any, board: Any, truth: Any) -> bool:
     """Every Essential goal is delivered and truly good."""
     for a in range(level.artifacts):
         if level.goal_class[a] == GoalClass.ESSENTIAL:
-            if not rules.delivered(level, board, a) or truly_bad(level, board, truth, a):
+            if not reading.delivered(level, board, a) or truly_bad(level, board, truth, a):
                 return False
     return True
 
@@ -249,6 +251,6 @@ def succeeded(level: Any, board: Any, truth: Any) -> bool:
 def wrong_delivered(level: Any, board: Any, truth: Any) -> bool:
     """Some goal is delivered although it is bad."""
     for a in range(level.artifacts):
-        if rules.delivered(level, board, a) and truly_bad(level, board, truth, a):
+        if reading.delivered(level, board, a) and truly_bad(level, board, truth, a):
             return True
     return False

@@ -24,8 +24,8 @@ from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.journal import Journal, content
 from conductor_agent.runs import begin, resume, summaries
+from fqg_env.fields import Call
 from fqg_env.level import Level
-from fqg_env.observation import Call
 from fqg_env.outcome import Category, OwnRecovery, Phase, SideEffects, StandardError, error
 from policies.recovery.base import certain
 from policies.recovery.index import Index

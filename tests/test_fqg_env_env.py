@@ -21,14 +21,14 @@ from fqg_env import library
 from fqg_env.arrays import SIZES
 from fqg_env.describe import describe
 from fqg_env.env import FunctionQuest, VectorFunctionQuest
-from fqg_env.generator import Family
+from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
-from fqg_env.level import LevelError
 from fqg_env.outcome import Category
 from fqg_env.picture import BAD, FAINT, GOOD, INK, USED, colour_of
 from fqg_env.prose import RULES, Prose
 from fqg_env.puzzle import Faults, Puzzle
 from fqg_env.rules import STOP
+from fqg_env.shapes import Family
 from fqg_env.splits import SPLITS
 
 ID = "fqg_env.env:FunctionQuest-v0"
@@ -174,6 +174,25 @@ def test_disabled_autoreset_waits_for_the_mask() -> None:
 def test_a_mask_of_the_wrong_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="one value for each of the 3 lanes"):
         vector(3).reset(options={"reset_mask": np.array([True])})
+
+
+@pytest.mark.parametrize("seed", [[1], [1, 2, 3], [], 1.5, "a", [1, 1.5]])
+def test_a_vector_reset_needs_one_seed_or_one_for_every_lane(seed: Any) -> None:
+    with pytest.raises(ValueError, match=r"one for each of the 2 lanes|no whole number"):
+        VectorFunctionQuest(2, size="small").reset(seed=seed)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, None])
+def test_threads_that_there_cannot_be_are_refused(threads: Any) -> None:
+    with pytest.raises(LevelError, match="give a whole number, 1 or more"):
+        VectorFunctionQuest(2, size="small", threads=threads)
+
+
+@pytest.mark.parametrize("name", [3, None, ["small"]])
+@pytest.mark.parametrize("argument", ["size", "split", "mode"])
+def test_a_name_that_is_no_text_is_refused_in_a_sentence(argument: str, name: Any) -> None:
+    with pytest.raises(LevelError, match=f"there is no {argument} "):
+        FunctionQuest(**{argument: name})
 
 
 def test_views_or_copies() -> None:

@@ -16,10 +16,10 @@ from fqg_env.env import VectorFunctionQuest
 LANES, STEPS = 64, 200
 
 GOLDEN = {
-    ("small", False): "272408601dddd80a6073e85effd9ef40",
-    ("small", True): "f7308f5ee85755a908f4b51fb2bc6862",
-    ("standard", False): "0e645b709b6d203396fbe516427a5a9d",
-    ("standard", True): "64a086499e0705fe14206683d837aaab",
+    ("small", False): "eed7e533ca0bf780f2c30555b5477949",
+    ("small", True): "babaaafa8fa65bd143c3648fedd16679",
+    ("standard", False): "660abfd74f24971073971d4c17528480",
+    ("standard", True): "9294501723627a8987110ecd3230d30e",
 }
 
 

@@ -13,20 +13,15 @@ from hand_drawn import SMALL, level, maker, one_move, preset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fqg_env import generator, library
+from fqg_env import library, shapes
 from fqg_env.arrays import SIZES
 from fqg_env.describe import describe
-from fqg_env.generator import TIERS
+from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
-from fqg_env.level import (
-    Artifact,
-    Budget,
-    Goal,
-    Level,
-    LevelError,
-    read_level,
-)
+from fqg_env.level import Artifact, Budget, Goal, Level
+from fqg_env.level_file import read_level
 from fqg_env.puzzle import Faults, Puzzle, describe_faults, read_puzzle, write_puzzle
+from fqg_env.shapes import TIERS
 from fqg_env.splits import SPLITS, Source, level_key
 
 GOOD: dict[str, Any] = {
@@ -333,7 +328,7 @@ def test_levels_grow_with_the_tier() -> None:
         lanes.draw_levels()
         means.append(lanes.levels["calls"].mean())
     assert means[0] < means[1] < means[2]
-    assert generator.SHAPES.shape == (TIERS, generator.KNOBS)
+    assert shapes.SHAPES.shape == (TIERS, shapes.KNOBS)
 
 
 def test_splits_are_disjoint() -> None:

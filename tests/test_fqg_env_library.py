@@ -7,8 +7,8 @@ import pytest
 from hand_drawn import Game
 
 from fqg_env import library
+from fqg_env.errors import LevelError
 from fqg_env.game import Game as Played
-from fqg_env.level import LevelError
 from fqg_env.rules import STOP
 from fqg_env.score import points
 from fqg_env.witness import solves, witness

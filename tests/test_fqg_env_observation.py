@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from hand_drawn import SMALL, Events, level, maker, one_move, preset, probe
 
-from fqg_env import arrays, filtering, observation, rules
+from fqg_env import arrays, believed, filtering, observation, reading, rules
 from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, HISTORY
+from fqg_env.fields import ARTIFACT_FIELDS, CALL_FIELDS, observation_dtype
+from fqg_env.fields import Artifact as Y
+from fqg_env.fields import Call as X
+from fqg_env.fields import Run as R
 from fqg_env.lanes import Lanes
 from fqg_env.level import CallKind
-from fqg_env.observation import ARTIFACT_FIELDS, CALL_FIELDS, History, observation_dtype
-from fqg_env.observation import Artifact as Y
-from fqg_env.observation import Call as X
-from fqg_env.observation import Run as R
+from fqg_env.observation import History
 from fqg_env.outcome import Category
 from fqg_env.splits import Source, level_key
 
@@ -87,18 +88,18 @@ class Fold:
         rules.reset(self.level, self.board)
         posterior.reset(self.level, self.belief)
         observation.observe_static(self.level, self.out[0])
-        observation.clear_belief(self.out[0])
+        believed.observe_belief_static(self.level, self.out[0])
         self.look()
 
     def look(self) -> None:
         rules.legal(self.level, self.board, self.mask)
         observation.observe(self.level, self.board, self.out[0])
-        observation.observe_belief(self.level, self.board, self.belief, self.out[0])
+        believed.observe_belief(self.level, self.board, self.belief, self.out[0])
 
     def attempt(self, call: int, row: np.ndarray) -> None:
         now = float(self.board["at_s"])
         number = rules.begin(self.level, self.board, call, now)
-        slot = rules.slot_of(self.board, number)
+        slot = reading.slot_of(self.board, number)
         filtering.begin(self.level, self.board, self.belief, slot)
         filtering.update(self.level, self.board, self.belief, slot, row[0])
         rules.finish(self.level, self.board, number, row[0], now + float(row["elapsed_s"][0]))

@@ -18,7 +18,7 @@ from hand_drawn import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fqg_env import rules
+from fqg_env import reading, rules
 from fqg_env.arrays import CANCELLED, MAX_STEPS, Effect, Gate, Stopped, Verdict
 from fqg_env.lanes import Lanes
 from fqg_env.level import (
@@ -131,7 +131,7 @@ def test_a_repair_mends_what_is_bad() -> None:
 def test_a_rejected_goal_is_not_delivered() -> None:
     events = Events(level({"read": maker("text")}, GATED))
     events.run("read", 1, Category.LOW_QUALITY, made=("text",), gate=Gate.REJECTED)
-    assert not rules.delivered(events.level, events.board, events.artifact("text"))
+    assert not reading.delivered(events.level, events.board, events.artifact("text"))
 
 
 def test_a_new_version_replaces_the_old() -> None:
@@ -235,22 +235,22 @@ class TestWait:
     def test_it_ends_at_an_announced_retry_after(self) -> None:
         events = Events(one_move())
         events.run("read", 1, Category.RATE_LIMITED, retry_after_s=2.5)
-        assert rules.wait_until(events.level, events.board) == 3.5
+        assert reading.wait_until(events.level, events.board) == 3.5
 
     def test_it_ends_when_an_announced_outage_ends(self) -> None:
         events = Events(one_move())
         rules.signal(events.level, events.board, 0, 0, 4.0, 1.0)
-        assert rules.wait_until(events.level, events.board) == 4.0
+        assert reading.wait_until(events.level, events.board) == 4.0
         rules.signal(events.level, events.board, 0, 1, 0.0, 2.0)
-        assert rules.wait_until(events.level, events.board) == 12.0
+        assert reading.wait_until(events.level, events.board) == 12.0
 
     def test_it_ends_when_a_flight_passes_its_p95(self) -> None:
         variants = {"default": preset(1.0, p95_s=3.0)}
         events = Events(level({"read": maker("text", variants=variants)}, max_in_flight=2))
         events.begin("read", 0)
-        assert rules.wait_until(events.level, events.board) == 3.0
+        assert reading.wait_until(events.level, events.board) == 3.0
         rules.waited(events.level, events.board, 3.0)
-        assert rules.wait_until(events.level, events.board) == 23.0  # now the quantum, doubled
+        assert reading.wait_until(events.level, events.board) == 23.0  # now the quantum, doubled
 
     def test_it_ends_at_a_completion(self) -> None:
         drawn = level({"read": maker("text")}, max_in_flight=2)

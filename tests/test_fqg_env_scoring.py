@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqg_env.faults import truly_bad
-from fqg_env.generator import TIERS
 from fqg_env.lanes import STATE, Lanes
 from fqg_env.rules import FIRST_CALL, STOP
+from fqg_env.shapes import TIERS
 from fqg_env.splits import SPLITS, Source
 from fqg_env.witness import witness
 

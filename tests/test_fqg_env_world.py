@@ -10,13 +10,13 @@ from hand_drawn import SMALL, Game, level, maker, one_move, preset, probe
 
 from fqg_env.arrays import SIZES, Effect, Mode
 from fqg_env.faults import CLASH, DEFECT, STALE, clashes, truly_bad
+from fqg_env.fields import Call, Doubt
 from fqg_env.frequencies import PUBLISHED
-from fqg_env.generator import Family
 from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, CallKind, Goal, Responsibility, Shield
-from fqg_env.observation import Call, Doubt
 from fqg_env.puzzle import Faults, Puzzle
 from fqg_env.render import artifact_row
+from fqg_env.shapes import Family
 from fqg_env.splits import Source, level_key
 from policies.recovery.index import Index
 

@@ -16,7 +16,8 @@ from fqg_env.witness import witness
 from policies.recovery.base import Policy
 from policies.recovery.index import Index
 from policies.recovery.oracle import Oracle
-from policies.recovery.rules import HandRule, RandomPolicy, Rule
+from policies.recovery.registry import TUNABLE, tunable
+from policies.recovery.rules import HandRule, Numbers, RandomPolicy, Rule
 
 
 def seen(lanes: Lanes) -> dict[str, np.ndarray]:
@@ -49,12 +50,18 @@ def episodes(policy: object, n: int, tiers: tuple[int, int], split: str = "valid
     return lanes
 
 
-RULES = [HandRule(rule) for rule in Rule]
+RULES = [tunable(name) for name in TUNABLE if name not in ("index", "thompson")]
+ALL = [*RULES, tunable("thompson"), Index()]
 
 
-@pytest.mark.parametrize(
-    "policy", [*RULES, Index(), Oracle(), RandomPolicy(0)], ids=lambda p: p.name
-)
+def by_the_book(rule: Rule) -> HandRule:
+    """A rule with three tries, one wait before a retry, and the default plan first."""
+    return HandRule(
+        rule, Numbers(float(rule), 3.0, 2.0, 1.0, 2.0, 0.0, 1.0, 2.0, 1.0, 1.0, 0.05, 0.05)
+    )
+
+
+@pytest.mark.parametrize("policy", [*ALL, Oracle(), RandomPolicy(0)], ids=lambda p: p.name)
 def test_no_policy_answers_an_illegal_action(policy: object) -> None:
     lanes = episodes(policy, 600, (1, 20), "train")
     assert (lanes.boards["refused"] == 0).all()
@@ -65,7 +72,7 @@ def test_no_policy_answers_an_illegal_action(policy: object) -> None:
 @pytest.fixture(scope="module")
 def returns() -> dict[str, float]:
     """Mean return on 1,000 validation episodes of tiers 16 to 20."""
-    policies = [*RULES, Index(), Oracle(), RandomPolicy(0)]
+    policies = [*ALL, Oracle(), RandomPolicy(0)]
     return {
         p.name: float(episodes(p, 1000, (16, 20)).truths["episode_return"].mean()) for p in policies
     }
@@ -73,7 +80,7 @@ def returns() -> dict[str, float]:
 
 def test_the_order_of_the_rules(returns: dict[str, float]) -> None:
     best = max(returns[rule.name] for rule in RULES)
-    assert returns["oracle"] > returns["index"] + 0.1 > best + 0.2, returns
+    assert returns["oracle"] > returns["index"] + 0.1 > best + 0.1, returns
     assert min(returns["code_aware"], returns["cascade"]) > returns["random"] + 0.1
 
 
@@ -82,7 +89,7 @@ def test_a_rule_is_stateless(returns: dict[str, float]) -> None:
     lanes.keys[:] = [level_key("validation", i) for i in range(64)]
     lanes.draw_levels()
     lanes.begin()
-    for policy in (*RULES, Index()):
+    for policy in ALL:
         whole = policy.decide(seen(lanes), lanes.masks)
         halves = [
             policy.decide({k: v[part] for k, v in seen(lanes).items()}, lanes.masks[part])
@@ -116,7 +123,7 @@ def play(policy: Policy, drawn: object, **hidden: object) -> tuple[list[str], Ga
     return chosen, game
 
 
-@pytest.mark.parametrize("policy", [*RULES, Index()], ids=lambda p: p.name)
+@pytest.mark.parametrize("policy", ALL, ids=lambda p: p.name)
 def test_all_solve_what_takes_one_move(policy: Policy) -> None:
     chosen, game = play(policy, one_move())
     assert chosen == ["read", "STOP"] and game.success
@@ -126,24 +133,24 @@ TWO = level({"read": maker("text"), "copy": maker("text", variants={"default": p
 
 
 def test_retry_tries_the_plan_three_times_with_waits_between() -> None:
-    chosen, _ = play(HandRule(Rule.RETRY), TWO, functions={"read": "broken"})
+    chosen, _ = play(by_the_book(Rule.RETRY), TWO, functions={"read": "broken"})
     assert chosen == ["read", "WAIT", "read", "WAIT", "read", "STOP"]
 
 
 def test_cascade_tries_each_once() -> None:
-    chosen, game = play(HandRule(Rule.CASCADE), TWO, functions={"read": "broken"})
+    chosen, game = play(by_the_book(Rule.CASCADE), TWO, functions={"read": "broken"})
     assert chosen == ["read", "copy", "STOP"] and game.success
 
 
 def test_retry_fallback_goes_on_to_the_next() -> None:
-    chosen, game = play(HandRule(Rule.RETRY_FALLBACK), TWO, functions={"read": "broken"})
+    chosen, game = play(by_the_book(Rule.RETRY_FALLBACK), TWO, functions={"read": "broken"})
     assert chosen == ["read", "WAIT", "read", "WAIT", "read", "copy", "STOP"] and game.success
 
 
 def test_code_aware_repeats_only_what_may_pass() -> None:
     for key in range(20):
         drawn = TWO.model_copy(update={"key": key})
-        chosen, game = play(HandRule(Rule.CODE_AWARE), drawn, functions={"read": "broken"})
+        chosen, game = play(by_the_book(Rule.CODE_AWARE), drawn, functions={"read": "broken"})
         assert chosen[-2:] == ["copy", "STOP"] and game.success
         group = int(GROUP[game.board["last_category"][0]])
         # the last answer is the one after which it left: a third, a crash again, or one that stays
@@ -169,8 +176,8 @@ def test_all_stop_when_nothing_is_left() -> None:
     lanes.begin()
     mask = np.zeros_like(lanes.masks)
     mask[:, STOP] = 1
-    for policy in (*RULES, Index(), RandomPolicy(0)):
+    for policy in (*ALL, RandomPolicy(0)):
         assert policy.decide(seen(lanes), mask).action.tolist() == [STOP]
     mask[:, WAIT] = 1
-    for policy in (*RULES, Index()):
+    for policy in ALL:
         assert policy.decide(seen(lanes), mask).action[0] in (WAIT, STOP)

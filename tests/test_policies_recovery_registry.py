@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fqg_env.observation import OBSERVATION_VERSION
+from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.artifact import ArtifactError, read_artifact, write_artifact
 from policies.recovery.registry import PolicyError, policy_named
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from conductor_agent.workflow import WorkflowError, read_workflow
-from fqg_env.level import LevelError, read_level
+from fqg_env.errors import LevelError
+from fqg_env.level_file import read_level
 from fqg_env.outcome import Category
 from policies.resource.limits import (
     ExtensionClass,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from fqg_env.level import LevelError
+from fqg_env.errors import LevelError
 from policies.recovery.artifact import read_artifact
 from training import checkpoint, ppo, success
 from training.checkpoint import CHECKPOINT, NEW, OLD, find_checkpoint

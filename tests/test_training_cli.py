@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from fqg_env.puzzle import Puzzle, write_puzzle
 from policies.recovery.base import Decision, certain
-from training import cli
+from training import cli, tables
 from training.cli import app
 from training.evaluate import evaluation_title
 
@@ -70,8 +73,9 @@ def test_labels_with_brackets_are_printed_as_they_are() -> None:
         "wrong_delivered_rate": 0.0,
         "decision_ms_p50": None,
     }
-    console = cli.Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    cli.print_figures(console, {"policies": {"runs/[/b]x": p}, "paired": {}}, "1 level of [/b]")
+    console = tables.Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    told = {"policies": {"runs/[/b]x": p}, "paired": {}}
+    tables.print_figures(console, told, "1 level of [/b]")
     text = console.export_text()
     console.file.close()
     assert "runs/[/b]x" in text and "1 level of [/b]" in text
@@ -84,9 +88,9 @@ def test_a_long_label_shows_its_end_where_that_tells_it_from_others() -> None:
         "index",
         "else/a/very/long/way/to/a/policy",
     )
-    assert cli.short(near, [far, near]) == "index"
-    assert cli.short(far, [far, near]) == ".../to/a/policy"
-    assert cli.short(far, [far, same]) == far
+    assert tables.short(near, [far, near]) == "index"
+    assert tables.short(far, [far, near]) == ".../to/a/policy"
+    assert tables.short(far, [far, same]) == far
 
 
 def test_differences_stand_below_the_table_each_pair_once() -> None:
@@ -123,7 +127,27 @@ def test_the_title_says_what_was_played(tmp_path: Path) -> None:
         (["--mix", "stres"], "Did you mean 'stress'?"),
         (["--mode", "hybird"], "Did you mean 'hybrid'?"),
         (["--split", "unsen"], "Did you mean 'unseen'?"),
-        (["--levels", ".", "--mix", "stress"], "leave them out beside --levels"),
+        (
+            ["--levels", ".", "--mix", "stress"],
+            "--mix says how levels are drawn; leave it out beside --levels",
+        ),
+        (
+            ["--levels", ".", "--tiers", "1-20"],
+            "--tiers says how levels are drawn; leave it out beside --levels",
+        ),
+        (
+            ["--levels", ".", "--split", "test", "--size", "small"],
+            "--split and --size say how levels are drawn",
+        ),
+        (
+            ["--simulations", "5", "--time-per-decision", "1"],
+            "both limit a planner; give one of them",
+        ),
+        (
+            ["--policies", "index", "--simulations", "5", "--episodes", "1"],
+            "--simulations is for policies that plan",
+        ),
+        (["--report", "/nowhere/at/all.html"], "name a file in a folder that is there"),
         (["--split", "exact", "--tiers", "3-5"], "'exact' have no tiers; leave them out"),
         (["--policies", " , "], "--policies names none"),
     ],
@@ -134,6 +158,68 @@ def test_what_is_unknown_is_refused_before_a_bar_appears(arguments: list[str], s
     assert result.stdout == ""
     assert says in result.stderr
     assert result.stderr.count("\n") == 1 and result.stderr.startswith("fqg: ")
+
+
+def test_what_was_cut_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FQG_CACHE_DIR", str(tmp_path))
+
+    def cut(question: object, tell: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.evaluate.judge", cut)
+    result = fqg("evaluate", "--policies", "index")
+    assert result.exit_code == 130
+    kept = f"run the same command to go on; what was played is kept in {tmp_path}/fqg/evaluations"
+    assert kept in result.stderr
+    result = fqg("evaluate", "--policies", "index", "--no-cache")
+    assert result.exit_code == 130 and "the same command to start again" in result.stderr
+
+
+CUTS = """
+import os, signal
+
+class Cuts:
+    name = "cuts"
+
+    def decide(self, observation, mask):
+        print("said while it played")
+        os.kill(os.getppid(), signal.SIGINT)  # as if somebody pressed Ctrl-C
+        signal.pause()
+"""
+
+
+def test_ctrl_c_ends_what_is_playing_and_says_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "cutting.py").write_text(CUTS)
+    run = subprocess.run(
+        [
+            sys.executable, "-m", "training.cli", "evaluate", "--policies", "index,cutting:Cuts",
+            "--episodes", "8", "--json",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert run.returncode == 130, run.stderr
+    assert "run the same command to go on; what was played is kept in " in run.stderr
+    assert "Traceback" not in run.stderr
+    assert run.stdout == "" and "said while it played" in run.stderr
+
+
+def test_a_report_is_one_page_that_loads_nothing(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    result = fqg(
+        "evaluate", "--policies", f"index,cascade,oracle,{STOPS},{BRACKETS}", "--episodes", "40",
+        "--tiers", "10-20", "--report", str(page), "--json",
+    )  # fmt: skip
+    assert json.loads(result.stdout)["report"] == str(page)
+    text = page.read_text("utf-8")
+    for words in (
+        "Return against cost", "Performance profile", "Return by tier", "Recovery by kind of fault",
+        "What each policy does after an error", "One level, side by side", "expected [/foo]",
+    ):  # fmt: skip
+        assert words in text
+    assert not re.search(r"<script|<link|src=\"(?!data:)|url\(|http", text)
 
 
 @pytest.mark.parametrize("group", [[], ["levels"]])

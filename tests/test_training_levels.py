@@ -12,9 +12,10 @@ from typer.testing import CliRunner, Result
 
 from fqg_env import library
 from fqg_env.arrays import SIZES
+from fqg_env.errors import LevelError
 from fqg_env.frequencies import WINDOWS
 from fqg_env.lanes import Lanes
-from fqg_env.level import Artifact, Goal, LevelError
+from fqg_env.level import Artifact, Goal
 from fqg_env.puzzle import PLAIN, Faults, Puzzle, read_puzzle, write_puzzle
 from fqg_env.splits import Source, level_key
 from training.levels import Generated, app, chosen, find, generated

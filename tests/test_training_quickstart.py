@@ -11,16 +11,19 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from fqg_env.observation import OBSERVATION_VERSION
+from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.artifact import ArtifactError
 from policies.recovery.network import load
 from policies.recovery.registry import PolicyError, policy_named
-from training.cli import app, tier_range
-from training.evaluate import Setting, deal, evaluate, observations
+from training.cli import app
+from training.episodes import observations
+from training.evaluate import evaluate
+from training.evaluate_command import tier_range
 from training.export import largest_difference, to_onnx
 from training.ppo import train
 from training.recipe import Recipe, read_recipe
 from training.set_network import INPUTS, SetNetwork
+from training.setting import Setting, deal
 
 TINY = Recipe(
     name="tiny", lanes=32, steps=1024, rollout=8, batch=128, hidden=8, success_episodes=32
@@ -113,6 +116,7 @@ def test_the_judge_is_fair_and_workers_change_nothing(trained: Path) -> None:
         for figures in result["policies"].values():
             figures.pop("decision_ms_p50")
             figures.pop("decision_ms_p99")
+            figures.pop("decision_ms_batched")
     assert one == two
     there, back = one["paired"]["index/random"], one["paired"]["random/index"]
     assert there["difference_mean"] == pytest.approx(-back["difference_mean"])

@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from training.report import bars, curve, deployment, evaluation, ticks, write_report
+from training.charts import (
+    bars,
+    colours,
+    curve,
+    grouped_bars,
+    line_chart,
+    scatter,
+    stacked_bars,
+    ticks,
+)
+from training.evaluation_page import banded, champion, plots, replayed
+from training.replay import Replay, Step, Told
+from training.report import deployment, evaluation, write_report
 
 
 def figures(mean: float, half: float = 0.02) -> dict[str, Any]:
@@ -148,3 +160,75 @@ def test_what_is_wide_scrolls_in_its_own_box(tmp_path: Path) -> None:
         assert page.count(start) == page.count('<div class="wide">' + start) > 0
     assert ".wide{max-width:100%;overflow-x:auto}" in page
     assert 'name="viewport"' in page
+
+
+PALETTE = colours(["a", "b"])
+
+
+def test_lines_run_from_corner_to_corner_and_say_whose_they_are() -> None:
+    drawn = line_chart({"<a>": ([-1.0, 1.0], [1.0, 0.0])}, {"<a>": "#123456"}, "return", "share")
+    assert "<title>&lt;a&gt;</title>" in drawn
+    assert 'points="48.0,22.0 608.0,262.0"' in drawn
+    assert ">100%<" in drawn and ">-0.5<" in drawn
+    assert line_chart({}, {}, "x", "y") == ""
+
+
+def test_points_have_whiskers_and_names_that_do_not_overlap() -> None:
+    points = {"a": (0.2, 0.5, 0.4, 0.6), "b": (0.2, 0.49, 0.4, 0.6)}
+    drawn = scatter(points, PALETTE, "cost", "return")
+    assert drawn.count("<circle") == 2 and "a: 0.500 at 20.0%" in drawn
+    heights = [float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="start">[ab]<', drawn)]
+    assert len(heights) == 2 and abs(heights[0] - heights[1]) >= 13
+
+
+def test_a_group_has_a_bar_for_each_policy_that_has_a_value() -> None:
+    drawn = grouped_bars(
+        {"tier 1": {"a": 0.25, "b": None}, "tier 2": {"a": 1.0, "b": 0.0}}, PALETTE
+    )
+    assert drawn.count("<rect") == 3
+    assert "a, tier 1: 25.0%" in drawn and "b, tier 1" not in drawn
+    below = grouped_bars({"tier 1": {"a": -0.25, "b": 0.5}}, PALETTE, share=False)
+    assert "a, tier 1: -0.250" in below and min(numbers(below, "height")) > 0
+    assert grouped_bars({"tier 1": {"a": None}}, PALETTE) == ""
+
+
+def test_shares_fill_the_whole_bar() -> None:
+    drawn = stacked_bars([("RATE_LIMITED", 1234, {"a": 0.75, "b": 0.25})], PALETTE)
+    assert sum(numbers(drawn, "width")[1:]) == pytest.approx(240.0)
+    assert ">rate limited<" in drawn and ">1,234<" in drawn
+
+
+def group(mean: float, episodes: int) -> dict[str, Any]:
+    return {"episodes": episodes, "success_rate": mean, "return_mean": mean}
+
+
+def test_neighbouring_tiers_are_put_together_by_their_episodes() -> None:
+    by = {str(tier): group(float(tier), tier) for tier in range(1, 9)}
+    bands = banded({"a": {"by": {"tier": by}}}, "tier")
+    assert list(bands) == ["1 to 2", "3 to 4", "5 to 6", "7 to 8"]
+    assert bands["1 to 2"]["a"] == pytest.approx(5 / 3)
+    few = banded({"a": {"by": {"tier": {"4": group(0.5, 1)}}}}, "tier")
+    assert few == {"4": {"a": 0.5}}
+    assert list(banded({"a": {"by": {"template": by}}}, "template")) == list(by)
+
+
+def test_the_champion_is_told_nothing_hidden() -> None:
+    assert champion(JUDGED) == "trained"
+    others = {name: p for name, p in JUDGED["policies"].items() if name != "trained"}
+    assert champion({"policies": others}) == "index"  # not the oracle
+    assert champion({"policies": {"oracle": figures(0.5)}}) == "oracle"
+    assert plots({"policies": {"broken": {"error": "no"}}}) == ""
+
+
+def test_two_replays_stand_beside_each_other() -> None:
+    steps = (Step(0.0, "read", ("read: nobody answers",), False), Step(12.0, "wait", (), None))
+    one = Replay(steps, "stopped, text is delivered and good", 0.9, True)
+    other = Replay(
+        (Step(0.0, "stop and deliver", (), None),), "stopped, text is missing", 0.0, False
+    )
+    told = Told("a <level>", ("read: fails now and then",))
+    page = replayed({"a": one, "b": other}, told, "the first")
+    assert "a &lt;level&gt;" in page and "read: fails now and then" in page
+    assert page.count("<li>") == 3 and '<span class="no">read: nobody answers</span>' in page
+    assert "a: solved, return 0.900" in page and "b: not solved" in page
+    assert ">12 s<" in page

@@ -14,8 +14,8 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from sb3_contrib import MaskablePPO
 
+from fqg_env.errors import LevelError
 from fqg_env.lanes import STATE
-from fqg_env.level import LevelError
 from policies.recovery.artifact import MANIFEST_FILE, MODEL_FILE
 from policies.recovery.registry import one_line
 from training.recipe import Recipe

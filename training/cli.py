@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
-from fqg_env.arrays import SIZES
-from fqg_env.generator import TIERS
-from fqg_env.level import LevelError
-from fqg_env.splits import MIX_NAMES, MODE_NAMES, SPLITS
-from policies.recovery.registry import PolicyError, policy_named
 from training import levels
+from training.evaluate_command import evaluate_command
 from training.play import play
+from training.tables import figures_table, or_dash, print_figures
 from training.terminal import (
     BAD_INPUT,
     INTERRUPTED,
-    NOT_ACHIEVED,
     JsonOption,
+    bar,
     command,
     counted,
     fail,
@@ -52,25 +39,9 @@ app = typer.Typer(
 )
 app.add_typer(levels.app, name="levels")
 app.command()(play)
-CONSOLE = Console(stderr=True)
-LONGEST_LABEL = 15
-"""Letters of a policy's label in a table, which then fits 80 columns; the JSON has it whole."""
-
-
-def tier_range(text: str) -> tuple[int, int]:
-    """`16-20` or `16` as a pair.
-
-    Raises:
-        LevelError: it is neither, or out of range.
-    """
-    low, _, high = text.partition("-")
-    try:
-        pair = (int(low), int(high or low))
-    except ValueError:
-        raise LevelError(f"--tiers {text!r}: write one tier or a range, as in 16-20") from None
-    if not 1 <= pair[0] <= pair[1] <= TIERS:
-        raise LevelError(f"--tiers {text!r}: tiers run from 1 to {TIERS}, the lower first")
-    return pair
+app.command(
+    epilog="Example: fqg evaluate --policies index,code_aware,oracle --split test --tiers 16-20",
+)(evaluate_command)
 
 
 EXTRAS = {
@@ -89,98 +60,6 @@ def need(*extras: str) -> None:
         fail(
             f'this needs the extra {" and ".join(missing)}; install with: pip install -e ".[{names}]"'
         )
-
-
-@contextlib.contextmanager
-def bar(description: str, total: float) -> Iterator[Any]:
-    """A progress bar on standard error with time left; yields a function(completed, note)."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with Progress(*columns, console=CONSOLE) as progress:
-        task = progress.add_task(description, total=total, note="")
-
-        def update(completed: float, note: str = "") -> None:
-            progress.update(task, completed=completed, note=note)
-
-        yield update
-
-
-def figures_table(title: str, heads: tuple[str, ...]) -> Table:
-    """An empty table that fits a terminal of 80 columns."""
-    table = Table(
-        title=Text(title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left"
-    )
-    for i, head in enumerate(heads):
-        table.add_column(head, justify="right" if i else "left", overflow="fold")
-    return table
-
-
-def or_dash(value: float | None, form: str) -> str:
-    """A figure in a form, a dash where there is none."""
-    return "-" if value is None else format(value, form)
-
-
-def short(label: str, labels: Iterable[str]) -> str:
-    """The end of a long label, for one line of a table; whole where that of another would be the same."""
-    end = label[len("...") - LONGEST_LABEL :]
-    alike = [other for other in labels if other.endswith(end)]
-    return label if len(label) <= LONGEST_LABEL or len(alike) > 1 else f"...{end}"
-
-
-def print_figures(console: Console, result: dict[str, Any], title: str) -> None:
-    """The figures of an evaluation, and below them the differences, and why a policy has none."""
-    judged = {name: p for name, p in result["policies"].items() if "error" not in p}
-    if judged:
-        console.print(policy_table(judged, title))
-    if result["paired"]:
-        console.print(paired_table(judged, result["paired"]))
-    for name, p in result["policies"].items():
-        if "error" in p:
-            console.print(Text(f"{name} failed: {p['error']}", "red"))
-
-
-def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
-    """The figures of policies that were judged."""
-    oracle = any(p["fraction_of_oracle"] is not None for p in policies.values())
-    beside = ("of oracle",) if oracle else ()
-    heads = ("policy", "success", "return", "+-95%", *beside, "tries", "cost", "wrong", "ms")
-    table = figures_table(title, heads)
-    table.caption = "tries and cost: per success; ms: one decision, median"
-    for name, p in policies.items():
-        low, high = p["return_ci95"]
-        table.add_row(
-            Text(short(name, policies)),
-            f"{p['success_rate']:.1%}",
-            f"{p['return_mean']:.3f}",
-            f"{(high - low) / 2:.3f}",
-            *((or_dash(p["fraction_of_oracle"], ".1%"),) if oracle else ()),
-            or_dash(p["attempts_per_success"], ".1f"),
-            or_dash(p["cost_per_success"], ".2f"),
-            f"{p['wrong_delivered_rate']:.1%}",
-            or_dash(p["decision_ms_p50"], ".3f"),
-            style="bold" if name == "trained" else None,
-        )
-    return table
-
-
-def paired_table(policies: dict[str, dict[str, Any]], paired: dict[str, dict[str, Any]]) -> Table:
-    """Differences in return: each pair once, the better first; where there is `trained`, only its own."""
-    table = figures_table("Differences in return, level by level", ("", "mean", "95%"))
-    ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
-    pairs = list(itertools.combinations(ranked, 2))
-    if "trained" in policies:
-        pairs = [("trained", name) for name in ranked if name != "trained"]
-    for one, other in pairs:
-        p = paired[f"{one}/{other}"]
-        low, high = p["difference_ci95"]
-        names = f"{short(one, policies)} - {short(other, policies)}"
-        table.add_row(Text(names), f"{p['difference_mean']:+.3f}", f"{low:+.3f} to {high:+.3f}")
-    return table
 
 
 def page_table(deploy: dict[str, Any]) -> Table:
@@ -289,84 +168,63 @@ def train(
     )
 
 
-@app.command(
-    epilog="Example: fqg evaluate --policies index,code_aware,oracle --split test --tiers 16-20",
-)
+@app.command(epilog="Example: fqg tune --policies router,lookup --trials 120 --episodes 2000")
 @command
-def evaluate(
-    policies: Annotated[
-        str, typer.Option(help="Names, policy folders or module:Class, separated by commas.")
-    ] = "random,retry_fallback,cascade,code_aware,index,oracle",
-    split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "test",
-    episodes: Annotated[int, typer.Option(min=1, help="Levels that each policy plays.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Number of the first level.")] = 0,
-    tiers: Annotated[
-        str, typer.Option(help="One tier or a range, 1 to 20. exact and exact_train have none.")
-    ] = "1-20",
-    size: Annotated[str, typer.Option(help=f"Largest size: {', '.join(SIZES)}.")] = "small",
-    mix: Annotated[
-        str, typer.Option(help=f"Of faults: {', '.join(MIX_NAMES)}; else the split's own.")
-    ] = "",
-    mode: Annotated[
-        str, typer.Option(help=f"Who owns failures: {', '.join(MODE_NAMES)}.")
-    ] = "hybrid",
-    levels_dir: Annotated[
-        Path | None, typer.Option("--levels", help="Folder of level files to play instead.")
-    ] = None,
-    workers: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Processes; they change no figure. With 2, a policy that kills its own costs only itself.",
-        ),
-    ] = 1,
+def tune(
+    policies: Annotated[str, typer.Option(help="Rules, separated by commas; all by default.")] = "",
+    trials: Annotated[int, typer.Option(min=1, help="Sets of numbers that each rule tries.")] = 120,
+    episodes: Annotated[int, typer.Option(min=8, help="Levels that a trial plays.")] = 2000,
+    seed: SeedOption = 0,
+    out: Annotated[
+        Path, typer.Option(help="File for the numbers; what it has for other rules stays.")
+    ] = Path("tuned.toml"),
     as_json: JsonOption = False,
 ) -> None:
-    """Let policies play the same levels under the same luck, and compare them.
+    """Search the numbers of the hand rules on validation levels, with the same budget for each.
 
-    The exit code is 0 where a policy was judged, and 4 where every one failed.
+    What is shipped was made by this command with `--out policies/recovery/tuned.toml`.
     """
-    from training import evaluate as judge
+    from policies.recovery.registry import TUNABLE
+    from training import tune as tuning
 
-    labels = dict.fromkeys(name.strip() for name in policies.split(",") if name.strip())
-    if not labels:
-        fail("--policies names none; write names separated by commas, as in index,code_aware")
-    for name in labels:
-        try:
-            policy_named(name)
-        except PolicyError as problem:
-            fail(str(problem))
-    if levels_dir and (mix or mode != "hybrid"):
-        fail("--mix and --mode say how levels are drawn; leave them out beside --levels")
-    setting = judge.Setting(
-        split="levels" if levels_dir else split,
-        episodes=episodes,
-        seed=seed,
-        tiers=tier_range(tiers),
-        size=size,
-        mix=mix,
-        mode=mode,
-        levels=judge.level_files(levels_dir) if levels_dir else (),
-    )
-    judge.check_setting(setting)
-    done = 0
-    with bar("evaluating", episodes * len(labels)) as update:
+    names = list(dict.fromkeys(n.strip() for n in policies.split(",") if n.strip())) or [*TUNABLE]
+    tuning.check_names(names)
+    budget = tuning.Budget(trials, episodes, seed)
+    tables = tuning.read_tables(out)
+    tuning.write_tables(out, tables)
+    found: dict[str, tuning.Found] = {}
+    with bar("tuning", trials * len(names)) as update:
+        for name in names:
+            done = trials * len(found)
 
-        def tell(label: str, n: int) -> None:
-            nonlocal done
-            done += n
-            update(done, label)
+            def tell(score: float, name: str = name) -> None:
+                nonlocal done
+                done += 1
+                update(done, f"{name} {score:.4f}")
 
-        try:
-            result = judge.evaluate({name: name for name in labels}, setting, workers, tell)
-        except PolicyError as problem:
-            fail(str(problem))
+            try:
+                found[name] = tuning.tune_into(tables, name, budget, tell)
+            except KeyboardInterrupt:
+                left = ",".join(n for n in names if n not in found)
+                words = ["--trials", str(trials), "--episodes", str(episodes), "--seed", str(seed)]
+                again = shlex.join(["fqg", "tune", "--policies", left, *words, "--out", str(out)])
+                fail(f"interrupted; go on with: {again}", INTERRUPTED)
+            tuning.write_tables(out, tables)
     if as_json:
-        print_json(result)
-    else:
-        print_figures(Console(highlight=False), result, judge.evaluation_title(result))
-    if all("error" in p for p in result["policies"].values()):
-        raise typer.Exit(NOT_ACHIEVED)
+        print_json(tuning.as_data(budget, out, found))
+        return
+    Console(highlight=False).print(tuned_table(found))
+    typer.echo(f"numbers: {out}")
+
+
+def tuned_table(found: dict[str, Any]) -> Table:
+    """What tuning came to, on fresh levels."""
+    table = figures_table("Mean return on fresh levels", ("rule", "before", "after", "gain", "95%"))
+    for name, f in found.items():
+        low, high = f.gain_ci95
+        figures = (f"{f.before:.3f}", f"{f.after:.3f}", f"{f.gain:+.3f}")
+        table.add_row(name, *figures, f"{low:+.3f} to {high:+.3f}")
+    return table
 
 
 @app.command(epilog="Example: fqg quickstart --out quickstart")
@@ -439,7 +297,7 @@ class Watcher:
 
         totals = {
             "Training": self.plan.recipe.steps,
-            "Judging": self.plan.episodes * (len(RIVALS) + 1),
+            "Judging": self.plan.to_judge * (len(RIVALS) + 1),
             "Deploying": 2 * self.plan.pages,
         }
         self.begin(title, totals[title.split(maxsplit=1)[0]])

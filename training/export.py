@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from fqg_env.observation import (
+from fqg_env.fields import (
     ARTIFACT_FIELDS,
     BELIEF_FIELDS,
     CALL_FIELDS,

@@ -15,7 +15,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
 
 from fqg_env.arrays import SIZES
-from fqg_env.level import LevelError
+from fqg_env.errors import LevelError
 from training.checkpoint import (
     CURVE,
     POLICY,

@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fqg_env.level import LevelError
+from fqg_env.errors import LevelError
+from training.charts import curve
 from training.checkpoint import CURVE, Point, check_writable, clear_earlier
 from training.deploy import JOURNAL as JOURNAL_FILE
 from training.deploy import PageRun, deploy, replayed, totals
-from training.evaluate import Setting, evaluate
+from training.evaluate import episodes_to_play, evaluate
+from training.evaluation_page import plots
 from training.ppo import train
 from training.recipe import Recipe
-from training.report import curve, deployment, evaluation, write_report
+from training.report import deployment, evaluation, write_report
+from training.setting import Setting
 
 RULES = ("retry_fallback", "cascade", "code_aware", "index")
 REPORT, RESULT = "report.html", "quickstart.json"
@@ -32,6 +35,18 @@ class Plan:
     episodes: int
     pages: int
     workers: int = 2
+
+    @property
+    def setting(self) -> Setting:
+        """The held-out levels."""
+        return Setting(
+            split="test", episodes=self.episodes, tiers=self.recipe.tiers, size=self.recipe.size
+        )
+
+    @property
+    def to_judge(self) -> int:
+        """Episodes that each policy plays when it is judged."""
+        return episodes_to_play(self.setting)
 
 
 @dataclass(frozen=True)
@@ -97,11 +112,8 @@ def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
     progress.stage("Training a conductor")
     trained = train(plan.recipe, plan.seed, plan.out, on_point=progress.training)
     progress.stage("Judging it on held-out levels")
-    setting = Setting(
-        split="test", episodes=plan.episodes, tiers=plan.recipe.tiers, size=plan.recipe.size
-    )
     policies = {name: name for name in RIVALS} | {"trained": trained["policy"]}
-    judged = evaluate(policies, setting, plan.workers, progress.episodes)
+    judged = evaluate(policies, plan.setting, plan.workers, progress.episodes)
     rule = best_rule(judged["policies"])
     progress.stage(f"Deploying it on scanned pages, after the best rule ({rule})")
     real = deployed(plan, rule, trained["policy"], progress)
@@ -113,6 +125,7 @@ def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
             f"<h2>Training: {trained['steps']:,} steps in {trained['elapsed_s']:.0f} s</h2>",
             curve(points),
             evaluation(judged),
+            plots(judged),
             deployment(real, plan.out),
         ],
     )

@@ -8,8 +8,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fqg_env.arrays import SIZES
-from fqg_env.generator import TIERS
-from fqg_env.level import LevelError, explain, read_yaml, suggest
+from fqg_env.errors import LevelError, suggest
+from fqg_env.level_file import explain, read_yaml
+from fqg_env.shapes import TIERS
 
 FOLDER = Path(__file__).parent / "recipes"
 LARGEST_ROLLOUT = 2**20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from training.charts import bars
 from training.deploy import JOURNAL
 from training.evaluate import evaluation_title
 from training.terminal import counted
@@ -23,11 +23,11 @@ th:first-child,td:first-child{text-align:left}tr.us td{font-weight:600;backgroun
 .note{color:#5a6675;font-size:.9rem}.yes{color:#0a7a3d}.no{color:#b3261e}
 img{height:70px;border:1px solid #ccd;vertical-align:middle}
 svg{max-width:100%;height:auto}
+.key b{font-weight:400;white-space:nowrap}.key span{display:inline-block;width:.8em;height:.8em;margin:0 .35em 0 1em;vertical-align:-.05em}.pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}.pair ol{padding-left:1.4rem;font-size:.88rem;margin:.4rem 0}.pair li{margin:.25rem 0}.pair li b{font-weight:600}.when{color:#5a6675}.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:.5rem 1.5rem}h3{font-size:1rem;margin:.8rem 0 .2rem}
 svg text{font:12px system-ui,sans-serif;fill:#1c2430}svg text.axis{fill:#5a6675}
 code{font-size:.85em;overflow-wrap:anywhere}
-@media(max-width:40rem){svg text{font-size:15px}body{margin:1rem auto;font-size:15px}table{font-size:.8rem}th,td{padding:.25rem .35rem}}
+@media(max-width:40rem){.pair,.panels{grid-template-columns:1fr}svg text{font-size:15px}body{margin:1rem auto;font-size:15px}table{font-size:.8rem}th,td{padding:.25rem .35rem}}
 """
-BLUE, GREY, LINE = "#2563eb", "#94a3b8", "#e3e7ec"
 TOTALS = ("cost", "attempts", "seconds")
 """Columns of the deployment that are sums over its pages."""
 
@@ -49,95 +49,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], ours: str = "") ->
         mark = ' class="us"' if ours and row[0] == ours else ""
         lines += [f"<tr{mark}>", *(f"<td>{cell}</td>" for cell in row), "</tr>"]
     return "".join([*lines, "</table></div>"])
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """At most seven round values from `low` to `high`, 0 among them where it lies between."""
-    step = next((s for s in (0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / s <= 6), 1.0)
-    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def svg(width: float, height: float, parts: Sequence[str]) -> str:
-    """A drawing that shrinks with the page."""
-    return (
-        f'<div class="wide"><svg width="{width:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
-        f"{''.join(parts)}</svg></div>"
-    )
-
-
-def line(x1: float, y1: float, x2: float, y2: float, stroke: str = LINE, width: int = 1) -> str:
-    """A straight line."""
-    return (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-        f'stroke="{stroke}" stroke-width="{width}"/>'
-    )
-
-
-def label(x: float, y: float, text: str, anchor: str = "start", kind: str = "") -> str:
-    """A piece of text."""
-    mark = f' class="{kind}"' if kind else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{mark}>{html.escape(text)}</text>'
-
-
-def bars(policies: dict[str, dict[str, Any]], ours: str) -> str:
-    """Return of each policy with its 95% interval, as SVG."""
-    shown = {name: p for name, p in policies.items() if "error" not in p}
-    if not shown:
-        return ""
-    low = min(0.0, *(p["return_ci95"][0] for p in shown.values()))
-    high = max(0.05, *(p["return_ci95"][1] for p in shown.values()))
-    left = max(60.0, 16 + 8.5 * max(map(len, shown)))
-    width, row, bottom = 400.0, 30, 10 + 30 * len(shown)
-
-    def x(value: float) -> float:
-        return left + (value - low) / (high - low) * width
-
-    parts = [line(x(t), 4, x(t), bottom) for t in ticks(low, high)]
-    parts += [label(x(t), bottom + 16, f"{t:.2f}", "middle", "axis") for t in ticks(low, high)]
-    for i, (name, p) in enumerate(shown.items()):
-        y = 10 + i * row
-        a, b = sorted((x(0.0), x(p["return_mean"])))
-        c, d = (x(v) for v in p["return_ci95"])
-        colour = BLUE if name == ours else GREY
-        parts += [
-            label(left - 8, y + 14, name, "end"),
-            f'<rect x="{a:.1f}" y="{y}" width="{b - a:.1f}" height="18" fill="{colour}"/>',
-            line(c, y + 9, d, y + 9, "#111", 2),
-            label(max(b, d) + 6, y + 14, f"{p['return_mean']:.3f}"),
-        ]
-    parts.append(label(left, bottom + 36, "return; whisker: 95% interval", kind="axis"))
-    return svg(left + width + 60, bottom + 44, parts)
-
-
-def curve(points: Sequence[dict[str, Any]]) -> str:
-    """Return and success over training steps, as SVG; the axis begins at 0, or below where a return does."""
-    if len(points) < 2:
-        return ""
-    width, height, left, top = 500.0, 220.0, 50.0, 10.0
-    steps = [p["steps"] for p in points]
-    values = [p[key] for p in points for key in ("return_mean", "success_rate")]
-    low, high = min(0.0, *values), max(0.05, *values)
-
-    def y(value: float) -> float:
-        return top + (high - value) / (high - low) * height
-
-    def path(key: str, colour: str) -> str:
-        corners = " ".join(
-            f"{left + (p['steps'] - steps[0]) / max(1, steps[-1] - steps[0]) * width:.1f},{y(p[key]):.1f}"
-            for p in points
-        )
-        return f'<polyline points="{corners}" fill="none" stroke="{colour}" stroke-width="2"/>'
-
-    parts = [line(left, y(t), left + width, y(t)) for t in ticks(low, high)]
-    parts += [label(left - 8, y(t) + 4, f"{t:.2f}", "end", "axis") for t in ticks(low, high)]
-    parts += [path("success_rate", GREY), path("return_mean", BLUE)]
-    under = top + height
-    parts += [
-        label(left, under + 18, f"{steps[0]:,}", "start", "axis"),
-        label(left + width, under + 18, f"{steps[-1]:,} steps", "end", "axis"),
-        label(left, under + 40, "Blue: return. Grey: share of episodes that succeed."),
-    ]
-    return svg(left + width + 20, under + 48, parts)
 
 
 def policy_rows(policies: dict[str, dict[str, Any]]) -> list[list[str]]:

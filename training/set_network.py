@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fqg_env.observation import (
+from fqg_env.fields import (
     ARTIFACT_FIELDS,
     BELIEF_FIELDS,
     CALL_FIELDS,

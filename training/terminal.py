@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from fqg_env.level import LevelError
+from fqg_env.errors import LevelError
 
 P = ParamSpec("P")
 DONE, OURS, BAD_INPUT, PARTLY, NOT_ACHIEVED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes."""
 
+CONSOLE = Console(stderr=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
@@ -52,3 +62,22 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object on standard output."""
     typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def bar(description: str, total: float) -> Iterator[Any]:
+    """A progress bar on standard error with time left; yields a function(completed, note)."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=CONSOLE) as progress:
+        task = progress.add_task(description, total=total, note="")
+
+        def update(completed: float, note: str = "") -> None:
+            progress.update(task, completed=completed, note=note)
+
+        yield update

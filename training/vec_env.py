@@ -14,7 +14,7 @@ from fqg_env.compiled import kernel
 from fqg_env.env import action_space, observation_space, size_named
 from fqg_env.faults import truly_bad
 from fqg_env.lanes import Lanes
-from fqg_env.rules import delivered
+from fqg_env.reading import delivered
 from fqg_env.splits import source_of
 from policies.recovery.features import index_choice
 from training.set_network import INPUTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fqg_env.level import LevelError, suggest
+from fqg_env.errors import LevelError, suggest
 from fqg_env.puzzle import Puzzle, read_puzzle
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
-from fqg_env.observation import OBSERVATION_VERSION
+from fqg_env.fields import OBSERVATION_VERSION
 
 MODEL_FILE = "policy.onnx"
 MANIFEST_FILE = "manifest.json"

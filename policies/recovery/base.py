@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fqg_env.lanes import Lanes
 
 Observation = Mapping[str, np.ndarray]
-"""Fields of fqg_env/observation.py by name, each with a leading batch dimension N."""
+"""Fields of fqg_env/fields.py by name, each with a leading batch dimension N."""
 
 
 class Decision(NamedTuple):

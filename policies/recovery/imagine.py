@@ -18,7 +18,7 @@ from fqg_env.chance import Draw, mix, uniform
 from fqg_env.compiled import kernel
 from fqg_env.draw import draw, pick_by
 from fqg_env.faults import WINDOWS, down, faults_of, silent, taints
-from fqg_env.rules import typical_cost, typical_s
+from fqg_env.reading import typical_cost, typical_s
 from fqg_env.world import first_news
 
 ATTEMPTS_AT_FLIGHT = 8
@@ -38,7 +38,7 @@ def draw_causes(level: Any, belief: Any, hidden: Any) -> None:
             f = level.function[c]
             row = row_of(belief, f, hidden.window[level.provider[c]])
             u = uniform(level.key, Draw.FAULT, f, 0)
-            hidden.fault[f] = pick_by(u, belief.function[f, row], faults_of(level, c))
+            hidden.fault[f] = pick_by(u, belief.function[row, f], faults_of(level, c))
     for f in range(level.functions):
         for g in range(level.functions):
             hidden.clash[f, g] = 0  # as the key has it, which is the prior

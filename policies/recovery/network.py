@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 from fqg_env.arrays import SIZES
-from fqg_env.observation import Call, observation_dtype
+from fqg_env.fields import Call, observation_dtype
 from policies.recovery.artifact import ArtifactError, Manifest, read_artifact
 from policies.recovery.base import Decision, Observation
 from policies.recovery.features import index_choice

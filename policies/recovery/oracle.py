@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fqg_env import belief as posterior
-from fqg_env import observation
+from fqg_env import believed, fields, observation
 from fqg_env.compiled import kernel
 from fqg_env.faults import WINDOWS, clashes, faults_of, is_probe, silent, truly_bad
 from fqg_env.lanes import Lanes
@@ -36,7 +36,7 @@ def reveal(level: Any, hidden: Any, board: Any, truth: Any, belief: Any) -> None
     for c in range(level.calls):
         f = level.function[c]
         for k in range(faults_of(level, c)):
-            belief.function[f, 0, k] = 1.0 if hidden.fault[f] == k else 0.0
+            belief.function[0, f, k] = 1.0 if hidden.fault[f] == k else 0.0
     for f in range(level.functions):
         for g in range(level.functions):
             belief.clash[f, g] = 1e17 if clashes(level, hidden, f, g) else 1e-17
@@ -67,8 +67,8 @@ def choose_knowing(
         o = out[n]
         observation.observe_static(levels[n], o)
         observation.observe(levels[n], boards[n], o)
-        observation.clear_belief(o)
-        observation.observe_belief(levels[n], boards[n], beliefs[n], o)
+        believed.observe_belief_static(levels[n], o)
+        believed.observe_belief(levels[n], boards[n], beliefs[n], o)
         for c in range(levels[n].calls):
             if is_probe(levels[n], c):
                 masks[n, 2 + c] = 0  # it has nothing to ask
@@ -155,7 +155,7 @@ class Oracle:
     def plan(self, lanes: Lanes) -> Decision:
         """Choose for each lane, knowing what is hidden."""
         beliefs = np.zeros(lanes.n, posterior.belief_dtype(lanes.size))
-        out = np.zeros(lanes.n, observation.observation_dtype(lanes.size, True))
+        out = np.zeros(lanes.n, fields.observation_dtype(lanes.size, True))
         action = np.zeros(lanes.n, np.int64)
         choose_knowing(
             lanes.levels,

@@ -5,32 +5,28 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fqg_env.level import suggest
+from fqg_env.errors import suggest
 
 
 class PolicyError(ValueError):
     """A policy that cannot be had; the message is one sentence: what, where, what to do."""
 
 
-def _hand_rule(name: str) -> Any:
-    from policies.recovery.rules import HandRule, Rule
-
-    return HandRule(Rule[name.upper()])
+def tunable(name: str, numbers: Any = None) -> Any:
+    """A rule with the numbers of tuned.toml, or with others."""
+    module, _, kind = TUNABLE[name].partition(":")
+    rule = getattr(importlib.import_module(f"policies.recovery.{module}"), kind)
+    return rule(numbers)
 
 
 def _random() -> Any:
     from policies.recovery.rules import RandomPolicy
 
     return RandomPolicy()
-
-
-def _index() -> Any:
-    from policies.recovery.index import Index
-
-    return Index()
 
 
 def _oracle() -> Any:
@@ -51,13 +47,24 @@ def _search() -> Any:
     return Search()
 
 
+TUNABLE = {
+    "retry": "rules:Retry",
+    "retry_fallback": "rules:RetryFallback",
+    "cascade": "rules:Cascade",
+    "code_aware": "rules:CodeAware",
+    "lookup": "lookup:Lookup",
+    "circuit_breaker": "breaker:CircuitBreaker",
+    "router": "router:Router",
+    "spfr": "spfr:Spfr",
+    "thompson": "thompson:Thompson",
+    "index": "index:Index",
+}
+"""Rules that `fqg tune` tunes: where each class is, under policies.recovery."""
+
+
 BUILT_IN: dict[str, Callable[[], Any]] = {
     "random": _random,
-    "retry": lambda: _hand_rule("retry"),
-    "retry_fallback": lambda: _hand_rule("retry_fallback"),
-    "cascade": lambda: _hand_rule("cascade"),
-    "code_aware": lambda: _hand_rule("code_aware"),
-    "index": _index,
+    **{name: partial(tunable, name) for name in TUNABLE},
     "oracle": _oracle,
     "bayes": _bayes,
     "search": _search,

@@ -1,203 +1,224 @@
-"""Rules as people run them today: retry, fall back, read the category. They see counts, not the posterior."""
+"""Rules as people run them today: retry, fall back, read the category. They see counts, not the posterior.
+
+`retry`: clients with a retry policy and nothing else (tenacity, the retries of a cloud SDK).
+`cascade`: one try of each alternative, the next after (FrugalGPT, a list of fallback models).
+`retry_fallback`: retries with exponential back-off, then the next (Polly, LangChain's with_fallbacks).
+`code_aware`: the category decides, as AIP-194 and gRPC's status codes have it: repeat what may pass, leave
+what will not, look for another variant where parameters are wrong, rebuild what is blamed, follow hints.
+"""
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fqg_env.arrays import Group
 from fqg_env.compiled import kernel
-from fqg_env.observation import Artifact, Call, Run
-from fqg_env.rules import FIRST_CALL, STOP, WAIT
-from policies.recovery.base import Decision, Observation, certain, fields
-
-FIELDS = ("calls", "artifacts", "needs", "makes", "run")
+from fqg_env.fields import Artifact, Call, Run
+from fqg_env.rules import FIRST_CALL
+from policies.recovery.base import Decision, Observation
+from policies.recovery.tuned import HandTuned, Range
+from policies.recovery.walk import (
+    Sight,
+    Standing,
+    backs_off,
+    failures,
+    last_group,
+    new_standing,
+    place,
+    sight_of,
+    usable,
+    walk,
+)
 
 
 class Rule(IntEnum):
     """Which rule gives a call up, and when."""
 
-    RETRY = 0  # the default plan alone, three tries each with back-off
-    CASCADE = 1  # one try each, the next alternative after
-    RETRY_FALLBACK = 2  # three tries with back-off, then the next alternative
-    CODE_AWARE = 3  # reads the category: repeats what may pass, leaves what will not, rebuilds what is blamed
+    RETRY = 0  # the default plan alone
+    CASCADE = 1  # one try each
+    RETRY_FALLBACK = 2  # several tries with back-off, then the next alternative
+    CODE_AWARE = 3  # by category
 
 
-TRIES = 3
+class Numbers(NamedTuple):
+    """What is tuned in these rules; a rule ignores what it has no use for."""
+
+    rule: float
+    """Of `Rule`."""
+    tries: float
+    """Attempts of a call before it is given up; of `code_aware`: after a failure that may pass."""
+    crash_tries: float
+    """The same after a crash or an unknown failure (`code_aware`)."""
+    waits: float
+    """Waits in a row before a retry; each is twice as long as the one before."""
+    on_plan: float
+    """What a place in the default plan counts, where the cheapest alternative counts 1."""
+    by_reputation: float
+    """What a spotless reputation counts."""
+    spend: float
+    """Share of the time or of the cost budget after which it stops."""
+    by_hint: float
+    """What a sure hint of a reliable giver counts (`code_aware`)."""
+    by_variant: float
+    """What another variant of a function counts whose parameters or limits were wrong (`code_aware`)."""
+    by_provider: float
+    """What failures at the provider count against a call (`code_aware`)."""
+    verifies: float
+    """A goal is verified before it is delivered where that takes at most this share of the cost budget."""
+    inspects: float
+    """What is given is inspected first where that takes at most this share of the cost budget."""
+
+
+ORDER = {"on_plan": Range(0.0, 2.0), "by_reputation": Range(0.0, 4.0), "spend": Range(0.2, 1.0)}
+TRIES = {"tries": Range(1, 4, whole=True), "waits": Range(0, 3, whole=True)}
+SPACES = {
+    Rule.RETRY: {**TRIES, "spend": ORDER["spend"]},
+    Rule.CASCADE: ORDER,
+    Rule.RETRY_FALLBACK: {**TRIES, **ORDER},
+    Rule.CODE_AWARE: {
+        **TRIES,
+        **ORDER,
+        "crash_tries": Range(1, 3, whole=True),
+        "by_hint": Range(0.0, 4.0),
+        "by_variant": Range(-1.0, 3.0),
+        "by_provider": Range(0.0, 4.0),
+        "verifies": Range(0.0, 0.2),
+        "inspects": Range(0.0, 0.2),
+    },
+}
 
 
 @kernel
-def failures(x: Any) -> int:
-    """Failed attempts of a call so far, as the observation counts them (up to 4 per group)."""
-    total = 0.0
-    for g in range(1, Group.CANCELLED):
-        total += x[Call.GROUP_COUNT + g] * 4.0
-    return int(total + 0.5)
-
-
-@kernel
-def last_failed(x: Any) -> bool:
-    """The last outcome of the call was a failure."""
-    never = True
-    for g in range(Group.CANCELLED):
-        if x[Call.LAST_GROUP + g] > 0.5:
-            never = False
-    return not never and x[Call.LAST_GROUP + Group.SUCCESS] < 0.5
-
-
-@kernel
-def given_up(rule: int, x: Any) -> bool:
-    """The rule tries this call no more."""
-    failed = failures(x)
-    if rule == Rule.RETRY and x[Call.PLAN_POSITION] == 0.0:
-        return True
+def allowed(numbers: Numbers, x: Any) -> float:
+    """How many attempts of a call the rule makes, as its last outcome stands."""
+    rule = int(numbers.rule)
     if rule == Rule.CASCADE:
-        return failed >= 1
-    if rule == Rule.CODE_AWARE and failed > 0:
-        transient = x[Call.LAST_GROUP + Group.TRANSIENT] > 0.5
-        crash = x[Call.LAST_GROUP + Group.CRASH] > 0.5
-        return failed >= (TRIES if transient else (2 if crash else 1))
-    return failed >= TRIES
-
-
-@kernel
-def backs_off(rule: int, x: Any, run: Any) -> bool:
-    """The rule waits before this retry: once after each failure."""
-    if rule == Rule.CASCADE or not last_failed(x) or run[Run.WAITS] > 0.0:
-        return False
-    return rule != Rule.CODE_AWARE or x[Call.LAST_GROUP + Group.TRANSIENT] > 0.5
-
-
-@kernel
-def usable(artifacts: Any, a: int) -> bool:
-    """Held, not rejected, not too old."""
-    y = artifacts[a]
-    return y[Artifact.PRESENT] > 0.5 and y[Artifact.REJECTED] < 0.5 and y[Artifact.AGE] < 1.0
-
-
-@kernel
-def better(one: Any, other: Any) -> bool:
-    """Ordering of alternatives: the default plan first, then the cheaper one."""
-    planned, other_planned = one[Call.PLAN_POSITION] > 0.0, other[Call.PLAN_POSITION] > 0.0
-    if planned != other_planned:
-        return planned
-    return one[Call.COST_RANK] > other[Call.COST_RANK]
-
-
-@kernel
-def mends(calls: Any, needs: Any, makes: Any, c: int, a: int) -> bool:
-    """The call repairs the artifact: it reads a version and makes another."""
-    return calls[c, Call.REPAIR] > 0.5 and needs[c, a] and makes[c, a]
-
-
-@kernel
-def next_maker(
-    rule: int, calls: Any, artifacts: Any, needs: Any, makes: Any, a: int, out_of: Any
-) -> int:
-    """The first maker of an artifact that is not given up, or -1; a repair where there is what it repairs."""
-    best = -1
-    for c in range(calls.shape[0]):
-        x = calls[c]
-        if not makes[c, a] or out_of[c] or x[Call.ATTEMPTS_LEFT] <= 0.0 or given_up(rule, x):
-            continue
-        if mends(calls, needs, makes, c, a) and artifacts[a, Artifact.PRESENT] < 0.5:
-            continue
-        if best < 0 or better(x, calls[best]):
-            best = c
-    return best
-
-
-@kernel
-def suspect(rule: int, calls: Any, artifacts: Any, makes: Any, needs: Any, a: int) -> int:
-    """Code-aware only: an input blamed for failures of the makers of `a`, worth rebuilding; or -1."""
+        return 1.0
     if rule != Rule.CODE_AWARE:
-        return -1
-    for c in range(calls.shape[0]):
-        if not makes[c, a]:
+        return numbers.tries
+    group = last_group(x)
+    if group == Group.TRANSIENT:
+        return numbers.tries
+    return numbers.crash_tries if group == Group.CRASH else 1.0
+
+
+@kernel
+def variant_worth(v: Sight, c: int) -> float:
+    """1 where another variant of the function had wrong parameters, or was over a limit that this may fit.
+
+    Below 0 where the function as a whole was denied or unable.
+    """
+    for d in range(v.calls.shape[0]):
+        if d == c or not v.same_function[c, d]:
             continue
-        for need in range(artifacts.shape[0]):
-            if not needs[c, need] or artifacts[need, Artifact.GIVEN] > 0.5:
-                continue
-            for maker in range(calls.shape[0]):
-                if makes[maker, need] and calls[maker, Call.BLAMED] > 0.0:
-                    return need
+        group = last_group(v.calls[d])
+        if group in (Group.INPUT, Group.OUTPUT):
+            return 1.0
+        if group == Group.RESOURCE:
+            return 1.0 if v.calls[c, Call.MEMORY] < v.calls[d, Call.MEMORY] else -1.0
+        if group in (Group.DENIED, Group.UNABLE):
+            return -1.0
+    return 0.0
+
+
+@kernel
+def read_codes(v: Sight, numbers: Numbers, s: Standing, c: int) -> None:
+    """What `code_aware` adds to the standing of a call: hints, other variants, its provider, blame."""
+    x = v.calls[c]
+    s.rank[c] += numbers.by_hint * x[Call.HINT] * x[Call.HINT_RELIABILITY]
+    s.rank[c] += numbers.by_variant * variant_worth(v, c)
+    down = max(x[Call.PROVIDER_FAILURE] - x[Call.PROVIDER_SUCCESS], x[Call.PROVIDER_DOWN])
+    s.rank[c] -= numbers.by_provider * max(0.0, down)
+    group = last_group(x)
+    s.pause[c] = s.pause[c] and group == Group.TRANSIENT
+    if x[Call.RETRY_AFTER] > 0.0 and numbers.waits > 0.0:
+        s.pause[c] = 1  # it was told when to come back
+    s.rebuild[c] = group == Group.INPUT
+    if group == Group.INPUT and failures(x) < 1.5:
+        s.gone[c] = blamed_input(v, c) == 0  # once more, on another input
+
+
+@kernel
+def blamed_input(v: Sight, c: int) -> bool:
+    """Some failure was blamed on what a maker of an input of the call made."""
+    for need in range(v.artifacts.shape[0]):
+        if not v.needs[c, need] or v.artifacts[need, Artifact.GIVEN] > 0.5:
+            continue
+        for maker in range(v.calls.shape[0]):
+            if v.makes[maker, need] and v.calls[maker, Call.BLAMED] > 0.0:
+                return True
+    return False
+
+
+@kernel
+def probe_first(v: Sight, numbers: Numbers) -> int:
+    """A verify of a goal that is held, or an inspection before anything else, if it is cheap; or -1."""
+    for c in range(v.calls.shape[0]):
+        x = v.calls[c]
+        share = x[Call.COST] * x[Call.COST]
+        if not v.mask[FIRST_CALL + c]:
+            continue
+        if x[Call.INSPECT] > 0.5 and x[Call.TRIES] == 0.0 and share < numbers.inspects:
+            return c
+        if x[Call.VERIFY] < 0.5 or share >= numbers.verifies:
+            continue
+        for a in range(v.artifacts.shape[0]):
+            y = v.artifacts[a]
+            asked = x[Call.TRIES] >= y[Artifact.VERSION]
+            if v.probes[c, a] and y[Artifact.GOAL_WEIGHT] > 0.0 and not asked:
+                if usable(v.artifacts, a):
+                    return c
     return -1
 
 
 @kernel
-def choose(
-    rule: int, calls: Any, artifacts: Any, needs: Any, makes: Any, run: Any, mask: Any
-) -> int:
-    """A rule's action for one observation: work towards the weightiest goal that is not there."""
-    n = artifacts.shape[0]
-    out_of = np.zeros(calls.shape[0], np.uint8)
-    done = np.zeros(n, np.uint8)
-    while True:
-        goal = -1
-        for g in range(n):
-            weight = artifacts[g, Artifact.GOAL_WEIGHT]
-            if weight > 0.0 and not done[g] and not usable(artifacts, g):
-                if goal < 0 or weight > artifacts[goal, Artifact.GOAL_WEIGHT]:
-                    goal = g
-        if goal < 0:
-            return STOP
-        a = goal
-        for _ in range(4 * n):
-            c = next_maker(rule, calls, artifacts, needs, makes, a, out_of)
-            if c < 0:
-                blamed = suspect(rule, calls, artifacts, makes, needs, a)
-                if (
-                    blamed >= 0
-                    and next_maker(rule, calls, artifacts, needs, makes, blamed, out_of) >= 0
-                ):
-                    a = blamed
-                    continue
-                break
-            lacking = -1
-            for need in range(n):
-                held = usable(artifacts, need) or mends(calls, needs, makes, c, need)
-                if needs[c, need] and not held:
-                    lacking = need
-                    break
-            if lacking >= 0:
-                if next_maker(rule, calls, artifacts, needs, makes, lacking, out_of) < 0:
-                    out_of[c] = 1
-                else:
-                    a = lacking
-                continue
-            if calls[c, Call.IN_FLIGHT] > 0.5:
-                return WAIT if mask[WAIT] else STOP
-            if mask[FIRST_CALL + c]:
-                return WAIT if mask[WAIT] and backs_off(rule, calls[c], run) else FIRST_CALL + c
-            out_of[c] = 1
-        done[goal] = 1
+def choose(v: Sight, numbers: Numbers) -> int:
+    """A rule's action for one observation."""
+    s = new_standing(v.calls.shape[0])
+    rule = int(numbers.rule)
+    for c in range(v.calls.shape[0]):
+        x = v.calls[c]
+        s.gone[c] = failures(x) > allowed(numbers, x) - 0.5
+        if rule == Rule.RETRY and x[Call.PLAN_POSITION] == 0.0:
+            s.gone[c] = 1
+        s.rank[c] = place(x, numbers.on_plan, numbers.by_reputation)
+        s.pause[c] = backs_off(v, x, numbers.waits)
+        if rule == Rule.CODE_AWARE:
+            read_codes(v, numbers, s, c)
+    if rule == Rule.CODE_AWARE and v.run[Run.ATTEMPTS_LEFT] > 0.0:
+        probe = probe_first(v, numbers)
+        if probe >= 0:
+            return FIRST_CALL + probe
+    return walk(v, s, numbers.spend)
 
 
 @kernel
-def choose_all(
-    rule: int, calls: Any, artifacts: Any, needs: Any, makes: Any, run: Any, mask: Any, out: Any
-) -> None:
+def choose_all(all_: Sight, numbers: Numbers, out: Any) -> None:
     """`choose` for N observations."""
     for n in range(len(out)):
-        out[n] = choose(rule, calls[n], artifacts[n], needs[n], makes[n], run[n], mask[n])
+        out[n] = choose(sight_of(all_, n), numbers)
 
 
-class HandRule:
+class HandRule(HandTuned):
     """One of the rules above as a policy."""
 
-    def __init__(self, rule: Rule):
-        self.rule = rule
-        self.name = rule.name.lower()
+    kind = Numbers
+    choose_all = staticmethod(choose_all)
 
-    def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
-        """Choose as the rule says."""
-        out = np.zeros(len(mask), np.int64)
-        mask = np.ascontiguousarray(mask, np.uint8)
-        calls, artifacts, needs, makes, run = fields(observation, *FIELDS)
-        choose_all(int(self.rule), calls, artifacts, needs, makes, run, mask, out)
-        return certain(out, mask.shape[1], self.name)
+    def __init__(self, rule: Rule, numbers: Numbers | None = None):
+        self.name = self.table = rule.name.lower()
+        self.space = SPACES[rule]
+        super().__init__(numbers)
+
+
+Retry = partial(HandRule, Rule.RETRY)
+Cascade = partial(HandRule, Rule.CASCADE)
+RetryFallback = partial(HandRule, Rule.RETRY_FALLBACK)
+CodeAware = partial(HandRule, Rule.CODE_AWARE)
 
 
 class RandomPolicy:

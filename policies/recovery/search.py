@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fqg_env import arrays, observation, rules, world
+from fqg_env import arrays, believed, observation, reading, rules, world
 from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, MAX_STEPS, Size
 from fqg_env.blocks import copy_all
 from fqg_env.chance import mix
 from fqg_env.compiled import kernel
+from fqg_env.fields import observation_dtype
 from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.base import Decision, certain
 from policies.recovery.imagine import imagine
-from policies.recovery.index import MARGIN, REBUILD_ABOVE, View, choose
+from policies.recovery.index import Index, Numbers, View, choose_by
+from policies.recovery.ways import ways_dtype
 
 if TYPE_CHECKING:
     from fqg_env.lanes import Lanes
@@ -56,6 +58,10 @@ class Scratch(NamedTuple):
     """[2, 2 + C]"""
     views: Any
     """[2] observations"""
+    ways: Any
+    """[1] what the rule thinks"""
+    numbers: Numbers
+    """of the rule"""
 
 
 class Tally(NamedTuple):
@@ -82,7 +88,9 @@ def scratch_of(size: Size) -> Scratch:
         arrays.new(arrays.truth_dtype(size), 2),
         arrays.new(arrays.row_dtype(size), (2, FLIGHTS)),
         np.zeros((2, FIRST_CALL + size.calls), np.uint8),
-        arrays.new(observation.observation_dtype(size, True), 2),
+        arrays.new(observation_dtype(size, True), 2),
+        arrays.new(ways_dtype(size.calls, size.artifacts), 1),
+        Index().numbers,
     )
 
 
@@ -97,16 +105,16 @@ def new_tally(actions: int) -> Tally:
 
 
 @kernel
-def by_rule(level: Any, board: Any, belief: Any, out: Any, mask: Any) -> int:
+def by_rule(level: Any, board: Any, belief: Any, out: Any, mask: Any, s: Any) -> int:
     """The index rule's action; `out` holds an observation of an earlier board of the episode."""
     rules.legal(level, board, mask)
-    usables, presents = rules.held(level, board)
+    usables, presents = reading.held(level, board)
     for c in range(level.calls):
         observation.observe_call(level, board, out, c, usables, presents)
     for a in range(level.artifacts):
         observation.observe_artifact(level, board, out, a)
     observation.observe_run(level, board, out)
-    observation.observe_belief(level, board, belief, out)
+    believed.observe_belief(level, board, belief, out)
     view = View(
         out.calls,
         out.artifacts,
@@ -118,7 +126,7 @@ def by_rule(level: Any, board: Any, belief: Any, out: Any, mask: Any) -> int:
         out.run,
         mask,
     )
-    return choose(view, REBUILD_ABOVE, MARGIN)
+    return choose_by(view, s.numbers, s.ways[0], s.views[0].same_function)
 
 
 @kernel
@@ -127,8 +135,8 @@ def prepare(level: Any, board: Any, belief: Any, s: Any, tally: Any) -> int:
     s.levels[0], s.boards[0], s.beliefs[0] = level, board, belief
     out = s.views[0]
     observation.observe_static(s.levels[0], out)
-    observation.clear_belief(out)
-    choice = by_rule(s.levels[0], s.boards[0], s.beliefs[0], out, s.masks[0])
+    believed.observe_belief_static(s.levels[0], out)
+    choice = by_rule(s.levels[0], s.boards[0], s.beliefs[0], out, s.masks[0], s)
     copy_all(out.needs, s.views[1].needs)
     copy_all(out.makes, s.views[1].makes)
     copy_all(out.probes, s.views[1].probes)
@@ -155,7 +163,7 @@ def rollout(s: Any, action: int) -> float:
         world.step(level, hidden, board, belief, s.truths[1], s.rows[1], s.masks[1], action)
         if board.stopped:
             break
-        action = by_rule(level, board, belief, s.views[1], s.masks[1])
+        action = by_rule(level, board, belief, s.views[1], s.masks[1], s)
     return s.truths[1].episode_return
 
 

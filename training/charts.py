@@ -1,0 +1,278 @@
+"""Charts as SVG, drawn by hand: no script, nothing loaded, a title on everything that has a value."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Any
+
+BLUE, GREY, LINE = "#2563eb", "#94a3b8", "#e3e7ec"
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """At most seven round values from `low` to `high`, 0 among them where it lies between."""
+    step = next((s for s in (0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / s <= 6), 1.0)
+    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def svg(width: float, height: float, parts: Sequence[str]) -> str:
+    """A drawing that shrinks with the page."""
+    return (
+        f'<div class="wide"><svg width="{width:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
+        f"{''.join(parts)}</svg></div>"
+    )
+
+
+def line(x1: float, y1: float, x2: float, y2: float, stroke: str = LINE, width: int = 1) -> str:
+    """A straight line."""
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+        f'stroke="{stroke}" stroke-width="{width}"/>'
+    )
+
+
+def label(x: float, y: float, text: str, anchor: str = "start", kind: str = "") -> str:
+    """A piece of text."""
+    mark = f' class="{kind}"' if kind else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{mark}>{html.escape(text)}</text>'
+
+
+def bars(policies: dict[str, dict[str, Any]], ours: str) -> str:
+    """Return of each policy with its 95% interval, as SVG."""
+    shown = {name: p for name, p in policies.items() if "error" not in p}
+    if not shown:
+        return ""
+    low = min(0.0, *(p["return_ci95"][0] for p in shown.values()))
+    high = max(0.05, *(p["return_ci95"][1] for p in shown.values()))
+    left = max(60.0, 16 + 8.5 * max(map(len, shown)))
+    width, row, bottom = 400.0, 30, 10 + 30 * len(shown)
+
+    def x(value: float) -> float:
+        return left + (value - low) / (high - low) * width
+
+    parts = [line(x(t), 4, x(t), bottom) for t in ticks(low, high)]
+    parts += [label(x(t), bottom + 16, f"{t:.2f}", "middle", "axis") for t in ticks(low, high)]
+    for i, (name, p) in enumerate(shown.items()):
+        y = 10 + i * row
+        a, b = sorted((x(0.0), x(p["return_mean"])))
+        c, d = (x(v) for v in p["return_ci95"])
+        colour = BLUE if name == ours else GREY
+        parts += [
+            label(left - 8, y + 14, name, "end"),
+            f'<rect x="{a:.1f}" y="{y}" width="{b - a:.1f}" height="18" fill="{colour}"/>',
+            line(c, y + 9, d, y + 9, "#111", 2),
+            label(max(b, d) + 6, y + 14, f"{p['return_mean']:.3f}"),
+        ]
+    parts.append(label(left, bottom + 36, "return; whisker: 95% interval", kind="axis"))
+    return svg(left + width + 60, bottom + 44, parts)
+
+
+def curve(points: Sequence[dict[str, Any]]) -> str:
+    """Return and success over training steps, as SVG; the axis begins at 0, or below where a return does."""
+    if len(points) < 2:
+        return ""
+    width, height, left, top = 500.0, 220.0, 50.0, 10.0
+    steps = [p["steps"] for p in points]
+    values = [p[key] for p in points for key in ("return_mean", "success_rate")]
+    low, high = min(0.0, *values), max(0.05, *values)
+
+    def y(value: float) -> float:
+        return top + (high - value) / (high - low) * height
+
+    def path(key: str, colour: str) -> str:
+        corners = " ".join(
+            f"{left + (p['steps'] - steps[0]) / max(1, steps[-1] - steps[0]) * width:.1f},{y(p[key]):.1f}"
+            for p in points
+        )
+        return f'<polyline points="{corners}" fill="none" stroke="{colour}" stroke-width="2"/>'
+
+    parts = [line(left, y(t), left + width, y(t)) for t in ticks(low, high)]
+    parts += [label(left - 8, y(t) + 4, f"{t:.2f}", "end", "axis") for t in ticks(low, high)]
+    parts += [path("success_rate", GREY), path("return_mean", BLUE)]
+    under = top + height
+    parts += [
+        label(left, under + 18, f"{steps[0]:,}", "start", "axis"),
+        label(left + width, under + 18, f"{steps[-1]:,} steps", "end", "axis"),
+        label(left, under + 40, "Blue: return. Grey: share of episodes that succeed."),
+    ]
+    return svg(left + width + 20, under + 48, parts)
+
+
+PALETTE = (
+    "#2563eb",
+    "#d97706",
+    "#0a7a3d",
+    "#b3261e",
+    "#7c3aed",
+    "#0891b2",
+    "#be185d",
+    "#65a30d",
+    "#475569",
+    "#a16207",
+)
+"""Colours of policies, in the order in which they are named."""
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each policy; they repeat where there are many."""
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
+
+
+def key(palette: dict[str, str]) -> str:
+    """What each colour stands for, as a line of HTML."""
+    return (
+        '<p class="key note">'
+        + " ".join(
+            f'<b><span style="background:{colour}"></span>{html.escape(name)}</b>'
+            for name, colour in palette.items()
+        )
+        + "</p>"
+    )
+
+
+def titled(shape: str, title: str) -> str:
+    """A shape that says its value when it is pointed at."""
+    return f"<g><title>{html.escape(title)}</title>{shape}</g>"
+
+
+def line_chart(
+    series: dict[str, tuple[Sequence[float], Sequence[float]]],
+    palette: dict[str, str],
+    across: str,
+    up: str,
+) -> str:
+    """Lines of shares (from 0 to 1) over a number, one per policy."""
+    xs = [x for its, _ in series.values() for x in its]
+    if not xs:
+        return ""
+    width, height, left, top = 560.0, 240.0, 48.0, 22.0
+    low, high = min(xs), max(xs)
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return left + (x - low) / max(1e-9, high - low) * width, top + (1.0 - y) * height
+
+    parts = [label(left, 12, up, kind="axis")]
+    for t in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+        y = at(low, t)[1]
+        parts += [line(left, y, left + width, y), label(left - 6, y + 4, f"{t:.0%}", "end", "axis")]
+    for t in ticks(low, high):
+        x = at(t, 0.0)[0]
+        parts += [
+            line(x, top, x, top + height),
+            label(x, top + height + 16, f"{t:g}", "middle", "axis"),
+        ]
+    for name, (its, ys) in series.items():
+        corners = " ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in zip(its, ys, strict=True))
+        shape = (
+            f'<polyline points="{corners}" fill="none" stroke="{palette[name]}" stroke-width="2"/>'
+        )
+        parts.append(titled(shape, name))
+    parts.append(label(left + width, top + height + 34, across, "end", "axis"))
+    return svg(left + width + 20, top + height + 42, parts)
+
+
+def scatter(
+    points: dict[str, tuple[float, float, float, float]],
+    palette: dict[str, str],
+    across: str,
+    up: str,
+) -> str:
+    """One point per policy: (x, y, low, high), with its whisker and its name."""
+    if not points:
+        return ""
+    width, height, left, top = 480.0, 260.0, 52.0, 22.0
+    low = min(0.0, *(p[2] for p in points.values()))
+    high = max(0.05, *(p[3] for p in points.values()))
+    most = 1.15 * max(0.05, *(p[0] for p in points.values()))
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return left + x / most * width, top + (high - y) / (high - low) * height
+
+    parts = [label(left, 12, up, kind="axis")]
+    for t in ticks(low, high):
+        y = at(0.0, t)[1]
+        parts += [line(left, y, left + width, y), label(left - 6, y + 4, f"{t:g}", "end", "axis")]
+    for t in ticks(0.0, most):
+        x = at(t, low)[0]
+        parts += [
+            line(x, top, x, top + height),
+            label(x, top + height + 16, f"{t:.0%}", "middle", "axis"),
+        ]
+    spots = [at(p[0], p[1]) for p in points.values()]
+    taken: list[float] = []
+    for name, (cost, mean, least, greatest) in sorted(points.items(), key=lambda p: -p[1][1]):
+        x, y = at(cost, mean)
+        beside = y + 4 if not taken else max(y + 4, taken[-1] + 13)  # names do not overlap
+        taken.append(beside)
+        shape = (
+            line(x, at(cost, least)[1], x, at(cost, greatest)[1], palette[name], 2)
+            + f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{palette[name]}"/>'
+        )
+        crowded = any(0 < u - x < 80 and abs(v - beside) < 16 for u, v in spots)
+        where = (x - 9, beside, name, "end") if crowded else (x + 9, beside, name)
+        parts += [titled(shape, f"{name}: {mean:.3f} at {cost:.1%}"), label(*where)]
+    parts.append(label(left + width, top + height + 34, across, "end", "axis"))
+    return svg(left + width + 150, top + height + 42, parts)
+
+
+def grouped_bars(
+    groups: dict[str, dict[str, float | None]], palette: dict[str, str], share: bool = True
+) -> str:
+    """For each group a bar per policy, of shares (0 to 100%) or of returns; none where there is no value."""
+    values = [v for each in groups.values() for v in each.values() if v is not None]
+    if not values:
+        return ""
+    bar_width = max(5.0, min(16.0, 640.0 / (len(groups) * (len(palette) + 1))))
+    longest = max(len(words) for group in groups for words in group.split("\n"))
+    group_width = max(12.0 + 6.5 * longest, bar_width * (len(palette) + 1))
+    left, top, height = 48.0, 10.0, 170.0
+    low, high = (0.0, 1.0) if share else (min(0.0, *values), max(0.05, *values))
+    right = left + group_width * len(groups)
+
+    def y(value: float) -> float:
+        return top + (high - value) / (high - low) * height
+
+    marks = (0.0, 0.25, 0.5, 0.75, 1.0) if share else ticks(low, high)
+    parts = []
+    for t in marks:
+        text = f"{t:.0%}" if share else f"{t:g}"
+        parts += [line(left, y(t), right, y(t)), label(left - 6, y(t) + 4, text, "end", "axis")]
+    for g, (group, each) in enumerate(groups.items()):
+        begins = left + g * group_width + (group_width - bar_width * len(palette)) / 2
+        for i, (name, colour) in enumerate(palette.items()):
+            value = each.get(name)
+            if value is None:
+                continue
+            a, b = sorted((y(value), y(0.0)))
+            text = f"{name}, {group}: " + (f"{value:.1%}" if share else f"{value:.3f}")
+            shape = (
+                f'<rect x="{begins + i * bar_width:.1f}" y="{a:.1f}" width="{bar_width - 1:.1f}" '
+                f'height="{max(1.0, b - a):.1f}" fill="{colour}"/>'
+            )
+            parts.append(titled(shape, text))
+        middle = left + (g + 0.5) * group_width
+        for i, words in enumerate(group.split("\n")):
+            parts.append(label(middle, top + height + 16 + 14 * i, words, "middle", "axis"))
+    return svg(right + 10, top + height + 40, parts)
+
+
+def stacked_bars(rows: Sequence[tuple[str, int, dict[str, float]]], palette: dict[str, str]) -> str:
+    """Per row a bar of shares that sum to 1, with the number of cases that it rests on."""
+    if not rows:
+        return ""
+    left, width, row = 150.0, 240.0, 20
+    parts = []
+    for i, (name, cases, shares) in enumerate(rows):
+        y, x = 4 + i * row, left
+        parts.append(label(left - 6, y + 12, name.lower().replace("_", " "), "end"))
+        for what, colour in palette.items():
+            wide = shares.get(what, 0.0) * width
+            if wide > 0.0:
+                shape = (
+                    f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="15" fill="{colour}"/>'
+                )
+                parts.append(titled(shape, f"{name}: {what} {shares[what]:.0%}"))
+            x += wide
+        parts.append(label(left + width + 6, y + 12, f"{cases:,}", kind="axis"))
+    return svg(left + width + 60, 8 + row * len(rows), parts)
