@@ -28,6 +28,10 @@ COST_PER_ATTEMPT = 10.0
 """Budget of cost per attempt that is allowed: more than any attempt can take."""
 
 
+WAIT_BASE = 0.125
+"""First quantum of a wait: long, so that there are few times to decide at."""
+
+
 class Maker(NamedTuple):
     """A function of a template."""
 
@@ -62,38 +66,38 @@ TEMPLATES: dict[str, tuple[Template, ...]] = {
     "exact_train": (
         Template(m("a 1 .6, a 2 .7"), 4),
         Template(m("a 1 .6, b 2 .7"), 4),
-        Template(m("a 1 .5, a 1.5 .6, b 3 .8"), 4),
-        Template(m("a 2 .7, b 2 .5, c 1 .4"), 4),
-        Template(m("a 1 .5 2, b 3 .7"), 4),
-        Template(m("a 1 .4 3, a 4 .8"), 4),
+        Template(m("a 1 .5, a 1.5 .6, b 3 .8"), 3),
+        Template(m("a 2 .7, b 2 .5, c 1 .4"), 3),
+        Template(m("a 1 .5 2, b 3 .7"), 3),
+        Template(m("a 1 .4 3, a 4 .8"), 3),
         Template(m("a 1 .6 2, a 2 .7 2"), 3),
         Template(m("a 1 .6, b 2 .7"), 4, gate=True),
         Template(m("a 1 .5 2, b 3 .8"), 3, gate=True),
         Template(m("a 1 .5, b 2 .6"), 4, probe=VERIFY),
-        Template(m("a 1 .4 2"), 4, probe=VERIFY),
+        Template(m("a 1 .4 2"), 3, probe=VERIFY),
         Template(m("a 1 .5 2, b 4 .7"), 3, probe=INSPECT),
-        Template(m("a 1 .6 3"), 4, probe=INSPECT),
+        Template(m("a 1 .6 3"), 3, probe=INSPECT),
         Template(m("a 1 .7 1 1, a 1 .7 1 2, b 2 .8 1 2"), 4),
         Template(m("a 1 .6 1 1, b 2 .7 1 1, a 1 .8 1 2"), 4),
-        Template(m("a 1 .7 1 1, b 1 .7 1 1, a 1 .6 1 2, b 1 .6 1 2"), 4),
+        Template(m("a 1 .7 1 1, b 1 .7 1 1, a 1 .6 1 2, b 1 .6 1 2"), 3),
     ),
     "exact": (
         Template(m("a 1 .7, a 3 .8"), 4),
         Template(m("a 1 .4, b 1.5 .6"), 4),
-        Template(m("a 1 .6, a 1 .6, a 1 .6"), 4),
-        Template(m("a 1 .5, b 2 .7, b 2.5 .8"), 4),
-        Template(m("a 1 .6 2, a 2 .8"), 4),
-        Template(m("a 2 .6 3, b 1 .4"), 4),
+        Template(m("a 1 .6, a 1 .6, a 1 .6"), 3),
+        Template(m("a 1 .5, b 2 .7, b 2.5 .8"), 3),
+        Template(m("a 1 .6 2, a 2 .8"), 3),
+        Template(m("a 2 .6 3, b 1 .4"), 3),
         Template(m("a 1 .5 2, b 1 .5 2"), 3),
         Template(m("a 1 .5, a 2 .7"), 4, gate=True),
         Template(m("a 1 .7 2, a 2 .7"), 3, gate=True),
         Template(m("a 1 .6, a 1.5 .6"), 4, probe=VERIFY),
-        Template(m("a 1 .5 2"), 4, gate=True, probe=VERIFY),
+        Template(m("a 1 .5 2"), 3, gate=True, probe=VERIFY),
         Template(m("a 1 .6 2, a 3 .8"), 3, probe=INSPECT),
-        Template(m("a 1 .4 2"), 4, probe=INSPECT),
+        Template(m("a 1 .4 2"), 3, probe=INSPECT),
         Template(m("a 1 .6 1 1, b 1 .6 1 2, b 2 .8 1 2"), 4),
         Template(m("a 1 .5 1 1, a 2 .8 1 1, b 1 .7 1 2"), 4),
-        Template(m("a 1 .6 1 1, b 1.5 .7 1 1, b 1 .7 1 2, a 1.5 .6 1 2"), 4),
+        Template(m("a 1 .6 1 1, b 1.5 .7 1 1, b 1 .7 1 2, a 1.5 .6 1 2"), 3),
     ),
 }
 """By split. Correlated providers, variants, gates, probes and two-stage graphs are in both."""
@@ -149,6 +153,7 @@ def level_of(template: Template, name: str) -> Level:
         scoring=Scoring(cost=1.0),
         responsibility=Responsibility.CONDUCTOR,
         sealed=True,
+        wait_base=WAIT_BASE,
     )
 
 

@@ -1,7 +1,8 @@
-"""The oracle: the index rule told the hidden faults. It knows every cause, not the coin flips to come.
+"""The oracle: it is told everything hidden, windows, faults, clashes and what is bad, not the luck to come.
 
-A reference for context, not a policy: no player can know what it knows. It is no proven bound, since the
-rule that it follows is a heuristic.
+A reference for context, not a policy: no player can know what it knows. On the templates of fqg_env/exact.py
+its play is the best there is, by dynamic programming (see `exact_action`), and a bound for every player. On
+other levels it is the index rule on the truth: a heuristic, and no proven bound.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ import numpy as np
 from fqg_env import belief as posterior
 from fqg_env import believed, fields, observation
 from fqg_env.compiled import kernel
-from fqg_env.faults import WINDOWS, clashes, faults_of, is_probe, truly_bad
+from fqg_env.faults import WINDOWS, clashes, faults_of, is_probe, silent, truly_bad
 from fqg_env.lanes import Lanes
 from policies.recovery.base import Decision, certain
+from policies.recovery.bayes import is_template
+from policies.recovery.dynamic import FACTS, Fact, drop_past, new_memo, new_stack, recall, solve
 from policies.recovery.index import MARGIN, REBUILD_ABOVE, View, choose
+from policies.recovery.joint import Tables, name_table, sum_up, tables_of
+from policies.recovery.recollect import tick_of
+
+FEW_BELIEFS = 20_000
+"""Of a player who has nothing to learn."""
 
 
 @kernel
@@ -81,8 +89,66 @@ def choose_knowing(
         )
 
 
+def certain_tables(level: Any, hidden: Any) -> Tables:
+    """The tables of a player who is told what is hidden in a template."""
+    tables = tables_of(level)
+    for f, c in enumerate(tables.first):
+        here = np.zeros_like(tables.chance[f])
+        clash = sum(
+            1 << int(tables.source[g])
+            for g in range(len(tables.first))
+            if tables.source[g] >= 0 and clashes(level, hidden, f, g)
+        )
+        window, fault = hidden["window"][level["provider"][c]], hidden["fault"][f]
+        here[bad_sources(tables, hidden), window, fault, clash] = 1.0
+        tables.chance[f] = here
+        sum_up(tables, f)
+        name_table(tables, f)
+    return tables
+
+
+def bad_sources(tables: Tables, hidden: Any) -> int:
+    """Which first-stage makers are silently bad, a bit each."""
+    return sum(
+        1 << int(source)
+        for f, source in enumerate(tables.source)
+        if source >= 0 and silent(int(hidden["fault"][f]), 0)
+    )
+
+
+def true_facts(level: Any, tables: Tables, hidden: Any, board: Any, truth: Any) -> np.ndarray:
+    """The facts on a board (see `dynamic.Fact`) for a player who has nothing to ask."""
+    calls, functions = int(level["calls"]), int(level["functions"])
+    facts = np.zeros(FACTS + functions + calls, np.int64)
+    facts[Fact.TICK] = tick_of(board["at_s"], level)
+    facts[Fact.WAITS], facts[Fact.USED] = board["waits_in_a_row"], board["attempts"]
+    facts[FACTS : FACTS + functions] = board["function_tries"][:functions]
+    facts[FACTS + functions :] = [tick_of(s, level) for s in board["retry_at_s"][:calls]]
+    drop_past(facts, functions)
+    for a in np.flatnonzero(board["maker"][: int(level["artifacts"])] >= 0):
+        maker = int(board["maker"][a])
+        if level["goal_class"][a] == 0:
+            facts[Fact.PART] = 1 + tables.source[level["function"][maker]]
+            continue
+        facts[Fact.WORK], facts[Fact.REJECTED] = 1 + maker, board["rejected"][a]
+        own = silent(int(hidden["fault"][level["function"][maker]]), int(level["variant"][maker]))
+        if truth["bad"][a] and not own:  # by what it was made from: any bad source stands for it
+            bits = bad_sources(tables, hidden)
+            facts[Fact.WORK_SOURCE] = 1 + (bits & -bits).bit_length() - 1
+    return facts
+
+
+def exact_action(level: Any, hidden: Any, board: Any, truth: Any) -> tuple[int, float]:
+    """The best action on a board of a template for a player who is told what is hidden, and its value."""
+    tables, memo = certain_tables(level, hidden), new_memo(FEW_BELIEFS)
+    stack = new_stack(level, tables)
+    stack.facts[0] = true_facts(level, tables, hidden, board, truth)
+    value = solve(level, tables, stack, memo, 0)
+    return recall(tables, stack.facts[0], memo), float(value)
+
+
 class Oracle:
-    """The index rule on the true faults."""
+    """The best policy on the truth where it can be computed, else the index rule on the truth."""
 
     name = "oracle"
 
@@ -101,4 +167,9 @@ class Oracle:
             lanes.masks.copy(),
             action,
         )
+        for n in np.flatnonzero((lanes.levels["sealed"] == 1) & (lanes.boards["stopped"] == 0)):
+            if is_template(lanes.levels[n], lanes.size):
+                action[n], _ = exact_action(
+                    lanes.levels[n], lanes.hidden[n], lanes.boards[n], lanes.truths[n]
+                )
         return certain(action, lanes.masks.shape[1], self.name)

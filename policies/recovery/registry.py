@@ -48,10 +48,26 @@ TUNABLE = {
     "index": "index:Index",
 }
 """Rules that `fqg tune` tunes: where each class is, under policies.recovery."""
+
+
+def _bayes() -> Any:
+    from policies.recovery.bayes import Bayes
+
+    return Bayes()
+
+
+def _search() -> Any:
+    from policies.recovery.search import Search
+
+    return Search()
+
+
 BUILT_IN: dict[str, Callable[[], Any]] = {
     "random": _random,
     **{name: partial(tunable, name) for name in TUNABLE},
     "oracle": _oracle,
+    "bayes": _bayes,
+    "search": _search,
 }
 
 

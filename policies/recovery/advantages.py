@@ -1,0 +1,59 @@
+"""Labels to learn from: how much better than the index rule's choice each action is, by a few rollouts.
+
+The same rollouts as `search` plays, without its gate: noise averages out over many labels where the loss is
+linear in them (the sum over actions of p (log p - advantage / temperature)).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fqg_env.compiled import kernel
+from policies.recovery.search import new_tally, play_worlds, prepare, scratch_of
+
+if TYPE_CHECKING:
+    from fqg_env.lanes import Lanes
+
+
+@kernel
+def label_all(
+    levels: Any, boards: Any, beliefs: Any, s: Any, tally: Any, first: int, last: int, out: Any
+) -> None:
+    """Fill out [N, 2 + C] with mean gains in worlds `first` to `last` - 1; NaN where nothing was played."""
+    for n in range(len(levels)):
+        for a in range(out.shape[1]):
+            out[n, a] = math.nan
+        if boards[n].stopped:
+            continue
+        choice = prepare(levels[n], boards[n], beliefs[n], s, tally)
+        play_worlds(s, tally, choice, first, last)
+        for a in range(out.shape[1]):
+            if tally.playing[a] and a != choice:
+                out[n, a] = tally.gain[a] / tally.worlds[a]
+        out[n, choice] = 0.0
+
+
+def advantages(lanes: Lanes, worlds: int = 4, draw: int = 0) -> np.ndarray:
+    """[N, 2 + C] the mean gain in return of each action over the index rule's choice, which has 0.
+
+    Args:
+        lanes: that keep beliefs; what is hidden in them is not looked at.
+        worlds: imagined worlds that each action is played in.
+        draw: another number plays other worlds.
+
+    Returns:
+        NaN for actions that are illegal, and for lanes whose episode is over.
+
+    Raises:
+        ValueError: the lanes keep no beliefs.
+    """
+    if lanes.beliefs is None:
+        raise ValueError("advantages need lanes that keep beliefs")
+    out = np.empty(lanes.masks.shape)
+    s, tally = scratch_of(lanes.size), new_tally(out.shape[1])
+    first = draw * worlds
+    label_all(lanes.levels, lanes.boards, lanes.beliefs, s, tally, first, first + worlds, out)
+    return out
