@@ -1,8 +1,9 @@
 """Judge the rules and the bounds, and write their tables into docs/results.md, each with its command.
 
-    python docs/make_results.py [--workers N]
+    python docs/make_results.py [--workers N] [--trained runs/seed0/policy ...]
 
-Run it when the game or a policy has changed; what has not changed comes from the cache.
+Run it when the game or a policy has changed; what has not changed comes from the cache. With `--trained` the
+tables of trained conductors are written, without it those of rules and bounds.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from training.setting import Setting
 PAGE = Path(__file__).parent / "results.md"
 SLOW = ("search", "sequence")
 """Policies that these tables leave out: they have commands of their own."""
+RIVALS = ("index", "code_aware", "router", "oracle")
+"""Whom the tables of trained conductors show beside them."""
 CELLS = ("explicit_transient", "explicit_permanent", "implicit_transient", "implicit_permanent")
 
 
@@ -137,22 +140,82 @@ def table(wanted: Wanted, result: dict[str, Any]) -> str:
     )
 
 
+LEARNED = {
+    "Tiers 6 to 20, of the size they were trained on (up to 16 calls)": {},
+    "The deepest tiers, 16 to 20": {"tiers": (16, 20)},
+    "Standard size (up to 32 calls), never met in training": {"size": "standard"},
+    "Mix `production`: 2 to 10% of the functions fail": {"mix": "production"},
+    "Mix `stress`: 20 to 50%": {"mix": "stress"},
+    "`unseen`: families and a mix of faults that training never met": {"split": "unseen"},
+    "`exact`: templates of one or two steps": {"split": "exact", "tiers": (1, 20)},
+}
+"""What trained conductors are judged on, and how it differs from the first."""
+
+
+def learned_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Each policy, and its difference to the index rule on the same levels."""
+    rows = []
+    for name, p in result["policies"].items():
+        pair = result["paired"].get(f"{name}/index")
+        over = "" if pair is None else signed(pair["difference_mean"], pair["difference_ci95"])
+        rows.append(
+            (
+                name if name.startswith("trained") else f"`{name}`",
+                share(p["success_rate"]),
+                spread(p["return_mean"], p["return_ci95"]),
+                spread(p["return_iqm"], p["return_iqm_ci95"]),
+                over,
+                share(p["wrong_delivered_rate"]),
+            )
+        )
+    return rows
+
+
+def signed(mean: float, interval: list[float]) -> str:
+    """A difference with its interval."""
+    return f"{mean:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}]"
+
+
+def learned(folders: list[str], workers: int, episodes: int = 4096) -> str:
+    """The tables of trained conductors."""
+    head = ("policy", "success", "return [95%]", "IQM [95%]", "over `index` [95%]", "wrong")
+    names = {name: name for name in RIVALS}
+    names |= {f"trained, seed {i}": folder for i, folder in enumerate(folders)}
+    blocks = []
+    for caption, change in LEARNED.items():
+        print(caption, file=sys.stderr)
+        setting = Setting(**({"episodes": episodes, "tiers": (6, 20), "seed": 10_000} | change))
+        result = judge(
+            Question(names, setting, workers, cache=ResultCache(default_folder()))
+        ).result
+        blocks += [f"{caption}:", "", *markdown(head, learned_rows(result)), ""]
+    return "\n".join(blocks)
+
+
+def put(text: str, name: str, block: str) -> str:
+    """The page with a block renewed."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{block}\n{end}{rest.partition(end)[2]}"
+
+
 def main() -> None:
     """Judge, and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workers", type=int, default=1, help="processes")
-    workers = parser.parse_args().workers
+    parser.add_argument("--trained", nargs="*", default=[], help="policy folders, by seed")
+    arguments = parser.parse_args()
     text = PAGE.read_text("utf-8")
-    for wanted in TABLES:
+    if arguments.trained:
+        text = put(text, "learned", learned(arguments.trained, arguments.workers))
+    for wanted in () if arguments.trained else TABLES:
         print(f"{wanted.name} ...", file=sys.stderr)
         names = {name: name for name in BUILT_IN if name not in wanted.without}
         cache = ResultCache(default_folder())
-        result = judge(Question(names, wanted.setting, workers, cache=cache)).result
-        begin, end = f"<!-- {wanted.name}:begin -->", f"<!-- {wanted.name}:end -->"
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}\n{table(wanted, result)}\n{end}{rest.partition(end)[2]}"
+        result = judge(Question(names, wanted.setting, arguments.workers, cache=cache)).result
+        text = put(text, wanted.name, table(wanted, result))
     PAGE.write_text(text, "utf-8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fqg_env.splits import SPLITS
+from policies.recovery.bayes import bayes_values
 from training.episodes import Played
 from training.setting import Setting
 
@@ -12,14 +13,15 @@ BAYES, ORACLE = "bayes", "oracle"
 
 
 def bayes_returns(setting: Setting, played: dict[str, Played]) -> np.ndarray | None:
-    """[N] what the Bayes-optimal policy is worth in each episode; None where that is not known.
+    """[N] the exact value of the template of each episode; None where the levels are no templates.
 
-    Today it is what `bayes` got, where it is among the policies that played. Exact values of templates belong
-    here: `values[episodes["template"]]`, which needs no policy to play and has no noise of luck.
+    No luck is in it, and no policy needs to play.
     """
-    if setting.levels or not SPLITS[setting.split].templates or BAYES not in played:
+    templates = "" if setting.levels else SPLITS[setting.split].templates
+    if not templates or not played:
         return None
-    return np.asarray(played[BAYES].episodes["return"])
+    episodes = next(iter(played.values())).episodes
+    return bayes_values(templates)[episodes["template"]]
 
 
 def upper_reference(

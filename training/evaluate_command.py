@@ -65,7 +65,7 @@ def evaluate(
     context: typer.Context,
     policies: Annotated[
         str, typer.Option(help="Names, policy folders or module:Class, separated by commas.")
-    ] = "random,retry_fallback,cascade,code_aware,index,oracle",
+    ] = "random,retry_fallback,cascade,code_aware,router,index,oracle",
     split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "test",
     episodes: Annotated[int, typer.Option(min=1, help="Levels that each policy plays.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Number of the first level.")] = 0,

@@ -20,7 +20,7 @@ from training.recipe import Recipe
 from training.report import deployment, evaluation, write_report
 from training.setting import Setting
 
-RULES = ("retry_fallback", "cascade", "code_aware", "index")
+RULES = ("retry_fallback", "cascade", "code_aware", "router", "index")
 REPORT, RESULT = "report.html", "quickstart.json"
 RIVALS = ("random", *RULES, "oracle")
 

@@ -35,18 +35,6 @@ def _oracle() -> Any:
     return Oracle()
 
 
-def _bayes() -> Any:
-    from policies.recovery.bayes import Bayes
-
-    return Bayes()
-
-
-def _search() -> Any:
-    from policies.recovery.search import Search
-
-    return Search()
-
-
 TUNABLE = {
     "retry": "rules:Retry",
     "retry_fallback": "rules:RetryFallback",
@@ -60,6 +48,18 @@ TUNABLE = {
     "index": "index:Index",
 }
 """Rules that `fqg tune` tunes: where each class is, under policies.recovery."""
+
+
+def _bayes() -> Any:
+    from policies.recovery.bayes import Bayes
+
+    return Bayes()
+
+
+def _search() -> Any:
+    from policies.recovery.search import Search
+
+    return Search()
 
 
 BUILT_IN: dict[str, Callable[[], Any]] = {

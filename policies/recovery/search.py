@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fqg_env import arrays, believed, observation, reading, rules, world
+from fqg_env import arrays, believed, fields, observation, reading, rules, world
 from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, MAX_STEPS, Size
 from fqg_env.blocks import copy_all
 from fqg_env.chance import mix
 from fqg_env.compiled import kernel
-from fqg_env.fields import observation_dtype
 from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.base import Decision, certain
 from policies.recovery.imagine import imagine
-from policies.recovery.index import Index, Numbers, View, choose_by
+from policies.recovery.index import Numbers, View, choose_by
+from policies.recovery.tuned import tuned_numbers
 from policies.recovery.ways import ways_dtype
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ class Scratch(NamedTuple):
     views: Any
     """[2] observations"""
     ways: Any
-    """[1] what the rule thinks"""
+    """[1] what the rule thinks, see ways.py"""
     numbers: Numbers
-    """of the rule"""
+    """Those of the tuned index rule."""
 
 
 class Tally(NamedTuple):
@@ -88,9 +88,9 @@ def scratch_of(size: Size) -> Scratch:
         arrays.new(arrays.truth_dtype(size), 2),
         arrays.new(arrays.row_dtype(size), (2, FLIGHTS)),
         np.zeros((2, FIRST_CALL + size.calls), np.uint8),
-        arrays.new(observation_dtype(size, True), 2),
+        arrays.new(fields.observation_dtype(size, True), 2),
         arrays.new(ways_dtype(size.calls, size.artifacts), 1),
-        Index().numbers,
+        tuned_numbers("index", Numbers),
     )
 
 
@@ -126,7 +126,7 @@ def by_rule(level: Any, board: Any, belief: Any, out: Any, mask: Any, s: Any) ->
         out.run,
         mask,
     )
-    return choose_by(view, s.numbers, s.ways[0], s.views[0].same_function)
+    return choose_by(view, s.numbers, s.ways[0], out.same_function)
 
 
 @kernel
@@ -140,6 +140,7 @@ def prepare(level: Any, board: Any, belief: Any, s: Any, tally: Any) -> int:
     copy_all(out.needs, s.views[1].needs)
     copy_all(out.makes, s.views[1].makes)
     copy_all(out.probes, s.views[1].probes)
+    copy_all(out.same_function, s.views[1].same_function)
     for a in range(len(tally.playing)):
         tally.playing[a] = s.masks[0, a] if a < FIRST_CALL + level.calls else 0
         tally.gain[a], tally.square[a], tally.worlds[a] = 0.0, 0.0, 0
@@ -172,6 +173,7 @@ def play_worlds(s: Any, tally: Any, choice: int, first: int, last: int) -> None:
     """Let every candidate play worlds `first` to `last` - 1, and add up what it gains over the rule."""
     board = s.boards[0]
     seed = mix(mix(_SEED, np.uint64(board.steps)), np.uint64(board.begun))
+    seed = mix(seed, np.uint64(1e6 * s.levels[0].time_budget_s))  # each level its own luck
     for k in range(first, last):
         s.levels[0].key = mix(seed, np.uint64(k))
         imagine(s.levels[0], board, s.beliefs[0], s.hidden[0], s.truths[0], s.rows[0])

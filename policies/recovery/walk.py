@@ -226,8 +226,11 @@ def walk(v: Sight, s: Standing, spend: float) -> int:
 
 @kernel
 def failures(x: Any) -> float:
-    """Failed attempts of a call so far, as the observation counts them (up to 4 per group)."""
-    total = x[Call.LOST] * 4.0
+    """Failed attempts of a call so far, as the observation counts them (up to 4 per group).
+
+    An answer that was lost to a crash of the conductor says nothing of the call.
+    """
+    total = 0.0
     for g in range(1, Group.CANCELLED):  # cancelled is not failed
         total += x[Call.GROUP_COUNT + g] * 4.0
     return total
