@@ -21,6 +21,7 @@ from fqg_env.puzzle import Puzzle
 from fqg_env.splits import SPLITS, level_key, source_of
 from policies.recovery.bayes import (
     Bayes,
+    action_values,
     read_solution,
     solution,
     solve_anew,
@@ -232,6 +233,20 @@ def test_bayes_gets_its_value_and_nobody_more(name: str) -> None:
         assert gain.mean() < 2.0 * gain.std() / np.sqrt(n), rule
         assert got[rule].mean() < value + 3.0 * error[rule]
     assert got["oracle"].mean() > got["bayes"].mean()
+
+
+def test_the_values_of_actions_lead_to_the_value_of_the_board() -> None:
+    split, number = PLAYED["three alike"]
+    lanes = dealt(split, number, 30)
+    planner = Bayes()
+    for step in range(3):
+        chosen = planner.plan(Seen(lanes)).action
+        for n in np.flatnonzero(lanes.boards["stopped"] == 0):
+            level, board, belief = lanes.levels[n], lanes.boards[n], lanes.beliefs[n]
+            values = action_values(level, SMALL, board, belief)
+            assert np.nanargmax(values) == chosen[n] and lanes.masks[n][~np.isnan(values)].all()
+            assert step > 0 or np.nanmax(values) == pytest.approx(solution(split, number).value)
+        lanes.step(chosen)
 
 
 def test_what_bayes_does_not_know_it_refuses_in_one_sentence() -> None:

@@ -18,7 +18,7 @@ from fqg_env.arrays import SIZES, Size
 from fqg_env.compiled import cache_folder
 from fqg_env.exact import TEMPLATES
 from fqg_env.lanes import template_records
-from fqg_env.rules import STOP
+from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.base import Decision, certain
 from policies.recovery.dynamic import (
     MOST_BELIEFS,
@@ -61,7 +61,7 @@ def solve_anew(level: Any) -> Solution:
         ValueError: it has too many beliefs.
     """
     tables, memo = tables_of(level), new_memo()
-    value = float(solve(level, tables, new_stack(level, tables), memo, 0))
+    value = float(solve(level, tables, new_stack(level, tables), memo, 0, False))
     beliefs = int(memo.known[0])
     if beliefs >= MOST_BELIEFS:
         raise ValueError(f"the level has more than {MOST_BELIEFS} beliefs; make it smaller")
@@ -188,6 +188,22 @@ def best_action(template: tuple[str, int], level: Any, board: Any, belief: Any) 
     if action < 0:  # rounding has named it otherwise
         stack = new_stack(level, tables)
         stack.facts[0] = facts
-        solve(level, tables, stack, memo, 0)
+        solve(level, tables, stack, memo, 0, False)
         action = recall(tables, facts, memo)
     return action
+
+
+def action_values(level: Any, size: Size, board: Any, belief: Any) -> np.ndarray:
+    """[2 + C] what each action is worth on a board of a template, if all is played well after: Q*.
+
+    NaN for what is illegal, and for a few that are surely no better than another. The return is counted from
+    now on. A label to learn from, without noise: its maximum is the value of the board.
+    """
+    memo = solution(*template_of(level, size)).memo
+    tables = tables_of(level)
+    stack = new_stack(level, tables)
+    stack.facts[0] = recollect(level, tables, board, belief)
+    solve(level, tables, stack, memo, 0, True)
+    out = np.full(FIRST_CALL + size.calls, np.nan)
+    out[: stack.values.shape[1]] = stack.values[0]
+    return out

@@ -18,7 +18,8 @@ from fqg_env.faults import WINDOWS, clashes, faults_of, is_probe, silent, truly_
 from fqg_env.lanes import Lanes
 from policies.recovery.base import Decision, certain
 from policies.recovery.bayes import is_template
-from policies.recovery.dynamic import FACTS, Fact, drop_past, new_memo, new_stack, recall, solve
+from policies.recovery.dynamic import new_memo, new_stack, recall, solve
+from policies.recovery.facts import FACTS, Fact, drop_past
 from policies.recovery.index import MARGIN, REBUILD_ABOVE, View, choose
 from policies.recovery.joint import Tables, name_table, sum_up, tables_of
 from policies.recovery.recollect import tick_of
@@ -143,7 +144,7 @@ def exact_action(level: Any, hidden: Any, board: Any, truth: Any) -> tuple[int, 
     tables, memo = certain_tables(level, hidden), new_memo(FEW_BELIEFS)
     stack = new_stack(level, tables)
     stack.facts[0] = true_facts(level, tables, hidden, board, truth)
-    value = solve(level, tables, stack, memo, 0)
+    value = solve(level, tables, stack, memo, 0, False)
     return recall(tables, stack.facts[0], memo), float(value)
 
 
