@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +256,19 @@ def test_what_bayes_does_not_know_it_refuses_in_one_sentence() -> None:
     lanes.deal("validation")
     with pytest.raises(ValueError, match="for the splits `exact` and `exact_train` alone"):
         Bayes().plan(Seen(lanes))
+
+
+def test_another_process_can_use_the_kernels_that_were_kept() -> None:
+    solved(TINY["one function"])
+    code = (
+        "from fqg_env.exact import Maker, Template, level_of\n"
+        "from fqg_env.arrays import SIZES\n"
+        "from policies.recovery.bayes import solve_anew\n"
+        "level = level_of(Template((Maker('a', 1.0, 0.5),), 2), 'tiny')\n"
+        "print(solve_anew(level.record(SIZES['small'])[0]).value)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0 and float(ran.stdout) == solved(TINY["one function"]), ran.stderr
 
 
 def test_a_solution_is_kept_on_disk(tmp_path: Path) -> None:

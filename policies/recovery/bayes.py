@@ -61,7 +61,7 @@ def solve_anew(level: Any) -> Solution:
         ValueError: it has too many beliefs.
     """
     tables, memo = tables_of(level), new_memo()
-    value = float(solve(level, tables, new_stack(level, tables), memo, 0, False))
+    value = float(solve(level, tables, new_stack(level, tables), memo, 0))
     beliefs = int(memo.known[0])
     if beliefs >= MOST_BELIEFS:
         raise ValueError(f"the level has more than {MOST_BELIEFS} beliefs; make it smaller")
@@ -188,7 +188,7 @@ def best_action(template: tuple[str, int], level: Any, board: Any, belief: Any) 
     if action < 0:  # rounding has named it otherwise
         stack = new_stack(level, tables)
         stack.facts[0] = facts
-        solve(level, tables, stack, memo, 0, False)
+        solve(level, tables, stack, memo, 0)
         action = recall(tables, facts, memo)
     return action
 
@@ -203,7 +203,8 @@ def action_values(level: Any, size: Size, board: Any, belief: Any) -> np.ndarray
     tables = tables_of(level)
     stack = new_stack(level, tables)
     stack.facts[0] = recollect(level, tables, board, belief)
-    solve(level, tables, stack, memo, 0, True)
+    stack.anew[0] = 1
+    solve(level, tables, stack, memo, 0)
     out = np.full(FIRST_CALL + size.calls, np.nan)
     out[: stack.values.shape[1]] = stack.values[0]
     return out

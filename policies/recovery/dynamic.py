@@ -78,6 +78,8 @@ class Stack(NamedTuple):
     """[D, MOST_OUTCOMES, 5]"""
     values: Any
     """[D, 2 + C] what each action is worth"""
+    anew: Any
+    """[D] 1: the belief is not taken from the memo, though what follows may be"""
 
 
 @kernel
@@ -188,11 +190,12 @@ def best_last(level: Any, t: Any, facts: Any, before: Any, values: Any) -> Any:
 
 
 @kernel
-def solve(level: Any, t: Any, stack: Any, memo: Any, depth: int, again: bool) -> float:
+def solve(level: Any, t: Any, stack: Any, memo: Any, depth: int) -> float:
     """The best expected return from the belief at `depth` of the stack on, given what was seen.
 
     Unless it is taken from the memo, `stack.values` at `depth` says what each action is worth; NaN: no more
-    than another that was looked at. `again`: it is not taken from the memo, but what follows is.
+    than another that was looked at. It calls itself with numbers alone: a kernel that calls itself with a
+    constant such as True crashes the next process that loads it from Numba's cache.
     """
     facts, after = stack.facts[depth], stack.facts[depth + 1]
     before, outcomes = stack.before[depth], stack.outcomes[depth]
@@ -205,13 +208,13 @@ def solve(level: Any, t: Any, stack: Any, memo: Any, depth: int, again: bool) ->
         return best
     digest = belief_digest(t, facts)
     place = place_of(memo, digest)
-    if memo.digest[place] != 0 and not again:
+    if memo.digest[place] != 0 and not stack.anew[depth]:
         return memo.value[place]
     if memo.known[0] >= len(memo.digest) // 2:
         return 0.0  # there is no room; who asked refuses the level
     if facts[Fact.TICK] < LAST_END:
         value = -wait_on(level, facts, after)
-        value += solve(level, t, stack, memo, depth + 1, False)
+        value += solve(level, t, stack, memo, depth + 1)
         values[WAIT] = value
         if value > best:
             best, action = value, WAIT
@@ -237,7 +240,7 @@ def solve(level: Any, t: Any, stack: Any, memo: Any, depth: int, again: bool) ->
                 name_table(t, f)
                 name_table(t, other)
                 value -= p * mean_price(level, call, o.category)
-                value += p * solve(level, t, stack, memo, depth + 1, False)
+                value += p * solve(level, t, stack, memo, depth + 1)
         put_back(t, f, before[0])
         put_back(t, other, before[1])
         values[FIRST_CALL + call] = value
@@ -285,4 +288,5 @@ def new_stack(level: Any, t: Tables) -> Stack:
         np.zeros((DEPTH, 2, *t.chance.shape[1:])),
         np.zeros((DEPTH, MOST_OUTCOMES, 5), np.int64),
         np.zeros((DEPTH, FIRST_CALL + int(level["calls"]))),
+        np.zeros(DEPTH, np.uint8),
     )

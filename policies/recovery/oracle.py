@@ -144,7 +144,7 @@ def exact_action(level: Any, hidden: Any, board: Any, truth: Any) -> tuple[int, 
     tables, memo = certain_tables(level, hidden), new_memo(FEW_BELIEFS)
     stack = new_stack(level, tables)
     stack.facts[0] = true_facts(level, tables, hidden, board, truth)
-    value = solve(level, tables, stack, memo, 0, False)
+    value = solve(level, tables, stack, memo, 0)
     return recall(tables, stack.facts[0], memo), float(value)
 
 
