@@ -28,8 +28,8 @@ from policies.recovery.bayes import (
 )
 from policies.recovery.index import Index
 from policies.recovery.oracle import Oracle, exact_action
-from policies.recovery.rules import HandRule, Rule
-from training.evaluate import Seen, play
+from policies.recovery.rules import CodeAware
+from training.episodes import Seen, play
 
 # --- an independent solver: plain Python, every history, everything hidden one by one ------------------
 
@@ -223,7 +223,7 @@ def test_bayes_gets_its_value_and_nobody_more(name: str) -> None:
         "bayes": returns(Bayes(), split, number, n),
         "oracle": returns(Oracle(), split, number, n),
         "index": returns(Index(), split, number, n),
-        "code_aware": returns(HandRule(Rule.CODE_AWARE), split, number, n),
+        "code_aware": returns(CodeAware(), split, number, n),
     }
     error = {name: r.std() / np.sqrt(n) for name, r in got.items()}
     assert abs(got["bayes"].mean() - value) < 3.0 * error["bayes"]
