@@ -42,6 +42,7 @@ TABLES = (
         "rules-exact",
         Setting(split="exact", episodes=20_000),
         "--split exact --episodes 20000",
+        (*SLOW, "bayes", "oracle"),
     ),
     Wanted(
         "rules-deep",

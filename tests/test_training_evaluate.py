@@ -18,6 +18,7 @@ from fqg_env.level import Budget, Level, Shield
 from fqg_env.puzzle import Faults, Puzzle, write_puzzle
 from fqg_env.splits import SPLITS, level_key
 from policies.recovery.base import Decision, certain
+from policies.recovery.bayes import bayes_values
 from policies.recovery.oracle import Oracle
 from policies.recovery.registry import PolicyError
 from training.compare import compare
@@ -199,15 +200,15 @@ def test_a_share_of_what_is_not_positive_is_none() -> None:
 
 
 def test_shares_of_bayes_are_told_on_templates_alone() -> None:
-    best = episodes(8, **{"return": 2.0 * EIGHT["return"]})
-    names = {"a": "code_aware", "best": "bayes"}
-    played = {"a": of(EIGHT), "best": of(best)}
-    beside, _, gap = compare(names, Setting(split="exact"), played)
+    """Of the exact values of the templates that were played, whoever else plays."""
+    worth = bayes_values("exact")[EIGHT["template"]]
+    half = {"a": of(episodes(8, **{"return": 0.5 * worth}))}
+    beside, _, gap = compare({"a": "code_aware"}, Setting(split="exact"), half)
     assert gap == {"rule": "a", "bound": "bayes"}
     assert beside["a"]["fraction_of_bayes"] == pytest.approx(0.5)
     assert beside["a"]["fraction_of_bayes_ci95"] == pytest.approx([0.5, 0.5])
-    alone = compare(names, Setting(split="exact"), {"a": of(EIGHT)}).beside["a"]
-    assert alone["fraction_of_bayes"] is None
+    alone = compare({"a": "code_aware"}, Setting(split="test"), half).beside["a"]
+    assert alone.get("fraction_of_bayes") is None
 
 
 @pytest.mark.parametrize("split", SPLITS)

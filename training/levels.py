@@ -143,10 +143,10 @@ def list_levels(as_json: JsonOption = False) -> None:
             {"levels": levels, "splits": list(SPLITS), "tiers": TIERS, "sizes": list(arrays.SIZES)}
         )
         return
+    width = max(len(entry["name"]) for entry in levels)
     for entry in levels:
-        typer.echo(
-            f"{entry['name']:<20} {entry['title']}: {in_numbers(entry)}, goal {', '.join(entry['goals'])}"
-        )
+        told = f"{entry['title']}: {in_numbers(entry)}, goal {', '.join(entry['goals'])}"
+        typer.echo(f"{entry['name']:<{width}}  {told}")
     typer.echo(
         f"\nGenerated ones have a split ({', '.join(SPLITS)}), a tier (1 to {TIERS}; "
         "none in exact and exact_train) and a seed (0 and up):"

@@ -23,7 +23,7 @@ def figures_table(title: str, heads: tuple[str, ...]) -> Table:
         title=Text(title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left"
     )
     for i, head in enumerate(heads):
-        table.add_column(head, justify="right" if i else "left", overflow="fold")
+        table.add_column(head, justify="right" if i else "left", overflow="fold", no_wrap=i == 0)
     return table
 
 
@@ -60,11 +60,12 @@ def print_figures(console: Console, result: dict[str, Any], title: str) -> None:
 def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
     """The figures of policies that were judged."""
     shares = {"of Bayes": "fraction_of_bayes", "of oracle": "fraction_of_oracle"}
-    known = {
-        head: key
+    had = [
+        (head, key)
         for head, key in shares.items()
         if any(p.get(key) is not None for p in policies.values())
-    }
+    ]
+    known = dict(had[:1])  # both do not fit 80 columns; the JSON has them
     heads = ("policy", "success", "return", "+-95%", *known, "tries", "cost", "wrong", "ms")
     table = figures_table(title, heads)
     table.caption = "tries and cost: per success; ms: one decision, median"
