@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fqg_env.compiled import kernel
-from policies.recovery.search import new_tally, play_worlds, prepare, scratch_of
+from policies.recovery.rollouts import new_tally, play_worlds, prepare, scratch_of
 
 if TYPE_CHECKING:
     from fqg_env.lanes import Lanes
