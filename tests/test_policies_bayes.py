@@ -29,7 +29,7 @@ from policies.recovery.bayes import (
 from policies.recovery.index import Index
 from policies.recovery.oracle import Oracle, exact_action
 from policies.recovery.rules import HandRule, Rule
-from training.evaluate import Seen, play
+from training.episodes import Seen, play
 
 # --- an independent solver: plain Python, every history, everything hidden one by one ------------------
 

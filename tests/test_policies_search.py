@@ -12,7 +12,7 @@ from fqg_env.splits import source_of
 from policies.recovery.advantages import advantages
 from policies.recovery.index import Index
 from policies.recovery.search import Search
-from training.evaluate import Seen, observations
+from training.episodes import Seen, observations
 
 
 def dealt(n: int, tiers: tuple[int, int] = (16, 20)) -> Lanes:
