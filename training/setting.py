@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env.arrays import SIZES, Size
+from fqg_env.arrays import SIZES, Clash, Size
 from fqg_env.chance import Draw, mix, pick, uniform
 from fqg_env.compiled import kernel
 from fqg_env.env import size_named
 from fqg_env.errors import LevelError
 from fqg_env.faults import clashes
 from fqg_env.lanes import Lanes, template_records
-from fqg_env.puzzle import CLASH, FITS, Puzzle, read_puzzle
+from fqg_env.puzzle import Puzzle, read_puzzle
 from fqg_env.splits import MIX_NAMES, SPLITS, Source, level_key, source_of
 
 
@@ -101,7 +101,8 @@ def change_luck(levels: Any, hidden: Any, luck: int) -> None:
         level = levels[n]
         for f in range(level.functions):
             for g in range(level.functions):
-                hidden[n].clash[f, g] = CLASH if clashes(level, hidden[n], f, g) else FITS
+                clash = clashes(level, hidden[n], f, g)
+                hidden[n].clash[f, g] = Clash.CLASHES if clash else Clash.FITS
         level.key = mix(mix(level.key, np.uint64(8)), np.uint64(luck))
 
 
