@@ -16,6 +16,7 @@ from fqg_env import believed, fields, observation
 from fqg_env.compiled import kernel
 from fqg_env.faults import WINDOWS, clashes, faults_of, is_probe, silent, truly_bad
 from fqg_env.lanes import Lanes
+from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.base import Decision, certain
 from policies.recovery.bayes import is_template
 from policies.recovery.dynamic import FACTS, Fact, drop_past, new_memo, new_stack, recall, solve
@@ -60,7 +61,7 @@ def choose_knowing(
     """The index rule on the truth, for N lanes; `beliefs` and `out` are scratch."""
     for n in range(len(levels)):
         if boards[n].stopped:
-            action[n] = 1
+            action[n] = STOP
             continue
         posterior.reset(levels[n], beliefs[n])
         reveal(levels[n], hidden[n], boards[n], truths[n], beliefs[n])
@@ -71,7 +72,7 @@ def choose_knowing(
         believed.observe_belief(levels[n], boards[n], beliefs[n], o)
         for c in range(levels[n].calls):
             if is_probe(levels[n], c):
-                masks[n, 2 + c] = 0  # it has nothing to ask
+                masks[n, FIRST_CALL + c] = 0  # it has nothing to ask
         action[n] = choose(
             View(
                 o.calls,
