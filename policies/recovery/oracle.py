@@ -19,7 +19,8 @@ from fqg_env.lanes import Lanes
 from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.base import Decision, certain
 from policies.recovery.bayes import is_template
-from policies.recovery.dynamic import FACTS, Fact, drop_past, new_memo, new_stack, recall, solve
+from policies.recovery.dynamic import new_memo, new_stack, recall, solve
+from policies.recovery.facts import FACTS, Fact, drop_past
 from policies.recovery.index import MARGIN, REBUILD_ABOVE, View, choose
 from policies.recovery.joint import Tables, name_table, sum_up, tables_of
 from policies.recovery.recollect import tick_of
@@ -118,7 +119,7 @@ def bad_sources(tables: Tables, hidden: Any) -> int:
 
 
 def true_facts(level: Any, tables: Tables, hidden: Any, board: Any, truth: Any) -> np.ndarray:
-    """The facts on a board (see `dynamic.Fact`) for a player who has nothing to ask."""
+    """The facts on a board (see `facts.Fact`) for a player who has nothing to ask."""
     calls, functions = int(level["calls"]), int(level["functions"])
     facts = np.zeros(FACTS + functions + calls, np.int64)
     facts[Fact.TICK] = tick_of(board["at_s"], level)

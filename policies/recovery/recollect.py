@@ -15,17 +15,8 @@ import numpy as np
 
 from fqg_env.arrays import CATEGORIES, HISTORY, Gate, History, Kind
 from fqg_env.faults import WINDOW_PRIOR
-from policies.recovery.dynamic import (
-    FACTS,
-    LEAST,
-    MOST_OUTCOMES,
-    Fact,
-    drop_past,
-    fold,
-    follow,
-    keep,
-    list_outcomes,
-)
+from policies.recovery.dynamic import LEAST, fold, keep
+from policies.recovery.facts import FACTS, MOST_OUTCOMES, Fact, drop_past, follow, list_outcomes
 from policies.recovery.joint import Tables, name_table, sum_up, total
 from policies.recovery.weigh import TICKS, UNSEEN, Outcome, What
 
