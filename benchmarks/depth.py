@@ -17,23 +17,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from policies.recovery.registry import policy_named
+from policies.recovery.registry import HAND_RULES, policy_named
 from training.episodes import play
 from training.setting import Setting, deal
 from training.stats import mean_ci95
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-RULES = (
-    "retry",
-    "retry_fallback",
-    "cascade",
-    "code_aware",
-    "lookup",
-    "circuit_breaker",
-    "router",
-    "spfr",
-    "index",
-)
+RULES = (*HAND_RULES, "index")
 POLICIES = ("random", *RULES, "oracle")
 BANDS = ((1, 5), (6, 10), (11, 15), (16, 20))
 COLOURS = {

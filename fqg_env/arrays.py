@@ -113,6 +113,14 @@ class Effect(IntEnum):
     COMMITTED = 2
 
 
+class Clash(IntEnum):
+    """Whether one function cannot read what another makes, as it is set for an episode."""
+
+    BY_KEY = 0  # as the level's key has it
+    CLASHES = 1
+    FITS = 2
+
+
 SUCCESS = 0
 CODES: dict[Category, int] = {category: i + 1 for i, category in enumerate(Category)}
 """Category as a number; 0 is success."""
@@ -339,7 +347,7 @@ def hidden_dtype(size: Size) -> np.dtype:
             ("window", "i2", (size.providers,)),
             ("fault", "i2", (size.functions,)),
             ("defect", "u1", (size.artifacts,)),  # a given artifact that is bad from the start
-            # [reader, maker] 0: as the key has it; 1: they clash; 2: they do not
+            # [reader, maker] of `Clash`
             ("clash", "u1", (size.functions, size.functions)),
             ("latency_s", "f8", (size.calls,)),  # what calls really take, typically
             ("cost", "f8", (size.calls,)),

@@ -13,9 +13,9 @@ import numpy as np
 from fqg_env.compiled import kernel
 
 ZERO, ONE = np.uint64(0), np.uint64(1)
-_ONE = np.uint64(0x9E3779B97F4A7C15)
-_TWO = np.uint64(0xBF58476D1CE4E5B9)
-_THREE = np.uint64(0x94D049BB133111EB)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio, odd
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 _SCALE = 1.0 / 9007199254740992.0  # 2**-53
 
@@ -54,9 +54,9 @@ class Draw(IntEnum):
 @kernel
 def mix(state: np.uint64, value: np.uint64) -> np.uint64:
     """Fold a value into a 64-bit state (the finaliser of SplitMix64, Steele et al. 2014)."""
-    z = (state ^ value) + _ONE
-    z = (z ^ (z >> _S30)) * _TWO
-    z = (z ^ (z >> _S27)) * _THREE
+    z = (state ^ value) + GOLDEN
+    z = (z ^ (z >> _S30)) * _FIRST
+    z = (z ^ (z >> _S27)) * _SECOND
     return z ^ (z >> _S31)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from fqg_env.arrays import GoalClass
 from fqg_env.level import (
     Artifact,
     Budget,
@@ -40,15 +41,16 @@ def artifact_name(level: Any, a: int) -> str:
 
 
 def _artifacts(level: Any) -> dict[str, Artifact]:
-    kinds = {3: GoalKind.ESSENTIAL, 2: GoalKind.RECOMMENDED, 1: GoalKind.OPTIONAL}
     out = {}
     for a in range(level["artifacts"]):
-        goal = int(level["goal_class"][a])
+        goal = GoalClass(int(level["goal_class"][a]))
         out[artifact_name(level, a)] = Artifact(
             given=bool(level["given"][a]),
             gate=bool(level["gate"][a]),
             time_to_live_s=_known(level["time_to_live_s"][a]),
-            goal=Goal(kind=kinds[goal], weight=float(level["goal_weight"][a])) if goal else None,
+            goal=Goal(kind=GoalKind[goal.name], weight=float(level["goal_weight"][a]))
+            if goal
+            else None,
         )
     return out
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fqg_env.arrays import CODES, GROUP, SUCCESS, Effect, Gate, Kind, Verdict
+from fqg_env.arrays import CODES, GROUP, SUCCESS, Clash, Effect, Gate, Kind, Verdict
 from fqg_env.blocks import fill
 from fqg_env.chance import Draw, pick, uniform
 from fqg_env.compiled import kernel
@@ -102,7 +102,7 @@ def draw_hidden(level: Any, hidden: Any, mix: int, shares: Any) -> None:
     for c in range(level.calls):
         hidden.latency_s[c] = typical_s(level, c)
         hidden.cost[c] = typical_cost(level, c)
-    fill(hidden.clash, 0)
+    fill(hidden.clash, Clash.BY_KEY)
     for a in range(level.artifacts):
         defect = mendable(level, a) and uniform(level.key, Draw.DEFECT, a, 0) < DEFECT
         hidden.defect[a] = 1 if defect else 0

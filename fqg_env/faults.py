@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env.arrays import CANCELLED, CATEGORIES, CODES, VARIANTS, Group, Kind
+from fqg_env.arrays import CANCELLED, CATEGORIES, CODES, VARIANTS, Clash, Group, Kind
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
 from fqg_env.frequencies import CLEAR as CLEAR_WORDS
@@ -362,8 +362,8 @@ def truly_bad(level: Any, board: Any, truth: Any, artifact: int) -> bool:
 @kernel
 def clashes(level: Any, hidden: Any, reader: int, maker: int) -> bool:
     """Function `reader` cannot read what function `maker` makes: as the key has it, or as it was set."""
-    if hidden.clash[reader, maker] != 0:
-        return hidden.clash[reader, maker] == 1
+    if hidden.clash[reader, maker] != Clash.BY_KEY:
+        return hidden.clash[reader, maker] == Clash.CLASHES
     return reader != maker and uniform(level.key, Draw.CLASH, reader * 64 + maker, 0) < CLASH
 
 

@@ -23,6 +23,7 @@ from fqg_env.belief import (
     up_chance,
     was_silent,
 )
+from fqg_env.chance import ONE
 from fqg_env.compiled import kernel
 from fqg_env.faults import (
     FALSE_NEWS,
@@ -50,7 +51,6 @@ DOUBTED = 0.05
 """How far news that does not fit is believed all the same."""
 SUREST = 1e5
 """How much likelier than before a clash can become, or the opposite."""
-ONE = np.uint64(1)
 
 
 @kernel

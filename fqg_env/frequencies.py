@@ -118,6 +118,12 @@ class Frequencies:
     recent_up: float = 0.8
     """Its provider was up in a recent attempt."""
 
+    @property
+    def faults(self) -> tuple[float, ...]:
+        """Of what is wrong with a function, in the order of `Mix.faults`."""
+        lasting = (self.broken, self.over_limit, self.silent, self.quota_1, self.quota_3)
+        return self.flaky, self.very_flaky, *lasting, self.wrong
+
 
 PUBLISHED = Frequencies()
 
@@ -134,11 +140,15 @@ class Mix:
     """Range of the chance that a function is well; its reputation says it truly. None: as published."""
 
 
-_FAULTS = (0.16, 0.07, 0.13, 0.09, 0.08, 0.03, 0.03, 0.41)
 MIXES = (
-    Mix("published", PUBLISHED.windows, _FAULTS, None),
-    Mix("production", (0.93, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01), _FAULTS, (0.90, 0.98)),
-    Mix("stress", (0.50, 0.05, 0.05, 0.06, 0.17, 0.05, 0.06, 0.06), _FAULTS, (0.50, 0.80)),
+    Mix("published", PUBLISHED.windows, PUBLISHED.faults, None),
+    Mix(
+        "production",
+        (0.93, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01),
+        PUBLISHED.faults,
+        (0.90, 0.98),
+    ),
+    Mix("stress", (0.50, 0.05, 0.05, 0.06, 0.17, 0.05, 0.06, 0.06), PUBLISHED.faults, (0.50, 0.80)),
     Mix(
         "shifted",
         (0.45, 0.02, 0.02, 0.05, 0.30, 0.10, 0.03, 0.03),

@@ -76,6 +76,11 @@ def template_records(split: str, size: Size) -> np.ndarray:
     return np.concatenate([level.record(size) for level in templates(split)])
 
 
+def template_numbers(split: str, keys: np.ndarray) -> np.ndarray:
+    """[N] the number (from 0) of the template that each key stands for."""
+    return np.asarray((keys >> np.uint64(8)) % np.uint64(len(templates(split))))
+
+
 @kernel
 def begin(
     levels: Any,
@@ -228,7 +233,7 @@ class Lanes:
         """Put a template into each lane in `which`, and draw what is hidden in it."""
         records = template_records(self.source.templates, self.size)
         lanes = np.flatnonzero(which)
-        self.levels[lanes] = records[(self.keys[lanes] >> np.uint64(8)) % np.uint64(len(records))]
+        self.levels[lanes] = records[template_numbers(self.source.templates, self.keys[lanes])]
         self.levels["key"][lanes] = self.keys[lanes]
         draw_all_hidden(self.levels, self.hidden, self.keys, which)
 

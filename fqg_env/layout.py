@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env.arrays import (
-    GoalClass,
-)
+from fqg_env.arrays import GoalClass
 from fqg_env.chance import ONE, ZERO, pick
 from fqg_env.compiled import kernel
 from fqg_env.shapes import Family, Knob, between, chance

@@ -13,7 +13,7 @@ def check(level: Level) -> None:
     """Every check below.
 
     Raises:
-        LevelError: the first that fails.
+        ValueError: the first that fails; `level_file` makes a `LevelError` of it.
     """
     check_names(level)
     check_plan(level)

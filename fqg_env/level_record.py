@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from fqg_env import arrays
-from fqg_env.level import CallKind, GoalKind, Level, Recent, Responsibility
+from fqg_env.arrays import GoalClass
+from fqg_env.level import CallKind, Level, Recent, Responsibility
 
 
 def number(value: float | None) -> float:
@@ -74,12 +75,11 @@ def write_calls(level: Level, out: Any) -> None:
 
 def write_artifacts(level: Level, out: Any) -> None:
     """Write artifacts and goals."""
-    classes = {GoalKind.ESSENTIAL: 3, GoalKind.RECOMMENDED: 2, GoalKind.OPTIONAL: 1}
     out["time_to_live_s"][:] = math.inf
     for a, artifact in enumerate(level.artifacts.values()):
         out["given"][a] = artifact.given
         out["gate"][a] = artifact.gate
         out["time_to_live_s"][a] = artifact.time_to_live_s or math.inf
         if artifact.goal:
-            out["goal_class"][a] = classes[artifact.goal.kind]
+            out["goal_class"][a] = GoalClass[artifact.goal.kind.name]
             out["goal_weight"][a] = artifact.goal.weight

@@ -5,7 +5,6 @@ Hints are not part of it: see `faults.hint_chance`.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 from fqg_env.arrays import SUCCESS, Gate
@@ -210,18 +209,12 @@ def reaches(level: Any, cause: int, fail: float, work: float, recovered: bool) -
 def likelihood(
     level: Any, call: int, window: int, fault: int, uses: int, inputs: int, began_s: float, row: Any
 ) -> float:
-    """Chance of an outcome, given the window of the provider, the fault of the function, and its inputs."""
+    """Chance of an outcome, given the window of the provider, the fault of the function, and its inputs.
+
+    `filtering` takes the parts; the whole is what tests hold against draws.
+    """
     from_ = evidence(level, call, row, 1.0)
     lightest = lightest_variant(level, level.function[call])
     up = 1.0 - HIT if down(window, began_s, level.time_budget_s) else 1.0
     own = own_chance(level, call, fault, lightest, uses, inputs, row, from_)
     return hit_chance(level, call, window, began_s, row, from_) + up * own
-
-
-@kernel
-def log_likelihood(
-    level: Any, call: int, window: int, fault: int, uses: int, inputs: int, began_s: float, row: Any
-) -> float:
-    """Logarithm of `likelihood`; -inf where the outcome is impossible."""
-    p = likelihood(level, call, window, fault, uses, inputs, began_s, row)
-    return math.log(p) if p > 0.0 else -math.inf

@@ -19,6 +19,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fqg_env.arrays import Clash
 from fqg_env.draw import draw_hidden
 from fqg_env.errors import LevelError, suggest
 from fqg_env.faults import FAULTS, PRIOR_SHARES, WINDOWS, Fault, faults_of
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from fqg_env.lanes import Lanes
 
 PLAIN = {fault.name.lower(): int(fault) for fault in Fault if fault < Fault.WRONG}
-CLASH, FITS = 1, 2  # in `hidden.clash`
 KEYS = ("faults", "says", "points")
 TAKES = ("latency_s", "cost")
 
@@ -80,7 +80,7 @@ class Puzzle(BaseModel):
             record["window"][:] = 0
             record["fault"][:] = 0
             record["defect"][:] = 0
-            record["clash"][:] = FITS
+            record["clash"][:] = Clash.FITS
         for name, kind in self.faults.functions.items():
             f = position(name, self.level.functions, "faults.functions")
             record["fault"][f] = fault_number(self.level, name, kind)
@@ -89,7 +89,7 @@ class Puzzle(BaseModel):
         for reader, maker in self.faults.clashes.items():
             f = position(reader, self.level.functions, "faults.clashes")
             g = position(maker, self.level.functions, f"faults.clashes.{reader}")
-            record["clash"][f, g] = CLASH
+            record["clash"][f, g] = Clash.CLASHES
         for name, window in self.faults.providers.items():
             record["window"][provider_position(self.level, name, window)] = window
         for field in TAKES:

@@ -12,14 +12,8 @@ from fqg_env.compiled import kernel
 from fqg_env.faults import FAULTS
 
 TIERS = 20
-
-
-MOST_PROVIDERS = 8  # of a generated level; sizes hold 4, 8 and 16
-
-
+MOST_PROVIDERS = 8  # of a generated level: there are as many names of houses (describe.py)
 SPREAD_STEPS = 32
-
-
 SPREAD = np.array(
     [round(4.0 ** (2.0 * i / (SPREAD_STEPS - 1) - 1.0), 3) for i in range(SPREAD_STEPS)]
 )

@@ -54,12 +54,12 @@ class Source:
         mix, mode = MIX_NAMES.index(self.mix), MODE_NAMES.index(self.mode)
         return np.array([*self.tiers, mix, mode, *self.families], np.int64)
 
-    def kind_of(self, key: int) -> str:
+    def tier_and_family(self, key: int | np.uint64) -> tuple[int, Family]:
         """Tier and family of the level that `lanes.draw_level` draws from a key."""
         low, high = self.tiers
         tier = low + pick(uniform(np.uint64(key), Draw.LEVEL, 0, 1), high - low + 1)
-        family = self.families[pick(uniform(np.uint64(key), Draw.LEVEL, 0, 2), len(self.families))]
-        return f"tier {tier}, {family.name.lower()}"
+        which = pick(uniform(np.uint64(key), Draw.LEVEL, 0, 2), len(self.families))
+        return tier, self.families[which]
 
 
 SPLITS: dict[str, Source] = {
@@ -143,10 +143,10 @@ def level_key(split: str, seed: int) -> np.uint64:
 
 def level_name(split: str, source: Source, key: int, seed: int | None) -> str:
     """A name for the level that a source draws from a key; with its seed where that gave the key."""
-    seeded = seed is not None and seed >= 0 and int(level_key(split, seed)) == key
-    parts = (
-        split,
-        "" if source.templates else source.kind_of(key),
-        f"seed {seed}" if seeded else "",
-    )
-    return ", ".join(part for part in parts if part)
+    parts = [split]
+    if not source.templates:
+        tier, family = source.tier_and_family(key)
+        parts += [f"tier {tier}", family.name.lower()]
+    if seed is not None and seed >= 0 and int(level_key(split, seed)) == key:
+        parts.append(f"seed {seed}")
+    return ", ".join(parts)

@@ -174,14 +174,6 @@ def test_a_repair_is_not_spoiled_by_what_it_mends() -> None:
     assert not faults.taints(LEVELS[0], mend, DRAFT) and faults.taints(LEVELS[0], read, DRAFT)
 
 
-def test_log_likelihood_is_its_logarithm() -> None:
-    row = classes(0, UP)[0]
-    broken = (LEVELS[0], 0, UP, int(Fault.BROKEN), 1, int(Inputs.FINE), 0.0, row[0])
-    assert model.log_likelihood(*broken) == pytest.approx(math.log(model.likelihood(*broken)))
-    sound = (LEVELS[0], 0, UP, int(Fault.OK), 1, int(Inputs.FINE), 0.0, row[0])
-    assert model.log_likelihood(*sound) == -math.inf
-
-
 def test_tables_are_distributions() -> None:
     assert CLEAR.shape == (len(Cause), CATEGORIES)
     np.testing.assert_allclose(CLEAR.sum(1), 1.0)

@@ -16,7 +16,7 @@ from fqg_env.witness import witness
 from policies.recovery.base import Policy
 from policies.recovery.index import Index
 from policies.recovery.oracle import Oracle
-from policies.recovery.registry import TUNABLE, tunable
+from policies.recovery.registry import HAND_RULES, tunable
 from policies.recovery.rules import HandRule, Numbers, RandomPolicy, Rule
 
 
@@ -50,7 +50,7 @@ def episodes(policy: object, n: int, tiers: tuple[int, int], split: str = "valid
     return lanes
 
 
-RULES = [tunable(name) for name in TUNABLE if name not in ("index", "thompson")]
+RULES = [tunable(name) for name in HAND_RULES]
 ALL = [*RULES, tunable("thompson"), Index()]
 
 

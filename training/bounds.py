@@ -10,6 +10,8 @@ from training.episodes import Played
 from training.setting import Setting
 
 BAYES, ORACLE = "bayes", "oracle"
+BOUNDS = (ORACLE, BAYES)
+"""What others are held against; neither is a rival."""
 
 
 def bayes_returns(setting: Setting, played: dict[str, Played]) -> np.ndarray | None:

@@ -24,12 +24,14 @@ from training.terminal import (
     BAD_INPUT,
     INTERRUPTED,
     JsonOption,
+    RunSeedOption,
     bar,
     command,
     counted,
     fail,
     print_json,
 )
+from training.tune_command import tune_command
 
 app = typer.Typer(
     help="Function Quest: train and judge what decides when functions fail.",
@@ -90,7 +92,6 @@ class Device(str, Enum):
     CUDA = "cuda"
 
 
-SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the run.")]
 RecipeOption = Annotated[str, typer.Option(help="Name of a recipe, or a YAML file.")]
 
 
@@ -117,7 +118,7 @@ def warn_of_calibration(trained: dict[str, Any]) -> None:
 @command
 def train(
     recipe: RecipeOption = "quick",
-    seed: SeedOption = 0,
+    seed: RunSeedOption = 0,
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the policy.")] = Path(
         "runs/train"
     ),
@@ -168,63 +169,9 @@ def train(
     )
 
 
-@app.command(epilog="Example: fqg tune --policies router,lookup --trials 120 --episodes 2000")
-@command
-def tune(
-    policies: Annotated[str, typer.Option(help="Rules, separated by commas; all by default.")] = "",
-    trials: Annotated[int, typer.Option(min=1, help="Sets of numbers that each rule tries.")] = 120,
-    episodes: Annotated[int, typer.Option(min=8, help="Levels that a trial plays.")] = 2000,
-    seed: SeedOption = 0,
-    out: Annotated[
-        Path, typer.Option(help="File for the numbers; what it has for other rules stays.")
-    ] = Path("tuned.toml"),
-    as_json: JsonOption = False,
-) -> None:
-    """Search the numbers of the hand rules on validation levels, with the same budget for each.
-
-    What is shipped was made by this command with `--out policies/recovery/tuned.toml`.
-    """
-    from policies.recovery.registry import TUNABLE
-    from training import tune as tuning
-
-    names = list(dict.fromkeys(n.strip() for n in policies.split(",") if n.strip())) or [*TUNABLE]
-    tuning.check_names(names)
-    budget = tuning.Budget(trials, episodes, seed)
-    tables = tuning.read_tables(out)
-    tuning.write_tables(out, tables)
-    found: dict[str, tuning.Found] = {}
-    with bar("tuning", trials * len(names)) as update:
-        for name in names:
-            done = trials * len(found)
-
-            def tell(score: float, name: str = name) -> None:
-                nonlocal done
-                done += 1
-                update(done, f"{name} {score:.4f}")
-
-            try:
-                found[name] = tuning.tune_into(tables, name, budget, tell)
-            except KeyboardInterrupt:
-                left = ",".join(n for n in names if n not in found)
-                words = ["--trials", str(trials), "--episodes", str(episodes), "--seed", str(seed)]
-                again = shlex.join(["fqg", "tune", "--policies", left, *words, "--out", str(out)])
-                fail(f"interrupted; go on with: {again}", INTERRUPTED)
-            tuning.write_tables(out, tables)
-    if as_json:
-        print_json(tuning.as_data(budget, out, found))
-        return
-    Console(highlight=False).print(tuned_table(found))
-    typer.echo(f"numbers: {out}")
-
-
-def tuned_table(found: dict[str, Any]) -> Table:
-    """What tuning came to, on fresh levels."""
-    table = figures_table("Mean return on fresh levels", ("rule", "before", "after", "gain", "95%"))
-    for name, f in found.items():
-        low, high = f.gain_ci95
-        figures = (f"{f.before:.3f}", f"{f.after:.3f}", f"{f.gain:+.3f}")
-        table.add_row(name, *figures, f"{low:+.3f} to {high:+.3f}")
-    return table
+app.command(epilog="Example: fqg tune --policies router,lookup --trials 120 --episodes 2000")(
+    tune_command
+)
 
 
 @app.command(epilog="Example: fqg quickstart --out quickstart")
@@ -234,7 +181,7 @@ def quickstart(
         Path, typer.Option(help="Folder for the policy, the journal, the report.")
     ] = Path("quickstart"),
     recipe: RecipeOption = "quick",
-    seed: SeedOption = 0,
+    seed: RunSeedOption = 0,
     episodes: Annotated[int, typer.Option(min=1, help="Held-out levels.")] = 2048,
     pages: Annotated[int, typer.Option(min=1, help="Scanned pages.")] = 12,
     as_json: JsonOption = False,

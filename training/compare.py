@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from policies.recovery.registry import HAND_RULES
 from training.bounds import BAYES, ORACLE, upper_reference
 from training.episodes import Played
 from training.figures import ratio
@@ -18,18 +19,6 @@ from training.stats import (
     resampled_iqms,
     resampled_means,
 )
-
-HAND_RULES = (
-    "retry",
-    "retry_fallback",
-    "cascade",
-    "code_aware",
-    "lookup",
-    "circuit_breaker",
-    "router",
-    "spfr",
-)
-"""What a gap is measured from. `index` and `thompson` hold the true posterior: bounds, not hand rules."""
 
 
 @dataclass

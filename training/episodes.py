@@ -25,7 +25,7 @@ EPISODE = np.dtype(
         # the level
         ("number", "i8"),
         ("tier", "i2"),  # -1: it has none
-        ("family", "i2"),  # of generator.Family; -1: it has none
+        ("family", "i2"),  # of shapes.Family; -1: it has none
         ("template", "i2"),  # or the level file; -1: it is drawn
         ("mix", "i2"),  # of splits.MIX_NAMES; -1: it has none
         ("in_the_way", "u4"),  # kinds of faults that the default order would meet, a bit each

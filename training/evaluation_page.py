@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fqg_env.render import duration
+from training.bounds import BOUNDS
 from training.charts import (
     PALETTE,
     colours,
@@ -35,7 +36,6 @@ CELL_WORDS = {
     "implicit_transient": "implicit\ntransient",
     "implicit_permanent": "implicit\npermanent",
 }
-BOUNDS = ("oracle", "bayes")
 
 
 def judged_policies(result: dict[str, Any]) -> dict[str, dict[str, Any]]:

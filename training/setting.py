@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env.arrays import SIZES, Size
-from fqg_env.chance import Draw, mix, pick, uniform
+from fqg_env.arrays import SIZES, Clash, Size
+from fqg_env.chance import mix
 from fqg_env.compiled import kernel
 from fqg_env.env import size_named
 from fqg_env.errors import LevelError
 from fqg_env.faults import clashes
-from fqg_env.lanes import Lanes, template_records
-from fqg_env.puzzle import CLASH, FITS, Puzzle, read_puzzle
+from fqg_env.lanes import Lanes, template_numbers
+from fqg_env.puzzle import Puzzle, read_puzzle
 from fqg_env.splits import MIX_NAMES, SPLITS, Source, level_key, source_of
 
 
@@ -101,7 +101,8 @@ def change_luck(levels: Any, hidden: Any, luck: int) -> None:
         level = levels[n]
         for f in range(level.functions):
             for g in range(level.functions):
-                hidden[n].clash[f, g] = CLASH if clashes(level, hidden[n], f, g) else FITS
+                clash = clashes(level, hidden[n], f, g)
+                hidden[n].clash[f, g] = Clash.CLASHES if clash else Clash.FITS
         level.key = mix(mix(level.key, np.uint64(8)), np.uint64(luck))
 
 
@@ -142,13 +143,6 @@ def deal(setting: Setting, first: int, n: int, luck: int = 0) -> Lanes:
     return lanes
 
 
-def tier_and_family(source: Source, key: np.uint64) -> tuple[int, int]:
-    """The tier and the family of the level that a source draws from a key; see `lanes.draw_level`."""
-    low, high = source.tiers
-    tier = low + pick(uniform(key, Draw.LEVEL, 0, 1), high - low + 1)
-    return tier, source.families[pick(uniform(key, Draw.LEVEL, 0, 2), len(source.families))]
-
-
 def describe_levels(setting: Setting, lanes: Lanes, first: int, out: np.ndarray) -> None:
     """Fill the fields of episodes [N] that say which level was played; -1 where there is no such thing."""
     turns = sources(setting)
@@ -161,8 +155,7 @@ def describe_levels(setting: Setting, lanes: Lanes, first: int, out: np.ndarray)
     turn = (first + np.arange(lanes.n)) % len(turns)
     out["mix"] = [MIX_NAMES.index(turns[i].mix) for i in turn]
     if turns[0].templates:
-        count = len(template_records(turns[0].templates, lanes.size))
-        out["template"] = (lanes.levels["key"] >> np.uint64(8)) % np.uint64(count)
+        out["template"] = template_numbers(turns[0].templates, lanes.levels["key"])
         return
     for n, key in enumerate(lanes.levels["key"]):
-        out["tier"][n], out["family"][n] = tier_and_family(turns[turn[n]], key)
+        out["tier"][n], out["family"][n] = turns[turn[n]].tier_and_family(key)

@@ -28,6 +28,7 @@ DONE, OURS, BAD_INPUT, PARTLY, NOT_ACHIEVED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 CONSOLE = Console(stderr=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+RunSeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the run.")]
 
 
 def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:

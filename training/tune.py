@@ -23,7 +23,7 @@ from fqg_env.errors import LevelError, suggest
 from fqg_env.lanes import STATE, Lanes
 from fqg_env.splits import level_key, source_of
 from policies.recovery import tuned
-from policies.recovery.registry import TUNABLE, tunable
+from policies.recovery.registry import BY_POSTERIOR, TUNABLE, tunable
 from policies.recovery.tuned import Range
 from training.episodes import play
 from training.stats import mean_ci95
@@ -131,7 +131,7 @@ def search(
     rule = tunable(name, start)
     space, random = rule.space, np.random.default_rng(budget.seed)
     few, many = (
-        Board(budget.seed, episodes, name in NEEDS_BELIEF)
+        Board(budget.seed, episodes, name in BY_POSTERIOR)
         for episodes in (max(2, budget.episodes // 4), budget.episodes)
     )
 
@@ -167,9 +167,6 @@ def search(
     return best
 
 
-NEEDS_BELIEF = ("index", "thompson")
-
-
 def tune(
     name: str, start: Numbers, budget: Budget, tell: Callable[[float], None] = lambda score: None
 ) -> Found:
@@ -178,7 +175,7 @@ def tune(
     The numbers before stay unless the others gain there with 95% certainty.
     """
     found = search(name, start, budget, tell)
-    fresh = Board(FIRST_FRESH + budget.seed, 2 * budget.episodes, name in NEEDS_BELIEF)
+    fresh = Board(FIRST_FRESH + budget.seed, 2 * budget.episodes, name in BY_POSTERIOR)
     before = fresh.returns(tunable(name, start))
     after = fresh.returns(tunable(name, found))
     if mean_ci95(after - before)[0] <= 0.0:

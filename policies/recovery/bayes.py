@@ -133,11 +133,6 @@ def template_of(level: Any, size: Size) -> tuple[str, int]:
     return found
 
 
-def bayes_value(level: Any, size: Size) -> float:
-    """The exact value V* of the template that a level record is."""
-    return solution(*template_of(level, size)).value
-
-
 def facts_seen(level: Any, board: Any, belief: Any) -> bytes:
     """All of a board that a decision of `bayes` depends on, rounded, as bytes."""
     n, calls = int(board["begun"]), int(level["calls"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env.arrays import FLIGHTS
+from fqg_env.arrays import FLIGHTS, Clash
 from fqg_env.belief import clash_chance, row_of, was_silent
 from fqg_env.chance import Draw, mix, uniform
 from fqg_env.compiled import kernel
@@ -41,10 +41,11 @@ def draw_causes(level: Any, belief: Any, hidden: Any) -> None:
             hidden.fault[f] = pick_by(u, belief.function[row, f], faults_of(level, c))
     for f in range(level.functions):
         for g in range(level.functions):
-            hidden.clash[f, g] = 0  # as the key has it, which is the prior
+            hidden.clash[f, g] = Clash.BY_KEY  # which is the prior
             if belief.clash[f, g] != 1.0:
                 u = uniform(level.key, Draw.CLASH, f * 64 + g, 0)
-                hidden.clash[f, g] = 1 if u < clash_chance(belief, f, g) else 2
+                clash = u < clash_chance(belief, f, g)
+                hidden.clash[f, g] = Clash.CLASHES if clash else Clash.FITS
 
 
 @kernel

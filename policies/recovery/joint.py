@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fqg_env import faults
+from fqg_env.chance import GOLDEN
 from fqg_env.compiled import kernel
 from fqg_env.faults import CLASH, WINDOW_PRIOR, WINDOWS, silent
 
-PRIME = np.uint64(0x9E3779B97F4A7C15)
 SHIFT = np.uint64(29)
 ROUND = 1e9
 """Beliefs whose chances agree to this many parts are one."""
@@ -63,7 +63,7 @@ def sum_up(t: Any, f: int) -> None:
 @kernel
 def fold_in(digest: np.uint64, number: np.uint64) -> np.uint64:
     """A digest with one more number in it."""
-    digest = (digest ^ number) * PRIME
+    digest = (digest ^ number) * GOLDEN
     return digest ^ (digest >> SHIFT)
 
 
@@ -112,7 +112,7 @@ def total(t: Any) -> float:
 @kernel
 def digest_of(t: Any) -> np.uint64:
     """A digest of the whole posterior: the functions' tables, and the chances of windows and of S."""
-    digest = PRIME
+    digest = GOLDEN
     for f in range(len(t.digest)):
         digest = fold_in(digest, t.digest[f])
     whole = ROUND / total(t)

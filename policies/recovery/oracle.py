@@ -16,6 +16,7 @@ from fqg_env import believed, fields, observation
 from fqg_env.compiled import kernel
 from fqg_env.faults import WINDOWS, clashes, faults_of, is_probe, silent, truly_bad
 from fqg_env.lanes import Lanes
+from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.base import Decision, certain
 from policies.recovery.bayes import is_template
 from policies.recovery.dynamic import new_memo, new_stack, recall, solve
@@ -61,7 +62,7 @@ def choose_knowing(
     """The index rule on the truth, for N lanes; `beliefs` and `out` are scratch."""
     for n in range(len(levels)):
         if boards[n].stopped:
-            action[n] = 1
+            action[n] = STOP
             continue
         posterior.reset(levels[n], beliefs[n])
         reveal(levels[n], hidden[n], boards[n], truths[n], beliefs[n])
@@ -72,7 +73,7 @@ def choose_knowing(
         believed.observe_belief(levels[n], boards[n], beliefs[n], o)
         for c in range(levels[n].calls):
             if is_probe(levels[n], c):
-                masks[n, 2 + c] = 0  # it has nothing to ask
+                masks[n, FIRST_CALL + c] = 0  # it has nothing to ask
         action[n] = choose(
             View(
                 o.calls,
@@ -118,7 +119,7 @@ def bad_sources(tables: Tables, hidden: Any) -> int:
 
 
 def true_facts(level: Any, tables: Tables, hidden: Any, board: Any, truth: Any) -> np.ndarray:
-    """The facts on a board (see `dynamic.Fact`) for a player who has nothing to ask."""
+    """The facts on a board (see `facts.Fact`) for a player who has nothing to ask."""
     calls, functions = int(level["calls"]), int(level["functions"])
     facts = np.zeros(FACTS + functions + calls, np.int64)
     facts[Fact.TICK] = tick_of(board["at_s"], level)

@@ -48,6 +48,9 @@ TUNABLE = {
     "index": "index:Index",
 }
 """Rules that `fqg tune` tunes: where each class is, under policies.recovery."""
+BY_POSTERIOR = ("thompson", "index")
+"""Those that are told the true posterior: bounds for what is measured, not rules as people run them."""
+HAND_RULES = tuple(name for name in TUNABLE if name not in BY_POSTERIOR)
 
 
 def _bayes() -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fqg_env.chance import mix
+from fqg_env.chance import mix, unit
 from fqg_env.compiled import kernel
 from fqg_env.faults import HIT, TAINT
 from fqg_env.fields import Belief, Call
@@ -46,8 +46,7 @@ def digest(words: Any, seed: int) -> np.uint64:
 @kernel
 def chance_of(h: np.uint64, kind: int, which: int) -> float:
     """A uniform number in [0, 1) of a hash, a kind of draw, and what it is about."""
-    word = mix(mix(h, np.uint64(kind)), np.uint64(which))
-    return float(word >> np.uint64(11)) * 2.0**-53
+    return unit(mix(mix(h, np.uint64(kind)), np.uint64(which)))
 
 
 @kernel

@@ -2,6 +2,10 @@
 
 Times are whole ticks, `TICKS` to the time budget: attempts of a template take next to no time, so that time
 is what was waited.
+
+fqg_env/likelihood.py says the same of one row that was drawn. Here it is written a second time: over outcomes
+that have not happened yet, over all categories at once where only the end counts, and with sources and
+clashes jointly. Both read the tables of fqg_env/faults.py; a cause that is added there is added to both.
 """
 
 from __future__ import annotations
