@@ -21,6 +21,7 @@ from training.evaluate import evaluate
 from training.evaluate_command import tier_range
 from training.export import largest_difference, to_onnx
 from training.ppo import train
+from training.quickstart import RIVALS
 from training.recipe import Recipe, read_recipe
 from training.set_network import INPUTS, SetNetwork
 from training.setting import Setting, deal
@@ -237,12 +238,4 @@ def test_quickstart_end_to_end(tmp_path: Path) -> None:
     replay = told["deploy"]["replay"]
     assert replay["observations"] == replay["identical"] > 0
     assert "<svg" in (out / "report.html").read_text()
-    assert set(told["evaluate"]["policies"]) == {
-        "random",
-        "retry_fallback",
-        "cascade",
-        "code_aware",
-        "index",
-        "oracle",
-        "trained",
-    }
+    assert set(told["evaluate"]["policies"]) == {*RIVALS, "trained"}
