@@ -169,7 +169,13 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         return self.lanes.masks[0].astype(bool)
 
     def render(self) -> Any:
-        """The board as text, or as a picture [height, width, 3] of bytes."""
+        """The board as text, or as a picture [height, width, 3] of bytes.
+
+        Raises:
+            gymnasium.error.ResetNeeded: no episode has begun.
+        """
+        if not self._seeded:
+            raise gymnasium.error.ResetNeeded("there is no level to render before the first reset")
         record, board = self.lanes.levels[0], self.lanes.boards[0]
         if self.render_mode == "ansi":
             return board_as_text(self.level, record, board)
@@ -260,6 +266,8 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         mode: str = "hybrid",
         threads: int = 1,
     ):
+        if not isinstance(num_envs, int) or num_envs < 1:
+            raise LevelError(f"num_envs={num_envs!r}: give a whole number, 1 or more")
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.copy = copy
@@ -282,7 +290,8 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
 
         Raises:
             LevelError: there is no such option or seed.
-            ValueError: there is not one seed, or one value of the mask, for each lane.
+            ValueError: there is not one seed, or one value of the mask, for each lane; or the first reset
+                leaves lanes out.
         """
         check_options(options, "reset_mask")
         seeds = seeds_of(seed, self.num_envs)
@@ -290,6 +299,8 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         super().reset(seed=one)
         which = reset_mask(options, self.num_envs)
         if not self._seeded:
+            if not which.all():
+                raise ValueError("reset_mask leaves lanes out; the first reset begins all of them")
             self.lanes.keys[:] = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
         for i, s in enumerate(seeds):
             if s is not None and which[i]:

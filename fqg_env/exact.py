@@ -24,9 +24,11 @@ from fqg_env.level import (
     Variant,
 )
 
-COST_PER_ATTEMPT = 10.0
-"""Budget of cost per attempt that is allowed: more than any attempt can take."""
+COST_PER_ATTEMPT = 6.0
+"""Budget of cost per attempt that is allowed: the most that one can take, twice the dearest maker."""
 
+SCORING = Scoring(wrong=0.3, cost=0.6, time=0.1, unsafe=0.0)
+"""Cost weighs most, so that trying everything in turn does not pay; nothing here is unsafe to repeat."""
 
 WAIT_BASE = 0.125
 """First quantum of a wait: long, so that there are few times to decide at."""
@@ -69,13 +71,13 @@ TEMPLATES: dict[str, tuple[Template, ...]] = {
         Template(m("a 1 .5, a 1.5 .6, b 3 .8"), 3),
         Template(m("a 2 .7, b 2 .5, c 1 .4"), 3),
         Template(m("a 1 .5 2, b 3 .7"), 3),
-        Template(m("a 1 .4 3, a 4 .8"), 3),
+        Template(m("a 1 .4 3, a 3 .8"), 3),
         Template(m("a 1 .6 2, a 2 .7 2"), 3),
         Template(m("a 1 .6, b 2 .7"), 4, gate=True),
         Template(m("a 1 .5 2, b 3 .8"), 3, gate=True),
         Template(m("a 1 .5, b 2 .6"), 4, probe=VERIFY),
         Template(m("a 1 .4 2"), 3, probe=VERIFY),
-        Template(m("a 1 .5 2, b 4 .7"), 3, probe=INSPECT),
+        Template(m("a 1 .5 2, b 3 .7"), 3, probe=INSPECT),
         Template(m("a 1 .6 3"), 3, probe=INSPECT),
         Template(m("a 1 .7 1 1, a 1 .7 1 2, b 2 .8 1 2"), 4),
         Template(m("a 1 .6 1 1, b 2 .7 1 1, a 1 .8 1 2"), 4),
@@ -88,7 +90,7 @@ TEMPLATES: dict[str, tuple[Template, ...]] = {
         Template(m("a 1 .5, b 2 .7, b 2.5 .8"), 3),
         Template(m("a 1 .6 2, a 2 .8"), 3),
         Template(m("a 2 .6 3, b 1 .4"), 3),
-        Template(m("a 1 .5 2, b 1 .5 2"), 3),
+        Template(m("a 1 .5 2, b 1 .5 2"), 2),
         Template(m("a 1 .5, a 2 .7"), 4, gate=True),
         Template(m("a 1 .7 2, a 2 .7"), 3, gate=True),
         Template(m("a 1 .6, a 1.5 .6"), 4, probe=VERIFY),
@@ -150,7 +152,7 @@ def level_of(template: Template, name: str) -> Level:
         artifacts=artifacts,
         functions=functions,
         budget=Budget(time_s=1000.0, cost=COST_PER_ATTEMPT * attempts, attempts=attempts),
-        scoring=Scoring(cost=1.0),
+        scoring=SCORING,
         responsibility=Responsibility.CONDUCTOR,
         sealed=True,
         wait_base=WAIT_BASE,

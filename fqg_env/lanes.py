@@ -250,6 +250,7 @@ class Lanes:
     def begin(self, which: np.ndarray | None = None) -> None:
         """Begin an episode in each lane in `which` [N] (default: all)."""
         chosen = self._all if which is None else which
+        self.done[chosen != 0] = 0
 
         def work(part: slice) -> None:
             begin(

@@ -19,6 +19,7 @@ def check(level: Level) -> None:
     check_plan(level)
     check_goals(level)
     check_budget(level)
+    check_scoring(level)
 
 
 def check_names(level: Level) -> None:
@@ -147,3 +148,10 @@ def cheapest(level: Level, field: str) -> float:
             for output in level.functions[call.function].outputs:
                 best[output] = min(best[output], total)
     return max(best[goal] for goal in level.goals)
+
+
+def check_scoring(level: Level) -> None:
+    """A return cannot fall below -1: the weights of all that takes from it sum to 1 at most."""
+    total = math.fsum(level.scoring.model_dump().values())
+    if total > 1.0 + 1e-6:
+        raise ValueError(f"scoring: the weights sum to {total:g}; they may sum to 1 at most")

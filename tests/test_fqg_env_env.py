@@ -312,6 +312,16 @@ def test_wrappers_of_gymnasium_work() -> None:
     assert infos[0]["episode"]["l"] == 1 and "success" not in infos[1]
 
 
+def test_what_comes_before_the_first_reset_is_refused_in_words() -> None:
+    with pytest.raises(gymnasium.error.ResetNeeded, match="before the first reset"):
+        single(render_mode="ansi").render()
+    with pytest.raises(ValueError, match="the first reset begins all of them"):
+        vector(2).reset(options={"reset_mask": np.array([True, False])})
+    for lanes in (0, -1, 2.5):
+        with pytest.raises(LevelError, match="give a whole number, 1 or more"):
+            vector(lanes)
+
+
 def test_no_render_without_a_mode() -> None:
     env = single()
     env.reset(seed=0)

@@ -200,6 +200,7 @@ BAD = {
     "few attempts": (changed("budget", "attempts", to=1), "budget.attempts: 1 attempts, and the plan"),
     "little money": (changed("budget", "cost", to=7.5), "budget.cost: 7.5, and the cheapest way to the goals costs 8"),
     "little time": (changed("budget", "time_s", to=5), "budget.time_s: 5 s, and the fastest way"),
+    "heavy scoring": (changed("scoring", to={"cost": 0.5}), "scoring: the weights sum to 1.35; they may sum to 1 at"),
     "no budget": (changed("budget", to=None), "budget: is missing"),
     "version": (changed("level", to="function-quest/9"), "level: version 'function-quest/9' is not known"),
     "wrong key": (changed("functions", "read", "input", to=["draft"]), "functions.read.input: there is no such key"),

@@ -11,6 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.artifact import ArtifactError
 from policies.recovery.network import load
@@ -221,6 +222,8 @@ def test_recipes_say_where_they_are_wrong(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"mine.yaml.*tiers"):
         read_recipe(str(file))
     assert tier_range("7") == (7, 7)
+    with pytest.raises(LevelError, match="write one tier or a range"):
+        tier_range("7-")
 
 
 def test_quickstart_end_to_end(tmp_path: Path) -> None:

@@ -35,9 +35,9 @@ def tier_range(text: str) -> tuple[int, int]:
     Raises:
         LevelError: it is neither, or out of range.
     """
-    low, _, high = text.partition("-")
+    low, dash, high = text.partition("-")
     try:
-        pair = (int(low), int(high or low))
+        pair = (int(low), int(high if dash else low))
     except ValueError:
         raise LevelError(f"--tiers {text!r}: write one tier or a range, as in 16-20") from None
     if not 1 <= pair[0] <= pair[1] <= TIERS:

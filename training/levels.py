@@ -126,7 +126,7 @@ TierOption = Annotated[
         help=f"Difficulty, 1 to {TIERS}: a generated level. exact and exact_train have none."
     ),
 ]
-SeedOption = Annotated[int, typer.Option(help="Number of the level in its split.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Number of the level in its split.")]
 SizeOption = Annotated[str, typer.Option(help=f"Largest size: {', '.join(arrays.SIZES)}.")]
 
 
