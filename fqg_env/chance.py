@@ -49,6 +49,7 @@ class Draw(IntEnum):
     NEWS = 24
     LOST = 25
     WELL = 26
+    UNDECLARED = 27
 
 
 @kernel

@@ -113,6 +113,11 @@ class Frequencies:
     """The answer of an attempt is lost to a crash of the conductor."""
     tail: float = 5.0
     """One attempt in 16 takes this many times as long as usual [D: p95/p50 of 5.7 over servers]."""
+    undeclared_latency: tuple[float, float] = (0.115, 1.25)
+    """What a call takes that does not declare it, as a share of the budget: the median and the standard
+    deviation of the logarithm [M: of generated levels of tiers 6 to 20]."""
+    undeclared_cost: tuple[float, float] = (0.1, 1.0)
+    """The same of its cost."""
     still: float = 0.8
     """What was wrong with a function in recent runs still is, rather than drawn anew [D: incidents last]."""
     recent_up: float = 0.8

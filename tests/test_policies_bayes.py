@@ -63,7 +63,10 @@ def price(cost: float, level: Level, category: int) -> float:
     if category == CODES[Category.TIMEOUT]:
         shares = np.full(16, 3.0)
     paid = float(np.minimum(2.0, shares).mean()) * cost / level.budget.cost
-    return level.scoring.cost * paid + level.scoring.time * float(shares.mean()) * 1e-3 / level.budget.time_s
+    return (
+        level.scoring.cost * paid
+        + level.scoring.time * float(shares.mean()) * 1e-3 / level.budget.time_s
+    )
 
 
 class BruteForce:

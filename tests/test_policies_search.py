@@ -12,6 +12,7 @@ from fqg_env.splits import SPLITS, source_of
 from policies.recovery.advantages import advantages
 from policies.recovery.bayes import action_values
 from policies.recovery.index import Index
+from policies.recovery.rollouts import enter, new_tally, prepare, scratch_of
 from policies.recovery.search import Care, Search
 from training.episodes import Seen, observations
 
@@ -69,6 +70,54 @@ def test_it_solves_what_takes_one_move_in_next_to_no_time_as_well() -> None:
         while not game.lanes.done[0]:
             game.lanes.step(planner.plan(Seen(game.lanes)).action)
         assert game.success
+
+
+def test_undeclared_prices_are_imagined_as_they_are_drawn() -> None:
+    """Over many levels the imagined logarithms of time and cost have the mean and spread of the true ones."""
+    lanes, scratch = dealt(1500, (6, 20)), scratch_of(SMALL)
+    prices: dict[str, list[tuple[float, float]]] = {"latency_s": [], "cost": []}
+    for i in range(lanes.n):
+        prepare(
+            lanes.levels[i],
+            lanes.boards[i],
+            lanes.beliefs[i],
+            scratch,
+            new_tally(lanes.masks.shape[1]),
+        )
+        enter(scratch, i)
+        imagined, true, level = scratch.hidden[0], lanes.hidden[i], lanes.levels[i]
+        for name, budget in (("latency_s", "time_budget_s"), ("cost", "cost_budget")):
+            declared = ~np.isnan(level[name][: level["calls"]])
+            kept = np.flatnonzero(declared)
+            assert np.array_equal(imagined[name][kept], level[name][kept])
+            for c in np.flatnonzero(~declared):
+                prices[name].append(
+                    (
+                        np.log(imagined[name][c] / level[budget]),
+                        np.log(true[name][c] / level[budget]),
+                    )
+                )
+    for pairs in prices.values():
+        drawn, real = np.array(pairs).T
+        assert len(drawn) > 1000
+        assert abs(drawn.mean() - real.mean()) < 0.25
+        assert abs(drawn.std() / real.std() - 1.0) < 0.25
+
+
+def test_what_an_attempt_took_says_what_the_next_will_take() -> None:
+    lanes = played_on(dealt(400, (6, 20)), 4)
+    scratch = scratch_of(SMALL)
+    errors = []
+    for i in np.flatnonzero(lanes.boards["stopped"] == 0):
+        level, board = lanes.levels[i], lanes.boards[i]
+        prepare(level, board, lanes.beliefs[i], scratch, new_tally(lanes.masks.shape[1]))
+        enter(scratch, i)
+        tried = np.isnan(level["latency_s"][: level["calls"]]) & (
+            board["last_category"][: level["calls"]] == 0
+        )
+        took = scratch.hidden[0]["latency_s"] / lanes.hidden[i]["latency_s"]
+        errors.extend(np.log(took[: level["calls"]][tried]))
+    assert len(errors) > 20 and np.median(np.abs(errors)) < 0.4  # 1.25 if it were drawn afresh
 
 
 def lost(policy: object, n: int) -> float:

@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env.arrays import FLIGHTS, Clash
+from fqg_env.arrays import CANCELLED, CATEGORIES, FLIGHTS, HISTORY, Clash, History
 from fqg_env.belief import clash_chance, row_of, was_silent
 from fqg_env.chance import Draw, mix, uniform
 from fqg_env.compiled import kernel
-from fqg_env.draw import draw, pick_by
+from fqg_env.draw import RECOVERY_SHARE, draw, elapsed_share, pick_by
 from fqg_env.faults import WINDOWS, down, faults_of, silent, taints
-from fqg_env.reading import typical_cost, typical_s
+from fqg_env.frequencies import PUBLISHED
 from fqg_env.world import first_news
+
+UNDECLARED = np.array([PUBLISHED.undeclared_latency, PUBLISHED.undeclared_cost])
+TURN = 2.0 * math.pi
 
 ATTEMPTS_AT_FLIGHT = 8
 """Draws of an attempt in flight until one is not over yet."""
@@ -32,8 +35,6 @@ def draw_causes(level: Any, belief: Any, hidden: Any) -> None:
         u = uniform(level.key, Draw.WINDOW, p, 0)
         hidden.window[p] = pick_by(u, belief.provider[p], WINDOWS)
     for c in range(level.calls):
-        hidden.latency_s[c] = typical_s(level, c)
-        hidden.cost[c] = typical_cost(level, c)
         if level.variant[c] == 0:
             f = level.function[c]
             row = row_of(belief, f, hidden.window[level.provider[c]])
@@ -46,6 +47,42 @@ def draw_causes(level: Any, belief: Any, hidden: Any) -> None:
                 u = uniform(level.key, Draw.CLASH, f * 64 + g, 0)
                 clash = u < clash_chance(belief, f, g)
                 hidden.clash[f, g] = Clash.CLASHES if clash else Clash.FITS
+
+
+@kernel
+def draw_undeclared(key: np.uint64, call: int, what: int) -> float:
+    """Draw the time (0) or cost (1) of a call that does not declare it, as a share of the budget.
+
+    The normal of its logarithm is drawn as in Box and Muller 1958.
+    """
+    u = 1.0 - uniform(key, Draw.UNDECLARED, call, what)
+    v = uniform(key, Draw.UNDECLARED, call, what + 2)
+    normal = math.sqrt(-2.0 * math.log(u)) * math.cos(TURN * v)
+    return UNDECLARED[what, 0] * math.exp(UNDECLARED[what, 1] * normal)
+
+
+@kernel
+def draw_prices(level: Any, board: Any, hidden: Any) -> None:
+    """Fill what attempts take: as declared, else as the last one took, else drawn."""
+    for c in range(level.calls):
+        hidden.latency_s[c], hidden.cost[c] = level.latency_s[c], level.cost[c]
+        if math.isnan(level.latency_s[c]):
+            hidden.latency_s[c] = level.time_budget_s * draw_undeclared(level.key, c, 0)
+        if math.isnan(level.cost[c]):
+            hidden.cost[c] = level.cost_budget * draw_undeclared(level.key, c, 1)
+    for i in range(HISTORY):  # the oldest first
+        entry = board.history[(board.history_next + i) % HISTORY]
+        c = round(65.0 * entry[History.CALL]) - 1
+        category = round((CATEGORIES - 1.0) * entry[History.CATEGORY])
+        if c < 0 or category == CANCELLED:
+            continue
+        u = uniform(level.key, Draw.UNDECLARED, c, 4)
+        again = 1.0 + RECOVERY_SHARE * 8.0 * entry[History.OWN_RECOVERY]
+        times = again * elapsed_share(category, u)
+        if math.isnan(level.latency_s[c]):
+            hidden.latency_s[c] = level.time_budget_s * entry[History.ELAPSED] / times
+        if math.isnan(level.cost[c]):
+            hidden.cost[c] = level.cost_budget * entry[History.COST] / min(2.0 * again, times)
 
 
 @kernel
@@ -127,6 +164,7 @@ def imagine(level: Any, board: Any, belief: Any, hidden: Any, truth: Any, rows: 
     truth.episode_return = 0.0
     truth.episode_length = 0
     draw_causes(level, belief, hidden)
+    draw_prices(level, board, hidden)
     draw_badness(level, board, belief, hidden, truth)
     draw_flights(level, board, hidden, truth, rows)
     draw_news(level, board, hidden, truth)
