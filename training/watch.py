@@ -15,10 +15,8 @@ import numpy as np
 
 from fqg_env.arrays import (
     CANCELLED,
-    CATEGORIES,
-    HISTORY,
+    SUCCESS,
     GoalClass,
-    History,
     Kind,
     Size,
 )
@@ -38,6 +36,7 @@ from fqg_env.faults import (
     taints,
     truly_bad,
 )
+from fqg_env.history import call_of, category_of, next_slot
 from fqg_env.reading import delivered, input_versions, repeats
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from fqg_env.world import LOST
@@ -240,13 +239,13 @@ def note_failure(board: Any, watch: Any) -> None:
     """Note the call that has just failed, if one has and its answer was not lost."""
     if board.failed == watch.failed:
         return
-    h = watch.history_next
-    while h != board.history_next:
-        category = round(board.history[h, History.CATEGORY] * (CATEGORIES - 1.0))
-        if category > 0 and category != CANCELLED:
-            watch.failed_call = round(board.history[h, History.CALL] * 65.0) - 1
+    slot = watch.history_next
+    while slot != board.history_next:
+        category = category_of(board.history[slot])
+        if category != SUCCESS and category != CANCELLED:
+            watch.failed_call = call_of(board.history[slot])
             watch.failed_category = category
-        h = (h + 1) % HISTORY
+        slot = next_slot(slot)
 
 
 # --- many lanes ---------------------------------------------------------------------------------------
