@@ -20,7 +20,7 @@ from fqg_env.arrays import (
     Kind,
     Size,
 )
-from fqg_env.blocks import fill
+from fqg_env.blocks import fill, shares
 from fqg_env.cells import FaultKind, kind_of_fault, kind_of_window
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
@@ -114,9 +114,7 @@ def in_the_way(level: Any, hidden: Any) -> int:
                 kinds |= 1 << FaultKind.STALE
         for j in range(i):
             d = level.plan[j]
-            reads = False
-            for a in range(level.artifacts):
-                reads |= level.needs[c, a] == 1 and level.makes[d, a] == 1
+            reads = shares(level.needs[c], level.makes[d])
             if reads and clashes(level, hidden, f, level.function[d]):
                 kinds |= 1 << FaultKind.CLASH
     return kinds
@@ -178,10 +176,7 @@ def is_recovery(level: Any, watch: Any, call: int) -> bool:
     """The attempt is to make what an earlier attempt was to make, or it is a repair."""
     if level.kind[call] == Kind.REPAIR:
         return True
-    for a in range(level.artifacts):
-        if level.makes[call, a] and watch.attempted[a]:
-            return True
-    return False
+    return shares(level.makes[call], watch.attempted)
 
 
 @kernel
@@ -200,15 +195,6 @@ def note_attempt(
 
 
 # --- after an error -----------------------------------------------------------------------------------
-
-
-@kernel
-def shares(one: Any, other: Any) -> bool:
-    """Two rows of artifacts have one in common."""
-    for a in range(len(one)):
-        if one[a] and other[a]:
-            return True
-    return False
 
 
 @kernel

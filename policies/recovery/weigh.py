@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fqg_env.arrays import CATEGORIES
+from fqg_env.blocks import shares
 from fqg_env.compiled import kernel
 from fqg_env.draw import elapsed_share
 from fqg_env.faults import (
@@ -229,10 +230,7 @@ def weigh_failure(
 @kernel
 def gated(level: Any, call: int) -> bool:
     """A gate judges what the call makes."""
-    for a in range(level.artifacts):
-        if level.makes[call, a] and level.gate[a]:
-            return True
-    return False
+    return shares(level.makes[call], level.gate)
 
 
 @kernel
