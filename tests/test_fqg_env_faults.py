@@ -181,8 +181,11 @@ def test_tables_are_distributions() -> None:
     assert np.array_equal(WINDOW_PRIOR, MIX_WINDOWS[0])
     np.testing.assert_allclose(MIX_WINDOWS.sum(1), 1.0)
     np.testing.assert_allclose(MIX_FAULTS.sum(1), 1.0)
-    names = ("flaky", "very_flaky", "broken", "over_limit", "silent", "quota_1", "quota_3", "wrong")
+    names = [fault.name.lower() for fault in Fault if fault is not Fault.OK]
     assert MIXES[0].faults == tuple(getattr(PUBLISHED, name) for name in names)
+    announced = (PUBLISHED.announced_outage, PUBLISHED.announced_limit, PUBLISHED.announced_flake)
+    assert tuple(range(len(announced))) == (Cause.OUTAGE, Cause.LIMIT, Cause.FLAKY)
+    assert tuple(faults.ANNOUNCED) == announced
     assert 0.0 < FALSE_BLAME < 1.0
     assert WINDOW_FROM[0] > 1.0 and set(WINDOW_CAUSE.tolist()) == {Cause.OUTAGE, Cause.LIMIT}
 
