@@ -19,8 +19,6 @@ from fqg_env.faults import (
     CONFUSED,
     FALSE_BLAME,
     FAULTS,
-    MIX_FAULTS,
-    MIX_WINDOWS,
     VERIFY_WRONG,
     WINDOW_CAUSE,
     WINDOW_FROM,
@@ -34,6 +32,7 @@ from fqg_env.faults import (
 from fqg_env.frequencies import MIXES, PUBLISHED
 from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, CallKind, Goal, Level, Recent, Reputation
+from fqg_env.prior import MIX_FAULTS, MIX_WINDOWS, prior
 from fqg_env.splits import Source, level_key
 
 ARTIFACTS = {
@@ -193,7 +192,7 @@ def test_tables_are_distributions() -> None:
 def prior_of(record: Any, call: int, mix: int = 0) -> np.ndarray:
     """The prior of a call's function, as far as it has faults."""
     out = np.zeros(FAULTS)
-    faults.prior(record, call, mix, out)
+    prior(record, call, mix, out)
     return out[: faults.faults_of(record, call)]
 
 

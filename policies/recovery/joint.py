@@ -21,6 +21,7 @@ from fqg_env import faults
 from fqg_env.chance import GOLDEN
 from fqg_env.compiled import kernel
 from fqg_env.faults import CLASH, WINDOW_PRIOR, WINDOWS, silent
+from fqg_env.prior import prior
 
 SHIFT = np.uint64(29)
 ROUND = 1e9
@@ -165,7 +166,7 @@ def fill_prior(level: Any, t: Any, shares: Any) -> None:
     xs = t.chance.shape[4]
     for f in range(t.chance.shape[0]):
         c = t.first[f]
-        faults.prior(level, c, 0, shares)
+        prior(level, c, 0, shares)
         for s in range(t.chance.shape[1]):
             for k in range(t.faults[f]):
                 p = shares[k]
