@@ -22,7 +22,7 @@ from conductor_agent.events import (
     Started,
     Waited,
 )
-from fqg_env import arrays, believed, filtering, observation, reading, rules
+from fqg_env import arrays, believed, filtering, hearing, observation, reading, rules
 from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, Stopped
 from fqg_env.compiled import kernel
@@ -133,7 +133,7 @@ class Fold:
                 rules.waited(level, board, at_s)
             case Signal():
                 provider = self.provider(event.provider)
-                filtering.hear_signal(
+                hearing.hear_signal(
                     level, self.belief, provider, int(event.up), event.until_s, at_s
                 )
                 rules.signal(level, board, provider, int(event.up), event.until_s, at_s)

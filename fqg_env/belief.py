@@ -32,6 +32,7 @@ from fqg_env.faults import (
     Inputs,
     faults_of,
 )
+from fqg_env.prior import prior
 
 FIRST_WRONG = int(Fault.WRONG)
 FLOOR = 1e-9
@@ -90,7 +91,7 @@ def reset(level: Any, belief: Any) -> None:
         if level.variant[c] == 0:
             f = level.function[c]
             belief.lightest[f] = faults.lightest_variant(level, f)
-            faults.prior(level, c, 0, belief.function[0, f])
+            prior(level, c, 0, belief.function[0, f])
     for c in range(level.calls):
         summarise_call(level, belief, c, 1)
     for a in range(level.artifacts):

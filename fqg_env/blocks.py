@@ -1,4 +1,4 @@
-"""Whole arrays of a record at once: one long loop becomes wide moves, which row by row it cannot."""
+"""Whole arrays of a record at once: copied, filled, compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fqg_env.compiled import kernel
 
 @kernel
 def copy_all(source: Any, target: Any) -> None:
-    """Copy an array of a record onto one of the same shape."""
+    """Copy an array of a record onto one of the same shape: wide moves, which row by row it is not."""
     n = source.size
     one, other = source.reshape(n), target.reshape(n)
     for i in range(n):
@@ -23,3 +23,12 @@ def fill(target: Any, value: Any) -> None:
     flat = target.reshape(n)
     for i in range(n):
         flat[i] = value
+
+
+@kernel
+def shares(one: Any, other: Any) -> bool:
+    """Two rows have a place in common where neither is 0."""
+    for i in range(len(one)):
+        if one[i] and other[i]:
+            return True
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fqg_env.arrays import GoalClass
+from fqg_env.arrays import GoalClass, Kind, Mode
 from fqg_env.level import (
     Artifact,
     Budget,
@@ -66,7 +66,7 @@ def _functions(level: Any) -> dict[str, Function]:
     for f in range(level["functions"]):
         calls = [c for c in range(level["calls"]) if level["function"][c] == f]
         c = calls[0]
-        kind = list(CallKind)[level["kind"][c]]
+        kind = CallKind[Kind(int(level["kind"][c])).name]
         object_ = (listed("makes", c) or listed("probes", c))[0]
         if kind in (CallKind.VERIFY, CallKind.INSPECT):
             name = f"{kind.value}_{object_}"
@@ -135,7 +135,7 @@ def describe(level: Any, name: str) -> Level:
             time=float(level["time_weight"]),
             unsafe=float(level["unsafe_weight"]),
         ),
-        responsibility=list(Responsibility)[level["mode"]],
+        responsibility=Responsibility[Mode(int(level["mode"])).name],
         max_in_flight=int(level["max_in_flight"]),
         memory_limit_bytes=float(level["memory_limit_bytes"]),
         wait_base=float(level["wait_base"]),

@@ -22,13 +22,9 @@ from fqg_env.faults import (
     HINTED_ERROR,
     HINTED_INSPECT,
     HIT,
-    MIX_WELL,
-    MIX_WINDOWS,
     NOT_EXAMINED,
-    RECENT_UP,
     RECOVERY_SHARE,
     RETRYABLE,
-    STILL,
     TAINT,
     TIMEOUT_ELAPSED,
     VERIFY_WRONG,
@@ -49,7 +45,6 @@ from fqg_env.faults import (
     is_probe,
     lightest_variant,
     mendable,
-    prior,
     recovers,
     silence_chance,
     silent,
@@ -58,6 +53,7 @@ from fqg_env.faults import (
     works,
 )
 from fqg_env.outcome import Blame, Category
+from fqg_env.prior import MIX_WELL, MIX_WINDOWS, RECENT_UP, STILL, prior
 from fqg_env.reading import typical_cost, typical_s
 
 _EXTENSION, _UPSTREAM = BLAMES[Blame.EXTENSION], BLAMES[Blame.UPSTREAM]

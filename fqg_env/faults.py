@@ -31,7 +31,7 @@ from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
 from fqg_env.frequencies import CLEAR as CLEAR_WORDS
 from fqg_env.frequencies import CONFUSED as CONFUSED_WORDS
-from fqg_env.frequencies import MIXES, PUBLISHED
+from fqg_env.frequencies import PUBLISHED
 from fqg_env.frequencies import WINDOWS as WINDOW_LIST
 from fqg_env.outcome import WIRE, Blame, Category
 from fqg_env.reading import over_ripe
@@ -89,14 +89,8 @@ WINDOW_PRIOR = np.array(PUBLISHED.windows)
 FALSELY_TOLD = np.where(WINDOW_FROM < 1.0, WINDOW_PRIOR, 0.0)
 FALSELY_TOLD /= FALSELY_TOLD.sum()
 """[W] what false news tells: a window as often as it is there, or it could be told from what is true."""
-MIX_WINDOWS = np.array([mix.windows for mix in MIXES])  # [MIXES, W]
-MIX_FAULTS = np.array([(0.0, *mix.faults) for mix in MIXES])  # [MIXES, WRONG + 1]
-"""Shares of each fault in what is wrong; the last is all of WRONG together."""
-MIX_WELL = np.array([mix.well or (math.nan, math.nan) for mix in MIXES])  # [MIXES, 2]
-
 _P = PUBLISHED
-WRONG_IS_SILENT, STILL, RECENT_UP = _P.wrong_is_silent, _P.still, _P.recent_up
-REPUTATION, REPUTATION_STRENGTH, FIDELITY = _P.reputation, _P.reputation_strength, _P.fidelity
+FIDELITY = _P.fidelity
 FLAKY_FAILS, VERY_FLAKY_FAILS = _P.flaky_fails, _P.very_flaky_fails
 HIT, TAINT, CLASH, DEFECT, STALE = _P.hit, _P.taint, _P.clash, _P.defect, _P.stale
 GATE_CATCH, GATE_FALSE, VERIFY_WRONG = _P.gate_catch, _P.gate_false, _P.verify_wrong
@@ -153,21 +147,6 @@ RETRYABLE = np.array(
 )
 
 
-def _prior_shares() -> np.ndarray:
-    out = np.zeros((len(MIXES), VARIANTS, FAULTS))
-    out[:, :, : Fault.WRONG] = MIX_FAULTS[:, None, : Fault.WRONG]
-    out[:, :, Fault.OK] = 0.0
-    out[:, 0, Fault.OVER_LIMIT] = 0.0  # there is no lighter variant
-    for n in range(2, VARIANTS + 1):
-        for k in range(Fault.WRONG, Fault.WRONG + 2 * n):
-            odd = (k - Fault.WRONG) % 2 == 1
-            share = WRONG_IS_SILENT if odd else 1.0 - WRONG_IS_SILENT
-            out[:, n - 1, k] = MIX_FAULTS[:, Fault.WRONG] * share * 2.0 / (2 * n)
-    return out
-
-
-PRIOR_SHARES = _prior_shares()
-"""[MIXES, V, K] shares of each fault in what can be wrong with a function of 1 to V variants."""
 BLAMES: dict[Blame, int] = {blame: i for i, blame in enumerate(Blame)}
 
 
@@ -365,70 +344,3 @@ def clashes(level: Any, hidden: Any, reader: int, maker: int) -> bool:
     if hidden.clash[reader, maker] != Clash.BY_KEY:
         return hidden.clash[reader, maker] == Clash.CLASHES
     return reader != maker and uniform(level.key, Draw.CLASH, reader * 64 + maker, 0) < CLASH
-
-
-# --- the prior ----------------------------------------------------------------------------------------
-
-
-@kernel
-def well_prior(level: Any, call: int, mix: int) -> float:
-    """Chance that nothing is wrong with the function of a call."""
-    mean, strength = level.reputation_mean[call], level.reputation_strength[call]
-    if not math.isnan(MIX_WELL[mix, 0]):  # the reputation is true
-        return 0.5 * (MIX_WELL[mix, 0] + MIX_WELL[mix, 1]) if math.isnan(mean) else mean
-    if math.isnan(mean):
-        mean, strength = REPUTATION, 0.0
-    return (mean * strength + REPUTATION * REPUTATION_STRENGTH) / (strength + REPUTATION_STRENGTH)
-
-
-@kernel
-def recent_likelihood(level: Any, call: int, fault: int, lightest: int) -> float:
-    """Likelihood of how the calls of a function went in recent runs, if this is what was wrong then."""
-    p = 1.0
-    for c in range(level.calls):
-        good, failed = level.recent_success[c], level.recent_failure[c]
-        if level.function[c] == level.function[call] and good + failed > 0.0:
-            answers = RECENT_UP * works(level, c, fault, lightest, 1)
-            p *= answers**good * (1.0 - answers) ** failed
-    return p
-
-
-@kernel
-def prior(level: Any, call: int, mix: int, out: Any) -> None:
-    """Fill out [K] with the chance of each fault of a call's function before the first move.
-
-    The published (or another) mix and the level's two public memories: reputation and recent runs.
-    """
-    n, f = faults_of(level, call), level.function[call]
-    well = well_prior(level, call, mix)
-    shares = PRIOR_SHARES[mix, level.variants[f] - 1]
-    total = 0.0
-    for k in range(n):
-        total += shares[k]
-    scale = (1.0 - well) / total
-    for k in range(n):
-        out[k] = shares[k] * scale
-    out[Fault.OK] = well
-    remembered = False
-    for c in range(level.calls):
-        ran = level.recent_success[c] + level.recent_failure[c] > 0.0
-        remembered |= (level.function[c] == f) & ran
-    if remembered:
-        recall(level, call, n, out)
-
-
-@kernel
-def recall(level: Any, call: int, n: int, out: Any) -> None:
-    """Fold how the calls of a function went in recent runs into the chances out [K] of its n faults."""
-    lightest = lightest_variant(level, level.function[call])
-    likelihood = np.empty(n)
-    anew = 0.0
-    for k in range(n):
-        likelihood[k] = recent_likelihood(level, call, k, lightest)
-        anew += out[k] * likelihood[k]
-    total = 0.0
-    for k in range(n):
-        out[k] *= STILL * likelihood[k] + (1.0 - STILL) * anew
-        total += out[k]
-    for k in range(n):
-        out[k] = out[k] / total if total > 0.0 else 1.0 / n

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from fqg_env import arrays
-from fqg_env.arrays import GoalClass
-from fqg_env.level import CallKind, Level, Recent, Responsibility
+from fqg_env.arrays import GoalClass, Kind, Mode
+from fqg_env.level import Level, Recent
 
 
 def number(value: float | None) -> float:
@@ -20,7 +20,7 @@ def write_run(level: Level, out: Any) -> None:
     out["key"] = level.key
     out["calls"], out["artifacts"] = len(level.calls), len(level.artifacts)
     out["functions"], out["providers"] = len(level.functions), len(level.providers)
-    out["mode"] = list(Responsibility).index(level.responsibility)
+    out["mode"] = Mode[level.responsibility.name]
     out["max_in_flight"] = level.max_in_flight
     out["time_budget_s"], out["cost_budget"] = level.budget.time_s, level.budget.cost
     out["attempt_budget"] = level.budget.attempts
@@ -45,7 +45,7 @@ def write_calls(level: Level, out: Any) -> None:
         out["function"][c] = function_index[call.function]
         out["provider"][c] = provider_index[level.provider_of(call.function)]
         out["variant"][c] = list(function.variants).index(call.variant)
-        out["kind"][c] = list(CallKind).index(function.kind)
+        out["kind"][c] = Kind[function.kind.name]
         for field in ("latency_s", "cost", "memory_bytes", "quality"):
             out[field][c] = number(getattr(preset, field))
         out["p95_s"][c] = number(

@@ -18,13 +18,13 @@ from fqg_env.arrays import (
     SUCCESS,
     Effect,
     GoalClass,
-    History,
     Kind,
 )
 from fqg_env.blocks import copy_all
 from fqg_env.chance import ONE, ZERO
 from fqg_env.compiled import kernel
 from fqg_env.fields import ARTIFACT_FIELDS, CALL_FIELDS, Artifact, Call, Run
+from fqg_env.history import is_attempt
 
 
 @kernel
@@ -326,12 +326,12 @@ def observe_history(board: Any, out: Any) -> None:
     h = 0
     while h < HISTORY:
         slot = slot - 1 if slot > 0 else HISTORY - 1
-        if board.history[slot, History.CALL] == 0.0:
+        if not is_attempt(board.history[slot]):
             break
         for i in range(HISTORY_FIELDS):
             out.history[h, i] = board.history[slot, i]
         h += 1
-    while h < HISTORY and out.history[h, History.CALL] != 0.0:  # left by a longer episode
+    while h < HISTORY and is_attempt(out.history[h]):  # left by a longer episode
         for i in range(HISTORY_FIELDS):
             out.history[h, i] = 0.0
         h += 1

@@ -22,9 +22,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fqg_env.arrays import Clash
 from fqg_env.draw import draw_hidden
 from fqg_env.errors import LevelError, suggest
-from fqg_env.faults import FAULTS, PRIOR_SHARES, WINDOWS, Fault, faults_of
+from fqg_env.faults import FAULTS, WINDOWS, Fault, faults_of
 from fqg_env.level import SCHEMA, Level, NotNegative, Positive
 from fqg_env.level_file import explain, parse_level, read_yaml
+from fqg_env.prior import PRIOR_SHARES
 
 if TYPE_CHECKING:
     from fqg_env.lanes import Lanes

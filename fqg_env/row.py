@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from fqg_env import arrays
-from fqg_env.arrays import CODES, UNKNOWN_SHARE, Gate, Size, Verdict
+from fqg_env.arrays import CODES, UNKNOWN_SHARE, Effect, Gate, Size, Verdict
 from fqg_env.faults import BLAMES
 from fqg_env.level import CallKind, Function, Level, Variant
 from fqg_env.outcome import (
@@ -34,7 +34,6 @@ from fqg_env.outcome import (
 
 CATEGORY_OF: dict[int, Category] = {number: category for category, number in CODES.items()}
 BLAME_OF: dict[int, Blame] = {number: blame for blame, number in BLAMES.items()}
-EFFECTS = tuple(SideEffects)
 RETRYABLE: dict[bool | None, int] = {False: 0, True: 1, None: 2}
 
 
@@ -95,7 +94,7 @@ def row(
     r["quality"] = math.nan
     r["elapsed_s"] = elapsed_s
     r["cost"] = cost_of(level, call, outcome)
-    r["effect"] = EFFECTS.index(outcome.side_effects)
+    r["effect"] = Effect[outcome.side_effects.name]
     r["own_recovery"] = outcome.own_recovery.attempts
     match outcome:
         case Success():
@@ -251,7 +250,7 @@ def outcome(level: Level, call: int, r: Any, text: str = "") -> Outcome:
         ),
         "cost": float(r["cost"]),
         "own_recovery": OwnRecovery(attempts=int(r["own_recovery"])),
-        "side_effects": EFFECTS[int(r["effect"])],
+        "side_effects": SideEffects[Effect(int(r["effect"])).name],
     }
     if r["category"] == arrays.SUCCESS:
         held = versions(level, r)

@@ -14,7 +14,6 @@ import numpy as np
 
 from fqg_env.arrays import (
     CANCELLED,
-    CATEGORIES,
     FLIGHTS,
     GROUP,
     HISTORY,
@@ -22,7 +21,6 @@ from fqg_env.arrays import (
     SUCCESS,
     Effect,
     Gate,
-    History,
     Kind,
     Mode,
     Verdict,
@@ -30,6 +28,7 @@ from fqg_env.arrays import (
 from fqg_env.blocks import fill
 from fqg_env.chance import ZERO
 from fqg_env.compiled import kernel
+from fqg_env.history import is_attempt, remember
 from fqg_env.reading import current, flying, held, readable, slot_of, unsafe
 
 WAIT = 0
@@ -94,7 +93,7 @@ def reset(level: Any, board: Any) -> None:
     fill(board.group_count, 0)
     fill(board.source_version, 0)
     for h in range(HISTORY):
-        if board.history[h, History.CALL] == 0.0:  # the ring was not filled further
+        if not is_attempt(board.history[h]):  # the ring was not filled further
             break
         for i in range(HISTORY_FIELDS):
             board.history[h, i] = 0.0
@@ -201,32 +200,6 @@ def place(
             board.hint[c] = 0.0
             board.hint_giver[c] = -1
             board.not_examined[c] = 0
-
-
-@kernel
-def remember(level: Any, board: Any, call: int, row: Any, gate: int) -> None:
-    """Add the attempt to the ring of the last H, every field in [0, 1] (arrays.History)."""
-    entry = board.history[board.history_next]
-    hinted = 0.0
-    for c in range(level.calls):
-        hinted = max(hinted, row.hint[c])
-    blamed = 0.0
-    for a in range(level.artifacts):
-        if row.blamed[a]:
-            blamed = 1.0
-    entry[History.CALL] = (call + 1.0) / 65.0
-    entry[History.CATEGORY] = row.category / (CATEGORIES - 1.0)
-    entry[History.SUCCESS] = 1.0 if row.category == SUCCESS else 0.0
-    entry[History.AT] = min(1.0, board.at_s / level.time_budget_s)
-    entry[History.ELAPSED] = min(1.0, row.elapsed_s / level.time_budget_s)
-    entry[History.COST] = min(1.0, row.cost / level.cost_budget)
-    entry[History.RETRYABLE] = 0.5 if row.retryable == 2 else float(row.retryable)
-    entry[History.GATE] = gate / 2.0
-    entry[History.BLAMED] = blamed
-    entry[History.HINT] = hinted
-    entry[History.EFFECT] = row.effect / 2.0
-    entry[History.OWN_RECOVERY] = min(1.0, row.own_recovery / 8.0)
-    board.history_next = (board.history_next + 1) % HISTORY
 
 
 @kernel

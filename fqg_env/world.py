@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from fqg_env import belief as posterior
-from fqg_env import filtering, reading, rules
+from fqg_env import filtering, hearing, reading, rules
 from fqg_env.arrays import CANCELLED, FLIGHTS, Effect, GoalClass, Stopped
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
@@ -206,7 +206,7 @@ def hear_news(level: Any, hidden: Any, board: Any, belief: Any, truth: Any, unti
     up = ends_s == 0.0
     rules.signal(level, board, p, up, ends_s, at_s)
     if belief is not None:
-        filtering.hear_signal(level, belief, p, up, ends_s, at_s)
+        hearing.hear_signal(level, belief, p, up, ends_s, at_s)
     # the next news is that it is up again, where it was down
     was_down = down(hidden.window[p], at_s, level.time_budget_s)
     truth.news_s[p] = ends_s + 1e-6 * level.time_budget_s if was_down and not up else math.inf

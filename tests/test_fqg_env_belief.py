@@ -10,7 +10,7 @@ import pytest
 from hand_drawn import SMALL, level, maker, preset, probe
 
 from fqg_env import belief as posterior
-from fqg_env import faults, filtering, reading, rules
+from fqg_env import faults, filtering, hearing, reading, rules
 from fqg_env import likelihood as model
 from fqg_env.arrays import CANCELLED, CODES, Kind, Verdict
 from fqg_env.belief import FLOOR
@@ -20,6 +20,7 @@ from fqg_env.fields import Belief, Doubt, observation_dtype
 from fqg_env.lanes import Lanes
 from fqg_env.level import CallKind, Level, Reputation
 from fqg_env.outcome import Category
+from fqg_env.prior import prior as fill_prior
 from fqg_env.puzzle import Puzzle
 from fqg_env.splits import Source, level_key
 
@@ -64,7 +65,7 @@ def enumerate_all(lanes: Lanes, seen: list[Any], functions: tuple[int, ...]) -> 
     ranges = [range(faults.faults_of(record, first[f])) for f in functions]
     priors = np.zeros((len(functions), FAULTS))
     for f, prior in zip(functions, priors, strict=True):
-        faults.prior(record, first[f], 0, prior)
+        fill_prior(record, first[f], 0, prior)
     weights = {}
     for window, *kinds in itertools.product(range(WINDOWS), *ranges):
         p = WINDOW_PRIOR[window]
@@ -168,10 +169,10 @@ def test_a_hint_that_names_several_variants_alike_says_nothing_of_them() -> None
     row = np.zeros(1, lanes.rows.dtype)
     row["hint"][0, READ_A] = row["hint"][0, READ_B] = 0.8
     before = lanes.beliefs["function"].copy()
-    filtering.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
+    hearing.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
     assert (lanes.beliefs["function"] == before).all()
     row["hint"][0, READ_B] = 0.0
-    filtering.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
+    hearing.hear(lanes.levels[0], lanes.boards[0], lanes.beliefs[0], COPY, row[0])
     assert (lanes.beliefs["function"] != before).any()
     assert not seen
 
@@ -214,12 +215,12 @@ def test_news_from_outside_moves_the_windows() -> None:
     Puzzle(level=DRAWN).load(lanes)
     lanes.begin()
     belief = lanes.beliefs[0]
-    filtering.hear_signal(lanes.levels[0], belief, 0, 0, 128.0, 1.0)
+    hearing.hear_signal(lanes.levels[0], belief, 0, 0, 128.0, 1.0)
     down = sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 1.0, 320.0))
     assert down > 0.6 and belief["provider"][0].sum() == pytest.approx(1.0)
     assert belief["provider"][0, 3] > 0.5  # the window that ends at 128 of 320 s
-    filtering.hear_signal(lanes.levels[0], belief, 0, 1, 0.0, 2.0)
-    filtering.hear_signal(lanes.levels[0], belief, 0, 1, 0.0, 2.0)
+    hearing.hear_signal(lanes.levels[0], belief, 0, 1, 0.0, 2.0)
+    hearing.hear_signal(lanes.levels[0], belief, 0, 1, 0.0, 2.0)
     assert (
         sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 2.0, 320.0)) < 0.05
     )
@@ -233,7 +234,7 @@ def test_what_is_told_to_outlast_every_window_is_believed_as_the_longest() -> No
     for until_s in (2.0 * 320.0, 86_400.0):
         lanes.begin()
         belief = lanes.beliefs[0]
-        filtering.hear_signal(lanes.levels[0], belief, 0, 0, until_s, 6.4)
+        hearing.hear_signal(lanes.levels[0], belief, 0, 0, until_s, 6.4)
         down.append(
             sum(belief["provider"][0, w] for w in range(WINDOWS) if faults.down(w, 6.4, 320.0))
         )
@@ -266,7 +267,7 @@ def test_false_news_looks_like_true_news_and_is_believed_as_often_as_it_is_true(
     for (at, until), true in kinds.items():
         lanes.begin(np.arange(lanes.n) == 0)
         belief, seconds = lanes.beliefs[0], float(budget[0, 0])
-        filtering.hear_signal(lanes.levels[0], belief, 0, 0, until * seconds, at * seconds)
+        hearing.hear_signal(lanes.levels[0], belief, 0, 0, until * seconds, at * seconds)
         down = [faults.down(w, at * seconds, seconds) for w in range(WINDOWS)]
         believed = float(belief["provider"][0][down].sum())
         assert 0 < sum(true) < len(true)

@@ -19,8 +19,6 @@ from fqg_env.faults import (
     CONFUSED,
     FALSE_BLAME,
     FAULTS,
-    MIX_FAULTS,
-    MIX_WINDOWS,
     VERIFY_WRONG,
     WINDOW_CAUSE,
     WINDOW_FROM,
@@ -34,6 +32,7 @@ from fqg_env.faults import (
 from fqg_env.frequencies import MIXES, PUBLISHED
 from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, CallKind, Goal, Level, Recent, Reputation
+from fqg_env.prior import MIX_FAULTS, MIX_WINDOWS, prior
 from fqg_env.splits import Source, level_key
 
 ARTIFACTS = {
@@ -181,8 +180,11 @@ def test_tables_are_distributions() -> None:
     assert np.array_equal(WINDOW_PRIOR, MIX_WINDOWS[0])
     np.testing.assert_allclose(MIX_WINDOWS.sum(1), 1.0)
     np.testing.assert_allclose(MIX_FAULTS.sum(1), 1.0)
-    names = ("flaky", "very_flaky", "broken", "over_limit", "silent", "quota_1", "quota_3", "wrong")
+    names = [fault.name.lower() for fault in Fault if fault is not Fault.OK]
     assert MIXES[0].faults == tuple(getattr(PUBLISHED, name) for name in names)
+    announced = (PUBLISHED.announced_outage, PUBLISHED.announced_limit, PUBLISHED.announced_flake)
+    assert tuple(range(len(announced))) == (Cause.OUTAGE, Cause.LIMIT, Cause.FLAKY)
+    assert tuple(faults.ANNOUNCED) == announced
     assert 0.0 < FALSE_BLAME < 1.0
     assert WINDOW_FROM[0] > 1.0 and set(WINDOW_CAUSE.tolist()) == {Cause.OUTAGE, Cause.LIMIT}
 
@@ -190,7 +192,7 @@ def test_tables_are_distributions() -> None:
 def prior_of(record: Any, call: int, mix: int = 0) -> np.ndarray:
     """The prior of a call's function, as far as it has faults."""
     out = np.zeros(FAULTS)
-    faults.prior(record, call, mix, out)
+    prior(record, call, mix, out)
     return out[: faults.faults_of(record, call)]
 
 

@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fqg_env import library, shapes
-from fqg_env.arrays import SIZES
+from fqg_env.arrays import SIZES, Effect, GoalClass, Kind, Mode
 from fqg_env.describe import describe
 from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
-from fqg_env.level import Artifact, Budget, Goal, Level
+from fqg_env.level import Artifact, Budget, CallKind, Goal, GoalKind, Level, Responsibility
 from fqg_env.level_file import read_level
+from fqg_env.outcome import SideEffects
 from fqg_env.puzzle import Faults, Puzzle, describe_faults, read_puzzle, write_puzzle
 from fqg_env.shapes import TIERS
 from fqg_env.splits import SPLITS, Source, level_key
@@ -120,6 +121,15 @@ def test_a_file_holds_the_hidden_faults_too(tier: int, seed: int, tmp_path: Path
     ):
         assert np.array_equal(lanes.hidden[name][0, :n], other.hidden[name][0, :n]), name
     assert other.levels["key"][0] == lanes.levels["key"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "numbers"),
+    [(CallKind, Kind), (Responsibility, Mode), (SideEffects, Effect), (GoalKind, GoalClass)],
+)
+def test_words_and_the_numbers_they_are_in_arrays_go_by_name(words: Any, numbers: Any) -> None:
+    absent = {"NONE"} if numbers is GoalClass else set()  # no goal has no word
+    assert {number.name for number in numbers} == {word.name for word in words} | absent
 
 
 def test_the_library_survives_writing(tmp_path: Path) -> None:

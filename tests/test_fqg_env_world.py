@@ -176,7 +176,7 @@ def test_who_owns_failures_decides_who_tries_again(mode: Responsibility) -> None
         fails += not game.held("text")
         again += int(game.board["own_recovery"][0])
     n = len(SEEDS)
-    p, tries = PUBLISHED.very_flaky_fails, PUBLISHED.recovers[list(Responsibility).index(mode)]
+    p, tries = PUBLISHED.very_flaky_fails, PUBLISHED.recovers[Mode[mode.name]]
     assert fails / n == pytest.approx(p * (1 - tries * (1 - p)), abs=0.17)
     assert again / n == pytest.approx(p * tries, abs=0.17)
     assert (again == 0) == (mode is Responsibility.CONDUCTOR)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -17,7 +19,16 @@ from training import result_cache
 from training.contestants import Contestant, Thinking
 from training.episodes import play_chunk
 from training.evaluate import evaluate
-from training.result_cache import ResultCache, default_folder, packed, unpacked
+from training.result_cache import (
+    OURS,
+    PACKAGES,
+    ROOT,
+    ResultCache,
+    code_files,
+    default_folder,
+    packed,
+    unpacked,
+)
 from training.setting import Setting, level_files
 
 INDEX = Contestant("a", "index")
@@ -150,6 +161,34 @@ def test_thinking_and_code_and_files_are_part_of_the_name(
     monkeypatch.setattr(result_cache, "code_digest", lambda: "other code")
     names.append(ResultCache(tmp_path).file(INDEX, SETTING, *CHUNK))
     assert len(set(names)) == len(names)
+
+
+def imported(file: Path) -> Iterator[Path]:
+    """The files of ours that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            path = ROOT.joinpath(*name.split("."))
+            yield from (f for f in (path.with_suffix(".py"), path / "__init__.py") if f.exists())
+
+
+def test_every_file_that_plays_is_part_of_the_name() -> None:
+    """From the module that plays a chunk, and from every policy, along all imports."""
+    waiting = [ROOT / "training" / "episodes.py"]
+    waiting += [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+    found: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += imported(file)
+    assert found - set(code_files()) <= {ROOT / "training" / "__init__.py"}
+    plays = {file.stem for file in found if file.parent == ROOT / "training"} - {"__init__"}
+    assert plays == set(OURS)
 
 
 def test_level_files_count_by_what_is_in_them(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fqg_env.arrays import CATEGORIES, HISTORY, GoalClass, History, Stopped
+from fqg_env.arrays import GoalClass, Stopped
 from fqg_env.describe import describe
 from fqg_env.faults import truly_bad
+from fqg_env.history import attempts_since
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
 from fqg_env.puzzle import Puzzle, describe_faults, read_puzzle
@@ -88,15 +89,10 @@ def named(level: Level, action: int) -> str:
 
 def heard(level: Level, before: Any, after: Any) -> Iterator[str]:
     """What has come between two boards."""
-    h = int(before["history_next"])
-    while h != int(after["history_next"]):
-        entry = after["history"][h]
-        call = round(float(entry[History.CALL]) * 65.0) - 1
-        category = round(float(entry[History.CATEGORY]) * (CATEGORIES - 1.0))
-        hint = ", with a hint" if entry[History.HINT] > 0 else ""
-        words = category_name(category).lower().replace("_", " ")
-        yield f"{level.call_names[call]}: {words}{hint}"
-        h = (h + 1) % HISTORY
+    for seen in attempts_since(after, int(before["history_next"])):
+        hint = ", with a hint" if seen.hint > 0.0 else ""
+        words = category_name(seen.category).lower().replace("_", " ")
+        yield f"{level.call_names[seen.call]}: {words}{hint}"
     for a in np.flatnonzero(after["version"] > before["version"]):
         rejected = ", but its gate rejects it" if after["rejected"][a] else ""
         yield f"{level.artifact_names[a]} is made{rejected}"

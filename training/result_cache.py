@@ -27,8 +27,11 @@ from training.episodes import EPISODE, Played
 from training.setting import Setting
 from training.watch import REACTIONS
 
+ROOT = Path(__file__).parent.parent
 PACKAGES = ("fqg_env", "policies")
+"""All that is in them counts: which policy is loaded is not known before it is named."""
 OURS = ("contestants", "episodes", "setting", "watch")
+"""Modules of training that play; a test holds them against what is imported."""
 LIBRARIES = ("numba", "numpy", "onnxruntime")
 DIGEST = 64
 
@@ -39,20 +42,23 @@ def default_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "fqg" / "evaluations"
 
 
+def code_files() -> list[Path]:
+    """Every file that a figure can depend on."""
+    packaged = [
+        file
+        for package in PACKAGES
+        for file in sorted((ROOT / package).rglob("*"))
+        if file.is_file() and "__pycache__" not in file.parts
+    ]
+    return packaged + [ROOT / "training" / f"{name}.py" for name in OURS]
+
+
 @cache
 def code_digest() -> str:
     """Of every file that a figure can depend on, and of the libraries that compute it."""
-    root = Path(__file__).parent.parent
-    files = [
-        file
-        for package in PACKAGES
-        for file in sorted((root / package).rglob("*"))
-        if file.is_file() and "__pycache__" not in file.parts
-    ]
-    files += [root / "training" / f"{name}.py" for name in OURS]
     digest = hashlib.sha256(" ".join(version(name) for name in LIBRARIES).encode())
-    for file in files:
-        digest.update(f"\0{file.relative_to(root)}\0".encode())
+    for file in code_files():
+        digest.update(f"\0{file.relative_to(ROOT)}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -15,14 +15,12 @@ import numpy as np
 
 from fqg_env.arrays import (
     CANCELLED,
-    CATEGORIES,
-    HISTORY,
+    SUCCESS,
     GoalClass,
-    History,
     Kind,
     Size,
 )
-from fqg_env.blocks import fill
+from fqg_env.blocks import fill, shares
 from fqg_env.cells import FaultKind, kind_of_fault, kind_of_window
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
@@ -38,6 +36,7 @@ from fqg_env.faults import (
     taints,
     truly_bad,
 )
+from fqg_env.history import call_of, category_of, next_slot
 from fqg_env.reading import delivered, input_versions, repeats
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from fqg_env.world import LOST
@@ -115,9 +114,7 @@ def in_the_way(level: Any, hidden: Any) -> int:
                 kinds |= 1 << FaultKind.STALE
         for j in range(i):
             d = level.plan[j]
-            reads = False
-            for a in range(level.artifacts):
-                reads |= level.needs[c, a] == 1 and level.makes[d, a] == 1
+            reads = shares(level.needs[c], level.makes[d])
             if reads and clashes(level, hidden, f, level.function[d]):
                 kinds |= 1 << FaultKind.CLASH
     return kinds
@@ -179,10 +176,7 @@ def is_recovery(level: Any, watch: Any, call: int) -> bool:
     """The attempt is to make what an earlier attempt was to make, or it is a repair."""
     if level.kind[call] == Kind.REPAIR:
         return True
-    for a in range(level.artifacts):
-        if level.makes[call, a] and watch.attempted[a]:
-            return True
-    return False
+    return shares(level.makes[call], watch.attempted)
 
 
 @kernel
@@ -201,15 +195,6 @@ def note_attempt(
 
 
 # --- after an error -----------------------------------------------------------------------------------
-
-
-@kernel
-def shares(one: Any, other: Any) -> bool:
-    """Two rows of artifacts have one in common."""
-    for a in range(len(one)):
-        if one[a] and other[a]:
-            return True
-    return False
 
 
 @kernel
@@ -240,13 +225,13 @@ def note_failure(board: Any, watch: Any) -> None:
     """Note the call that has just failed, if one has and its answer was not lost."""
     if board.failed == watch.failed:
         return
-    h = watch.history_next
-    while h != board.history_next:
-        category = round(board.history[h, History.CATEGORY] * (CATEGORIES - 1.0))
-        if category > 0 and category != CANCELLED:
-            watch.failed_call = round(board.history[h, History.CALL] * 65.0) - 1
+    slot = watch.history_next
+    while slot != board.history_next:
+        category = category_of(board.history[slot])
+        if category != SUCCESS and category != CANCELLED:
+            watch.failed_call = call_of(board.history[slot])
             watch.failed_category = category
-        h = (h + 1) % HISTORY
+        slot = next_slot(slot)
 
 
 # --- many lanes ---------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fqg_env.arrays import SIZES, Size
+from fqg_env.arrays import SIZES, History, Size
 from fqg_env.compiled import cache_folder
 from fqg_env.exact import TEMPLATES
 from fqg_env.lanes import template_records
@@ -34,6 +34,17 @@ from policies.recovery.recollect import recollect
 
 if TYPE_CHECKING:
     from fqg_env.lanes import Lanes
+
+
+TOLD = [
+    History.CALL,
+    History.CATEGORY,
+    History.AT,
+    History.GATE,
+    History.BLAMED,
+    History.HINT,
+]
+"""What is read of each attempt (see `history.Attempt`)."""
 
 
 class Solution(NamedTuple):
@@ -140,7 +151,7 @@ def facts_seen(level: Any, board: Any, belief: Any) -> bytes:
     seen = np.round(np.array(numbers, np.float64), 1)
     counts = [board[name] for name in ("checks_passed", "times_rejected", "not_examined")]
     hints = np.concatenate([board["hint"][:calls], board["hint_giver"][:calls]])
-    history = np.round(board["history"][:n, [0, 1, 3, 7, 8, 9]], 4)
+    history = np.round(board["history"][:n, TOLD], 4)
     windows = np.round(belief["provider"][: int(level["providers"])], 3)
     return b"".join(
         np.ascontiguousarray(x).tobytes() for x in (seen, *counts, hints, history, windows)

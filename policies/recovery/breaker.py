@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from fqg_env.arrays import HISTORY, History
 from fqg_env.compiled import kernel
 from fqg_env.fields import Run
+from fqg_env.history import call_of, is_attempt
 from policies.recovery.tuned import HandTuned, Range
 from policies.recovery.walk import Sight, backs_off, failures, new_standing, place, sight_of, walk
 
@@ -46,10 +47,9 @@ def open_circuit(v: Sight, numbers: Numbers, c: int) -> bool:
     latest = -1.0
     for h in range(HISTORY):
         entry = v.history[h]
-        if entry[History.CALL] == 0.0:
+        if not is_attempt(entry):
             break
-        other = int(entry[History.CALL] * 65.0 + 0.5) - 1
-        if not v.same_provider[c, other]:
+        if not v.same_provider[c, call_of(entry)]:
             continue
         if entry[History.SUCCESS] > 0.5:
             break

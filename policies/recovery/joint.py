@@ -21,6 +21,7 @@ from fqg_env import faults
 from fqg_env.chance import GOLDEN
 from fqg_env.compiled import kernel
 from fqg_env.faults import CLASH, WINDOW_PRIOR, WINDOWS, silent
+from fqg_env.prior import prior
 
 SHIFT = np.uint64(29)
 ROUND = 1e9
@@ -85,12 +86,24 @@ def name_table(t: Any, f: int) -> None:
 
 
 @kernel
-def window_mass(t: Any, s: int, p: int, w: int) -> float:
-    """The joint chance of a window of a provider and of all that its functions have shown, given s."""
+def window_mass(t: Any, s: int, p: int, w: int, but: int) -> float:
+    """The joint chance of a window of a provider and of what its functions have shown, given s.
+
+    `but`: a function that is left out, or -1.
+    """
     mass = WINDOW_PRIOR[w]
     for f in range(t.mass.shape[0]):
-        if t.provider[f] == p:
+        if t.provider[f] == p and f != but:
             mass *= t.mass[f, s, w]
+    return mass
+
+
+@kernel
+def provider_mass(t: Any, s: int, p: int) -> float:
+    """The joint chance of all that the functions of a provider have shown, given s."""
+    mass = 0.0
+    for w in range(WINDOWS):
+        mass += window_mass(t, s, p, w, -1)
     return mass
 
 
@@ -101,10 +114,7 @@ def total(t: Any) -> float:
     for s in range(t.mass.shape[1]):
         product = 1.0
         for p in range(t.providers):
-            mean = 0.0
-            for w in range(WINDOWS):
-                mean += window_mass(t, s, p, w)
-            product *= mean
+            product *= provider_mass(t, s, p)
         out += product
     return out
 
@@ -119,13 +129,11 @@ def digest_of(t: Any) -> np.uint64:
     for s in range(t.mass.shape[1]):
         product = 1.0
         for p in range(t.providers):
-            mean = 0.0
+            mass = provider_mass(t, s, p)
+            scale = ROUND / mass if mass > 0.0 else 0.0
             for w in range(WINDOWS):
-                mean += window_mass(t, s, p, w)
-            scale = ROUND / mean if mean > 0.0 else 0.0
-            for w in range(WINDOWS):
-                digest = fold_in(digest, np.uint64(window_mass(t, s, p, w) * scale + 0.5))
-            product *= mean
+                digest = fold_in(digest, np.uint64(window_mass(t, s, p, w, -1) * scale + 0.5))
+            product *= mass
         digest = fold_in(digest, np.uint64(product * whole + 0.5))
     return digest
 
@@ -137,26 +145,17 @@ def share_bad(level: Any, t: Any, maker: int, source: int) -> float:
     p, table, out = t.provider[f], t.chance[f], 0.0
     for s in range(table.shape[0]):
         spoiled = source >= 0 and ((s >> source) & 1) == 1
-        rest = 1.0
-        mine = 0.0
+        rest, mine = 1.0, 0.0
         for q in range(t.providers):
-            mean = 0.0
-            for w in range(WINDOWS):
-                m = WINDOW_PRIOR[w]
-                for g in range(t.mass.shape[0]):
-                    if t.provider[g] == q and g != f:
-                        m *= t.mass[g, s, w]
-                if q == p:
-                    bad = 0.0
-                    for k in range(t.faults[f]):
-                        if spoiled or silent(k, v):
-                            for x in range(table.shape[3]):
-                                bad += table[s, w, k, x]
-                    mine += m * bad
-                else:
-                    mean += m
             if q != p:
-                rest *= mean
+                rest *= provider_mass(t, s, q)
+        for w in range(WINDOWS):
+            bad = 0.0
+            for k in range(t.faults[f]):
+                if spoiled or silent(k, v):
+                    for x in range(table.shape[3]):
+                        bad += table[s, w, k, x]
+            mine += window_mass(t, s, p, w, f) * bad
         out += rest * mine
     return out
 
@@ -167,7 +166,7 @@ def fill_prior(level: Any, t: Any, shares: Any) -> None:
     xs = t.chance.shape[4]
     for f in range(t.chance.shape[0]):
         c = t.first[f]
-        faults.prior(level, c, 0, shares)
+        prior(level, c, 0, shares)
         for s in range(t.chance.shape[1]):
             for k in range(t.faults[f]):
                 p = shares[k]

@@ -13,24 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env.arrays import CATEGORIES, HISTORY, Gate, History, Kind
+from fqg_env.arrays import Gate, Kind
 from fqg_env.faults import WINDOW_PRIOR
+from fqg_env.history import Attempt, all_attempts
 from policies.recovery.dynamic import LEAST, fold, keep
 from policies.recovery.facts import FACTS, MOST_OUTCOMES, Fact, drop_past, follow, list_outcomes
 from policies.recovery.joint import Tables, name_table, sum_up, total
 from policies.recovery.weigh import TICKS, UNSEEN, Outcome, What
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the board remembers of one attempt."""
-
-    call: int
-    category: int
-    tick: int
-    rejected: bool
-    blamed: bool
-    hinted: bool
 
 
 @dataclass(frozen=True)
@@ -52,33 +41,13 @@ def tick_of(seconds: float, level: Any) -> int:
     return round(float(seconds) / float(level["time_budget_s"]) * TICKS)
 
 
-def entries(board: Any) -> list[Entry]:
-    """The attempts so far, the oldest first."""
-    n = int(board["begun"])
-    last = int(board["history_next"])
-    out = []
-    for i in range(n):
-        h = board["history"][(last - n + i) % HISTORY]
-        out.append(
-            Entry(
-                call=round(float(h[History.CALL]) * 65.0) - 1,
-                category=round(float(h[History.CATEGORY]) * (CATEGORIES - 1)),
-                tick=round(float(h[History.AT]) * TICKS),
-                rejected=round(float(h[History.GATE]) * 2.0) == Gate.REJECTED,
-                blamed=bool(h[History.BLAMED] > 0.5),
-                hinted=bool(h[History.HINT] > 0.0),
-            )
-        )
-    return out
-
-
-def fits(o: Outcome, entry: Entry, verifies: bool) -> bool:
+def fits(o: Outcome, seen: Attempt, verifies: bool) -> bool:
     """An outcome of the same end may have been what the board remembers."""
-    if o.what == What.FAILED and bool(o.blamed) != entry.blamed:
+    if o.what == What.FAILED and bool(o.blamed) != seen.blamed:
         return False
     if verifies or o.hint == 0:
         return True
-    return entry.hinted == (2 <= o.hint < UNSEEN)
+    return (seen.hint > 0.0) == (2 <= o.hint < UNSEEN)
 
 
 def load(tables: Tables, chance: np.ndarray) -> None:
@@ -88,10 +57,10 @@ def load(tables: Tables, chance: np.ndarray) -> None:
         sum_up(tables, f)
 
 
-def ways_on(level: Any, tables: Tables, path: Path, entry: Entry) -> Iterator[Path]:
+def ways_on(level: Any, tables: Tables, path: Path, seen: Attempt) -> Iterator[Path]:
     """The paths that an attempt leads to from one that fits until then."""
-    facts, call = path.facts.copy(), entry.call
-    facts[Fact.TICK] = entry.tick
+    facts, call = path.facts.copy(), seen.call
+    facts[Fact.TICK] = round(seen.at * TICKS)
     outcomes = np.zeros((MOST_OUTCOMES, 5), np.int64)
     before = np.zeros((2, *tables.chance.shape[1:]))
     verifies = bool(level["kind"][call] == Kind.VERIFY)
@@ -100,10 +69,10 @@ def ways_on(level: Any, tables: Tables, path: Path, entry: Entry) -> Iterator[Pa
     whole = total(tables)
     told = outcomes[:n]
     rejected = told[:, 0] == What.REJECTED
-    fitting = rejected if entry.rejected else ~rejected & (told[:, 1] == entry.category)
+    fitting = rejected if seen.gate == Gate.REJECTED else ~rejected & (told[:, 1] == seen.category)
     for row in told[fitting]:
         o = Outcome(*map(int, row))
-        if not fits(o, entry, verifies):
+        if not fits(o, seen, verifies):
             continue
         load(tables, path.chance)
         keep(level, tables, facts, call, before)
@@ -191,8 +160,8 @@ def recollect(level: Any, tables: Tables, board: Any, belief: Any) -> np.ndarray
     """
     rows = FACTS + int(level["functions"]) + int(level["calls"])
     paths = [Path(np.zeros(rows, np.int64), tables.chance.copy())]
-    for entry in entries(board):
-        paths = [after for path in paths for after in ways_on(level, tables, path, entry)]
+    for seen in all_attempts(board):
+        paths = [after for path in paths for after in ways_on(level, tables, path, seen)]
     paths = [path for path in paths if agrees(path, level, board)]
     if not paths:
         raise ValueError("no history of this template leads to this board")

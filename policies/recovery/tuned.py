@@ -62,7 +62,8 @@ class HandTuned:
     space: Mapping[str, Range]
     """Which of them are tuned, and where."""
     choose_all: Any
-    """Kernel (sight, numbers, out [N])."""
+    """Kernel (sight, numbers, out [N]). Each rule writes this loop itself: one kernel that is handed another,
+    or that closes over it, Numba compiles anew in every process."""
 
     def __init__(self, numbers: Any = None):
         self.numbers = tuned_numbers(self.table, self.kind) if numbers is None else numbers
