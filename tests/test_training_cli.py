@@ -82,6 +82,26 @@ def test_labels_with_brackets_are_printed_as_they_are() -> None:
     assert "of oracle" not in text  # it did not play
 
 
+def test_a_dash_is_explained_in_one_line_below_its_table() -> None:
+    heads = ("policy", "ex/tr", "im/tr", "pass^8", "gap")
+    whole = ("index", "50%", "40%", "30.0%", "0%")
+    assert tables.why_dashes(heads, [whole]) == ""
+    told = tables.why_dashes(heads, [whole, ("-", "-", "-", "30.0%", "-")])
+    assert told == (
+        "\n-: no such fault in the way (ex/tr, im/tr); "
+        "the bound is not above the rule on these levels (gap)"
+    )
+
+
+def test_templates_show_the_share_of_bayes_and_say_what_it_is() -> None:
+    result = fqg("evaluate", "--policies", "index,oracle", "--split", "exact", "--episodes", "9")
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.stdout.split())
+    assert "of Bayes: mean return over the exact value of these levels" in told
+    assert "so it can pass 100% by a little" in told
+    assert "-: not timed (ms)" in told and "-: no such fault in the way (" in told
+
+
 def test_a_long_label_shows_its_end_where_that_tells_it_from_others() -> None:
     far, near, same = (
         "runs/a/very/long/way/to/a/policy",

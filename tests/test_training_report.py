@@ -143,6 +143,16 @@ def test_who_failed_stands_below_the_table_escaped() -> None:
     assert "1 episode of 1 level file<" in evaluation(files)
 
 
+def test_shares_of_a_bound_have_a_column_where_it_is_known_and_are_explained() -> None:
+    assert "of oracle" not in evaluation(JUDGED) and "of Bayes" not in evaluation(JUDGED)
+    share = {"fraction_of_oracle": 0.875, "fraction_of_bayes": 1.012}
+    page = evaluation(result(index=figures(0.45) | share, retry=figures(0.1)))
+    assert "<th>of Bayes</th><th>of oracle</th>" in page
+    assert "<td>101.2%</td><td>87.5%</td>" in page
+    assert "Of Bayes: mean return over the exact value of these levels" in page
+    assert "A dash: there is no such figure" in page
+
+
 def test_each_page_names_its_runs_and_sums_are_named_sums(tmp_path: Path) -> None:
     page = deployment(deployed(2), tmp_path)
     for run_id in ("20260101-000001-code_a", "20260101-000000-conduc"):
