@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from fqg_env.puzzle import Puzzle, write_puzzle
 from policies.recovery.base import Decision, certain
+from policies.recovery.registry import BUILT_IN
 from training import cli, tables
 from training.cli import app
 from training.evaluate import evaluation_title
@@ -274,6 +275,7 @@ def test_the_options_name_what_they_take() -> None:
     assert "train, validation, test, unseen" in told
     assert "published, production, stress, shifted" in told
     assert "hybrid, conductor, community" in told
+    assert ", ".join(BUILT_IN) in told and "module:Class" in told
     assert "replaces what an earlier quickstart left" in " ".join(
         fqg("quickstart", "--help").stdout.split()
     )

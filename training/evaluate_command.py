@@ -13,7 +13,7 @@ from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError
 from fqg_env.shapes import TIERS
 from fqg_env.splits import MIX_NAMES, MODE_NAMES, SPLITS
-from policies.recovery.registry import PolicyError
+from policies.recovery.registry import BUILT_IN, PolicyError
 from training.tables import print_figures
 from training.terminal import (
     INTERRUPTED,
@@ -64,7 +64,11 @@ def writable(report: Path) -> None:
 def evaluate(
     context: typer.Context,
     policies: Annotated[
-        str, typer.Option(help="Names, policy folders or module:Class, separated by commas.")
+        str,
+        typer.Option(
+            help=f"Separated by commas: {', '.join(BUILT_IN)}; a folder that was exported; or your own, as "
+            "module:Class (a class with decide(observation, mask); the module may be in the current folder)."
+        ),
     ] = "random,retry_fallback,cascade,code_aware,router,index,oracle",
     split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "test",
     episodes: Annotated[int, typer.Option(min=1, help="Levels that each policy plays.")] = 1000,
