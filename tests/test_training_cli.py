@@ -169,7 +169,8 @@ def test_the_title_says_what_was_played(tmp_path: Path) -> None:
             "--simulations is for policies that plan",
         ),
         (["--report", "/nowhere/at/all.html"], "name a file in a folder that is there"),
-        (["--split", "exact", "--tiers", "3-5"], "'exact' have no tiers; leave them out"),
+        (["--split", "exact", "--tiers", "3-5"], "'exact' have no tiers; leave --tiers out"),
+        (["--split", "exact", "--tiers", "1-20"], "'exact' have no tiers; leave --tiers out"),
         (["--policies", " , "], "--policies names none"),
     ],
 )
