@@ -109,7 +109,7 @@ def evaluation(result: dict[str, Any], ours: str = "trained") -> str:
         f"<h2>{html.escape(evaluation_title(result))}</h2>"
         + bars(result["policies"], ours)
         + table(policy_head(result["policies"]), policy_rows(result["policies"]), ours)
-        + (f'<p class="no">Failed while they played:</p><ul>{failed}</ul>' if failed else "")
+        + (f'<p class="no">Not judged:</p><ul>{failed}</ul>' if failed else "")
         + '<p class="note">Every policy plays the same levels under the same luck. '
         f"{shares}"
         "A return is 1 for everything delivered, good, at no cost; 0 for stopping at once. "
