@@ -20,7 +20,7 @@ h1{font-size:1.7rem}h2{margin-top:2.2rem;font-size:1.25rem}
 .wide{max-width:100%;overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:right;padding:.3rem .55rem;border-bottom:1px solid #e3e7ec}
-th:first-child,td:first-child{text-align:left}tr.us td{font-weight:600;background:#eef5ff}
+th:first-child,td:first-child{text-align:left}td:not(:first-child){white-space:nowrap}tr.us td{font-weight:600;background:#eef5ff}
 .note{color:#5a6675;font-size:.9rem}.yes{color:#0a7a3d}.no{color:#b3261e}
 img{height:70px;border:1px solid #ccd;vertical-align:middle}
 svg{max-width:100%;height:auto}
