@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from fqg_env.puzzle import Puzzle, write_puzzle
 from policies.recovery.base import Decision, certain
+from policies.recovery.registry import BUILT_IN
 from training import cli, tables
 from training.cli import app
 from training.evaluate import evaluation_title
@@ -80,6 +81,26 @@ def test_labels_with_brackets_are_printed_as_they_are() -> None:
     console.file.close()
     assert "runs/[/b]x" in text and "1 level of [/b]" in text
     assert "of oracle" not in text  # it did not play
+
+
+def test_a_dash_is_explained_in_one_line_below_its_table() -> None:
+    heads = ("policy", "ex/tr", "im/tr", "pass^8", "gap")
+    whole = ("index", "50%", "40%", "30.0%", "0%")
+    assert tables.why_dashes(heads, [whole]) == ""
+    told = tables.why_dashes(heads, [whole, ("-", "-", "-", "30.0%", "-")])
+    assert told == (
+        "\n-: no such fault in the way (ex/tr, im/tr); "
+        "the bound is not above the rule on these levels (gap)"
+    )
+
+
+def test_templates_show_the_share_of_bayes_and_say_what_it_is() -> None:
+    result = fqg("evaluate", "--policies", "index,oracle", "--split", "exact", "--episodes", "9")
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.stdout.split())
+    assert "of Bayes: mean return over the exact value of these levels" in told
+    assert "so it can pass 100% by a little" in told
+    assert "-: not timed (ms)" in told and "-: no such fault in the way (" in told
 
 
 def test_a_long_label_shows_its_end_where_that_tells_it_from_others() -> None:
@@ -148,7 +169,8 @@ def test_the_title_says_what_was_played(tmp_path: Path) -> None:
             "--simulations is for policies that plan",
         ),
         (["--report", "/nowhere/at/all.html"], "name a file in a folder that is there"),
-        (["--split", "exact", "--tiers", "3-5"], "'exact' have no tiers; leave them out"),
+        (["--split", "exact", "--tiers", "3-5"], "'exact' have no tiers; leave --tiers out"),
+        (["--split", "exact", "--tiers", "1-20"], "'exact' have no tiers; leave --tiers out"),
         (["--policies", " , "], "--policies names none"),
     ],
 )
@@ -254,6 +276,7 @@ def test_the_options_name_what_they_take() -> None:
     assert "train, validation, test, unseen" in told
     assert "published, production, stress, shifted" in told
     assert "hybrid, conductor, community" in told
+    assert ", ".join(BUILT_IN) in told and "module:Class" in told
     assert "replaces what an earlier quickstart left" in " ".join(
         fqg("quickstart", "--help").stdout.split()
     )

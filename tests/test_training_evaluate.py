@@ -38,6 +38,7 @@ from training.figures import (
     recovery,
     success_by_recoveries,
 )
+from training.levels import Generated, generated
 from training.processes import Lost
 from training.setting import Setting, check_setting, deal, level_files
 from training.watch import REACTIONS
@@ -283,6 +284,26 @@ def test_templates_have_no_tiers_to_tell() -> None:
     result = evaluate({"retry": "retry"}, Setting(split="exact", episodes=2))
     assert result["tiers"] is result["mode"] is None
     assert evaluation_title(result) == "2 levels of exact, small"
+
+
+def test_bayes_is_refused_before_anything_is_played_where_there_are_no_templates(
+    tmp_path: Path,
+) -> None:
+    says = "the policy 'bayes' is computed for templates alone, and the split 'test' has none; leave it out"
+    with pytest.raises(PolicyError, match=says):
+        evaluate({"bayes": "bayes"}, Setting(episodes=2))
+    told: list[str] = []
+    both = {"bayes": "bayes", "retry": "retry"}
+    policies = evaluate(both, Setting(episodes=2), progress=lambda label, n: told.append(label))[
+        "policies"
+    ]
+    assert policies["bayes"]["error"].startswith(says) and "error" not in policies["retry"]
+    assert told.count("bayes") <= 1  # that the first begins
+    levels = folder_of(tmp_path, a=generated(Generated("exact")))
+    assert "error" not in evaluate(both, Setting(levels=levels, episodes=1))["policies"]["bayes"]
+    levels = folder_of(tmp_path, b=puzzle(hand_drawn.one_move()))
+    with pytest.raises(PolicyError, match="b.yaml is none"):
+        evaluate({"bayes": "bayes"}, Setting(levels=levels, episodes=1))
 
 
 def test_levels_are_dealt_in_turn(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from fqg_env.game import Game, Word
 from fqg_env.level import Artifact, CallKind, Goal
 from fqg_env.puzzle import Faults, Puzzle, write_puzzle
+from training.levels import app as levels
 from training.play import play
 
 app = typer.Typer()
@@ -91,8 +92,14 @@ def test_a_function_with_two_open_variants_asks_which() -> None:
     assert "Which one? use_key/rusty_key, use_key/complete_key." in result.stdout
 
 
+def test_what_is_played_is_what_levels_show_shows_for_the_same_options() -> None:
+    which = ("--tier", "9", "--seed", "3")
+    assert "test, tier 9, chain, seed 3" in played("quit", arguments=which).stdout
+    assert "test, tier 9, chain, seed 3" in CliRunner().invoke(levels, ["show", *which]).stdout
+
+
 def test_a_generated_level_and_a_file_can_be_played(tmp_path: Path) -> None:
-    result = played("wait", "stop", arguments=("--tier", "3", "--seed", "7"))
+    result = played("wait", "stop", arguments=("--split", "train", "--tier", "3", "--seed", "7"))
     assert result.exit_code == 4 and "s pass." in result.stdout
     path = tmp_path / "mine.yaml"
     write_puzzle(Puzzle(level=one_move(), faults=Faults()), path)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from policies.recovery.registry import BUILT_IN
 from training.charts import (
     bars,
     colours,
@@ -15,6 +17,7 @@ from training.charts import (
     grouped_bars,
     line_chart,
     scatter,
+    spread_out,
     stacked_bars,
     ticks,
 )
@@ -143,6 +146,16 @@ def test_who_failed_stands_below_the_table_escaped() -> None:
     assert "1 episode of 1 level file<" in evaluation(files)
 
 
+def test_shares_of_a_bound_have_a_column_where_it_is_known_and_are_explained() -> None:
+    assert "of oracle" not in evaluation(JUDGED) and "of Bayes" not in evaluation(JUDGED)
+    share = {"fraction_of_oracle": 0.875, "fraction_of_bayes": 1.012}
+    page = evaluation(result(index=figures(0.45) | share, retry=figures(0.1)))
+    assert "<th>of Bayes</th><th>of oracle</th>" in page
+    assert "<td>101.2%</td><td>87.5%</td>" in page
+    assert "Of Bayes: mean return over the exact value of these levels" in page
+    assert "A dash: there is no such figure" in page
+
+
 def test_each_page_names_its_runs_and_sums_are_named_sums(tmp_path: Path) -> None:
     page = deployment(deployed(2), tmp_path)
     for run_id in ("20260101-000001-code_a", "20260101-000000-conduc"):
@@ -179,6 +192,23 @@ def test_points_have_whiskers_and_names_that_do_not_overlap() -> None:
     assert drawn.count("<circle") == 2 and "a: 0.500 at 20.0%" in drawn
     heights = [float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="start">[ab]<', drawn)]
     assert len(heights) == 2 and abs(heights[0] - heights[1]) >= 13
+
+
+def test_many_policies_have_a_colour_and_a_row_each() -> None:
+    names = list(BUILT_IN)
+    palette = colours(names)
+    assert len(set(palette.values())) == len(names)
+    points = {name: (0.4, 0.25 + i / 1000, 0.2, 0.3) for i, name in enumerate(names)}
+    drawn = scatter(points, palette, "cost", "return")
+    heights = sorted(float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="start">', drawn))
+    assert len(heights) == len(names) and min(b - a for a, b in pairwise(heights)) > 16
+
+
+def test_what_is_moved_apart_stays_in_order_and_near() -> None:
+    assert spread_out([0.0, 100.0], 10.0, 0.0) == [0.0, 100.0]
+    assert spread_out([50.0, 50.0, 50.0, 200.0], 10.0, 0.0) == [40.0, 50.0, 60.0, 200.0]
+    assert spread_out([1.0, 2.0, 90.0], 10.0, 0.0) == [0.0, 10.0, 90.0]
+    assert spread_out([20.0, 28.0, 31.0], 10.0, 0.0) == pytest.approx([49 / 3, 79 / 3, 109 / 3])
 
 
 def test_a_group_has_a_bar_for_each_policy_that_has_a_value() -> None:

@@ -82,6 +82,28 @@ def test_the_command_writes_numbers_and_how_they_were_made(tmp_path):
     assert made["gain_low"] <= made["gain"] <= made["gain_high"]
 
 
+def test_the_first_sign_of_life_comes_before_anything_is_compiled(tmp_path, monkeypatch):
+    def cut(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tune, "Board", cut)
+    said = fqg("--policies", "spfr", *QUICK, "--out", str(tmp_path / "t.toml")).stderr
+    assert said.startswith(
+        "fqg: tuning spfr: 6 trials each, on up to 16 levels; the first trial compiles"
+    )
+
+
+def test_the_help_says_what_is_written_and_how_to_use_it():
+    told = " ".join(fqg("--help").stdout.split())
+    for words in (
+        "[made.RULE]",
+        "A new OUT begins as a copy of what ships",
+        "To use it: rules read",
+    ):
+        assert words in told
+    assert ", ".join(TUNABLE) in told
+
+
 def test_what_is_cut_says_how_to_go_on(tmp_path, monkeypatch):
     out = tmp_path / "tuned.toml"
     whole = tune.tune

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from fqg_env.splits import SPLITS
-from policies.recovery.bayes import bayes_values
+from policies.recovery.bayes import bayes_values, is_template
 from training.episodes import Played
-from training.setting import Setting
+from training.setting import Setting, deal
 
 BAYES, ORACLE = "bayes", "oracle"
 BOUNDS = (ORACLE, BAYES)
@@ -24,6 +24,27 @@ def bayes_returns(setting: Setting, played: dict[str, Played]) -> np.ndarray | N
         return None
     episodes = next(iter(played.values())).episodes
     return bayes_values(templates)[episodes["template"]]
+
+
+def why_no_bayes(setting: Setting) -> str:
+    """Why `bayes` cannot play a setting, as one sentence; empty where it can."""
+    if not setting.levels:
+        where = f"the split {setting.split!r} has none" if setting.drawn else ""
+    else:
+        lanes = deal(setting, 0, len(setting.levels))
+        others = [
+            file
+            for file, level in zip(setting.levels, lanes.levels, strict=True)
+            if not is_template(level, lanes.size)
+        ]
+        where = f"{others[0]} is none" if others else ""
+    if not where:
+        return ""
+    splits = " or ".join(sorted(name for name, its in SPLITS.items() if its.templates))
+    return (
+        f"the policy {BAYES!r} is computed for templates alone, and {where}; "
+        f"leave it out, or judge on --split {splits}"
+    )
 
 
 def upper_reference(

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 BLUE, GREY, LINE = "#2563eb", "#94a3b8", "#e3e7ec"
+NAME_ROW = 17.0
+"""Between the names of a column."""
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -110,8 +112,14 @@ PALETTE = (
     "#65a30d",
     "#475569",
     "#a16207",
+    "#111827",
+    "#f472b6",
+    "#5eead4",
+    "#fbbf24",
+    "#6b21a8",
+    "#a3a3a3",
 )
-"""Colours of policies, in the order in which they are named."""
+"""Colours of policies, in the order in which they are named; enough for all that are built in."""
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:
@@ -178,10 +186,10 @@ def scatter(
     across: str,
     up: str,
 ) -> str:
-    """One point per policy: (x, y, low, high), with its whisker and its name."""
+    """One point per policy: (x, y, low, high), with its whisker; the names stand in a column beside them."""
     if not points:
         return ""
-    width, height, left, top = 480.0, 260.0, 52.0, 22.0
+    width, height, left, top = 420.0, 260.0, 52.0, 22.0
     low = min(0.0, *(p[2] for p in points.values()))
     high = max(0.05, *(p[3] for p in points.values()))
     most = 1.15 * max(0.05, *(p[0] for p in points.values()))
@@ -199,21 +207,34 @@ def scatter(
             line(x, top, x, top + height),
             label(x, top + height + 16, f"{t:.0%}", "middle", "axis"),
         ]
-    spots = [at(p[0], p[1]) for p in points.values()]
-    taken: list[float] = []
-    for name, (cost, mean, least, greatest) in sorted(points.items(), key=lambda p: -p[1][1]):
-        x, y = at(cost, mean)
-        beside = y + 4 if not taken else max(y + 4, taken[-1] + 13)  # names do not overlap
-        taken.append(beside)
+    column, ranked = left + width + 26, sorted(points.items(), key=lambda p: -p[1][1])
+    heights = spread_out([at(p[0], p[1])[1] for _, p in ranked], NAME_ROW, top)
+    for (name, (cost, mean, least, greatest)), beside in zip(ranked, heights, strict=True):
+        (x, y), colour = at(cost, mean), palette[name]
         shape = (
-            line(x, at(cost, least)[1], x, at(cost, greatest)[1], palette[name], 2)
-            + f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{palette[name]}"/>'
+            line(x, y, column - 8, beside, colour)
+            + line(x, at(cost, least)[1], x, at(cost, greatest)[1], colour, 2)
+            + f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>'
+            + f'<rect x="{column - 8:.1f}" y="{beside - 5:.1f}" width="10" height="10" fill="{colour}"/>'
+            + label(column + 6, beside + 4, name)
         )
-        crowded = any(0 < u - x < 80 and abs(v - beside) < 16 for u, v in spots)
-        where = (x - 9, beside, name, "end") if crowded else (x + 9, beside, name)
-        parts += [titled(shape, f"{name}: {mean:.3f} at {cost:.1%}"), label(*where)]
+        parts.append(titled(shape, f"{name}: {mean:.3f} at {cost:.1%}"))
+    foot = max(top + height, *heights)
     parts.append(label(left + width, top + height + 34, across, "end", "axis"))
-    return svg(left + width + 150, top + height + 42, parts)
+    return svg(column + max(90.0, 8.0 * max(map(len, points))), foot + 42, parts)
+
+
+def spread_out(heights: Sequence[float], row: float, least: float) -> list[float]:
+    """Heights (ascending) moved a row apart, each near where it was, none above `least`."""
+    blocks: list[tuple[float, int]] = []  # (middle, how many); those that would touch become one
+    for height in heights:
+        middle, n = height, 1
+        while blocks and middle - (n - 1) / 2 * row < blocks[-1][0] + (blocks[-1][1] + 1) / 2 * row:
+            before, m = blocks.pop()
+            middle, n = (before * m + middle * n) / (m + n), m + n
+        blocks.append((middle, n))
+    apart = [middle + (i - (n - 1) / 2) * row for middle, n in blocks for i in range(n)]
+    return [max(height, least + i * row) for i, height in enumerate(apart)]
 
 
 def grouped_bars(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from fqg_env.errors import LevelError
 from policies.recovery.artifact import MANIFEST_FILE
 from policies.recovery.registry import PolicyError, one_line, policy_named
+from training.bounds import BAYES, why_no_bayes
 from training.compare import compare
 from training.contestants import AS_IT_IS, Contestant, Thinking, takes, thinks
 from training.episodes import Played, joined, play_chunk
@@ -95,7 +96,9 @@ def answer_to(job: Job) -> Answer:
         return one_line(error)
 
 
-def check_contestants(contestants: Sequence[Contestant], workers: Workers) -> dict[str, Known]:
+def check_contestants(
+    contestants: Sequence[Contestant], setting: Setting, workers: Workers
+) -> dict[str, Known]:
     """What is known of each policy, by label.
 
     Raises:
@@ -105,11 +108,14 @@ def check_contestants(contestants: Sequence[Contestant], workers: Workers) -> di
     for c, answer in workers.run(look_at, [c for c in contestants if c.foreign]):
         died = f"the policy {c.name!r} ended the process that it was made in"
         known[c.label] = Known(False, False, died) if answer is Lost.DIED else answer
+    for c in contestants:
+        if c.name == BAYES and (problem := why_no_bayes(setting)):
+            known[c.label] = known[c.label]._replace(problem=problem)
     problems = {c.label: known[c.label].problem for c in contestants if known[c.label].problem}
     for c in contestants:
-        # a policy folder that is one, but of another version or damaged, costs only itself
-        alone = len(problems) == len(contestants) or not (Path(c.name) / MANIFEST_FILE).is_file()
-        if c.label in problems and alone:
+        # a policy folder that is one, but of another version or damaged, costs only itself; so does `bayes`
+        itself = c.name == BAYES or (Path(c.name) / MANIFEST_FILE).is_file()
+        if c.label in problems and (len(problems) == len(contestants) or not itself):
             raise PolicyError(problems[c.label])
     options = contestants[0].thinking.options()
     if options and not any(k.takes for k in known.values()):
@@ -208,7 +214,7 @@ def judge(question: Question, progress: Progress = lambda label, n: None) -> Jud
     size = check_setting(setting)
     contestants = [Contestant(label, name, thinking) for label, name in question.policies.items()]
     with Workers(question.workers) as staff:
-        known = check_contestants(contestants, staff)
+        known = check_contestants(contestants, setting, staff)
         progress(contestants[0].label, 0)
         jobs = [
             job

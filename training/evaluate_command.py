@@ -13,7 +13,7 @@ from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError
 from fqg_env.shapes import TIERS
 from fqg_env.splits import MIX_NAMES, MODE_NAMES, SPLITS
-from policies.recovery.registry import PolicyError
+from policies.recovery.registry import BUILT_IN, PolicyError
 from training.tables import print_figures
 from training.terminal import (
     INTERRUPTED,
@@ -45,14 +45,19 @@ def tier_range(text: str) -> tuple[int, int]:
     return pair
 
 
+def given(context: typer.Context, name: str) -> bool:
+    """An option was written on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def refuse_draws(context: typer.Context) -> None:
     """Leave where an option says how levels are drawn, beside level files."""
-    sources = {name: context.get_parameter_source(name) for name in DRAWS}
-    given = [f"--{name}" for name, its in sources.items() if its and its.name == "COMMANDLINE"]
-    if given:
-        say = "says" if len(given) == 1 else "say"
-        it = "it" if len(given) == 1 else "them"
-        fail(f"{' and '.join(given)} {say} how levels are drawn; leave {it} out beside --levels")
+    those = [f"--{name}" for name in DRAWS if given(context, name)]
+    if those:
+        say = "says" if len(those) == 1 else "say"
+        it = "it" if len(those) == 1 else "them"
+        fail(f"{' and '.join(those)} {say} how levels are drawn; leave {it} out beside --levels")
 
 
 def writable(report: Path) -> None:
@@ -64,7 +69,11 @@ def writable(report: Path) -> None:
 def evaluate(
     context: typer.Context,
     policies: Annotated[
-        str, typer.Option(help="Names, policy folders or module:Class, separated by commas.")
+        str,
+        typer.Option(
+            help=f"Separated by commas: {', '.join(BUILT_IN)}; a folder that was exported; or your own, as "
+            "module:Class (a class with decide(observation, mask); the module may be in the current folder)."
+        ),
     ] = "random,retry_fallback,cascade,code_aware,router,index,oracle",
     split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "test",
     episodes: Annotated[int, typer.Option(min=1, help="Levels that each policy plays.")] = 1000,
@@ -121,6 +130,8 @@ def evaluate(
         fail("--policies names none; write names separated by commas, as in index,code_aware")
     if levels_dir:
         refuse_draws(context)
+    elif given(context, "tiers") and split in SPLITS and SPLITS[split].templates:
+        fail(f"the templates of {split!r} have no tiers; leave --tiers out")
     if simulations is not None and seconds is not None:
         fail("--simulations and --time-per-decision both limit a planner; give one of them")
     if report:

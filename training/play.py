@@ -146,12 +146,14 @@ def play(
     level: Annotated[
         str | None, typer.Argument(help=f"Name in the library, or a file; else {FIRST_LEVEL}.")
     ] = None,
-    split: SplitOption = "train",
+    split: SplitOption = "test",
     tier: TierOption = None,
     seed: SeedOption = 0,
     size: SizeOption = "small",
 ) -> None:
     """Play a level in the terminal. The exit code is 0 when it is solved and 4 when it is not.
+
+    The level is the one that `fqg levels show` shows for the same options.
 
     Example: fqg play escape_the_room
 

@@ -11,6 +11,7 @@ from typing import Any
 from training.charts import bars
 from training.deploy import JOURNAL
 from training.evaluate import evaluation_title
+from training.tables import known_shares
 from training.terminal import counted
 
 STYLE = """
@@ -19,7 +20,7 @@ h1{font-size:1.7rem}h2{margin-top:2.2rem;font-size:1.25rem}
 .wide{max-width:100%;overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:right;padding:.3rem .55rem;border-bottom:1px solid #e3e7ec}
-th:first-child,td:first-child{text-align:left}tr.us td{font-weight:600;background:#eef5ff}
+th:first-child,td:first-child{text-align:left}td:not(:first-child){white-space:nowrap}tr.us td{font-weight:600;background:#eef5ff}
 .note{color:#5a6675;font-size:.9rem}.yes{color:#0a7a3d}.no{color:#b3261e}
 img{height:70px;border:1px solid #ccd;vertical-align:middle}
 svg{max-width:100%;height:auto}
@@ -53,7 +54,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], ours: str = "") ->
 
 def policy_rows(policies: dict[str, dict[str, Any]]) -> list[list[str]]:
     """One row of figures per policy that was judged."""
-    rows = []
+    rows, known = [], known_shares(policies)
     for name, p in policies.items():
         if "error" in p:
             continue
@@ -63,7 +64,7 @@ def policy_rows(policies: dict[str, dict[str, Any]]) -> list[list[str]]:
                 html.escape(name),
                 percent(p["success_rate"]),
                 f"{p['return_mean']:.3f} [{low:.3f}, {high:.3f}]",
-                percent(p["fraction_of_oracle"]),
+                *(percent(p.get(key)) for key, _ in known.values()),
                 number(p["attempts_per_success"], 1),
                 number(p["cost_per_success"], 2),
                 percent(p["wrong_delivered_rate"]),
@@ -73,16 +74,18 @@ def policy_rows(policies: dict[str, dict[str, Any]]) -> list[list[str]]:
     return rows
 
 
-POLICY_HEAD = (
-    "policy",
-    "success",
-    "return [95%]",
-    "of oracle",
-    "attempts / success",
-    "cost / success",
-    "wrong delivered",
-    "decision ms",
-)
+def policy_head(policies: dict[str, dict[str, Any]]) -> tuple[str, ...]:
+    """The columns of those rows; shares of a bound stand where it is known."""
+    return (
+        "policy",
+        "success",
+        "return [95%]",
+        *known_shares(policies),
+        "attempts / success",
+        "cost / success",
+        "wrong delivered",
+        "decision ms",
+    )
 
 
 def evaluation(result: dict[str, Any], ours: str = "trained") -> str:
@@ -98,14 +101,20 @@ def evaluation(result: dict[str, Any], ours: str = "trained") -> str:
         for name, p in result["policies"].items()
         if "error" in p
     )
+    shares = "".join(
+        f"{head[0].upper()}{head[1:]}: {what}. "
+        for head, (_, what) in known_shares(result["policies"]).items()
+    )
     return (
         f"<h2>{html.escape(evaluation_title(result))}</h2>"
         + bars(result["policies"], ours)
-        + table(POLICY_HEAD, policy_rows(result["policies"]), ours)
-        + (f'<p class="no">Failed while they played:</p><ul>{failed}</ul>' if failed else "")
+        + table(policy_head(result["policies"]), policy_rows(result["policies"]), ours)
+        + (f'<p class="no">Not judged:</p><ul>{failed}</ul>' if failed else "")
         + '<p class="note">Every policy plays the same levels under the same luck. '
-        "The oracle is the index rule told what is hidden: a reference, not a rival. "
-        "A return is 1 for everything delivered, good, at no cost; 0 for stopping at once.</p>"
+        f"{shares}"
+        "A return is 1 for everything delivered, good, at no cost; 0 for stopping at once. "
+        "A dash: there is no such figure, as of cost per success where there is no success; "
+        "the oracle's decisions are not timed.</p>"
         + (f"<p>Difference in return, level by level:</p><ul>{pairs}</ul>" if pairs else "")
     )
 
