@@ -136,7 +136,7 @@ def appraise(level: Any, board: Any, belief: Any, slot: int, row: Any) -> None:
         if row.blamed[a]:
             share = belief.flight_named[slot, a]
             break
-    seen = evidence(level, call, row, share)
+    seen = evidence(level, call, began_s, row, share)
     for w in range(WINDOWS):
         belief.hit[w] = hit_chance(level, call, w, began_s, row, seen)
         belief.up[w] = up_chance(w, began_s, level.time_budget_s)

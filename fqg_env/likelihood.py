@@ -34,8 +34,6 @@ from fqg_env.faults import (
 )
 
 _SOON = 1e-6  # share of the time budget; an announced time is rounded on its way
-SHORT = 2.0 * FLAKE_PASSES
-"""A passing failure of a function alone announces less than this share of the time budget."""
 
 
 class Evidence(NamedTuple):
@@ -53,6 +51,14 @@ class Evidence(NamedTuple):
     fidelity: float
     recovered: bool
     """The extension tried once more by itself."""
+    ended: float
+    """When it ended, as a share of the time budget."""
+    ahead: float
+    """How much later it said to come back, as a share of the time budget; 0: it did not say."""
+    exact: bool
+    """That is to the millionth what the game announces, as real times hardly ever are: then it is told
+    exactly, else as nearly as can be.
+    """
 
 
 @kernel
@@ -79,15 +85,18 @@ def gate_likelihood(level: Any, row: Any, bad: bool) -> float:
 
 
 @kernel
-def evidence(level: Any, call: int, row: Any, share: float) -> Evidence:
+def evidence(level: Any, call: int, began_s: float, row: Any, share: float) -> Evidence:
     """Read an outcome once, for all that may be hidden.
 
     `share`: chance that the input it names is the first bad one of those it read, if one is bad.
     """
     fidelity, recovered = fidelity_of(level, call), row.own_recovery > 0
+    ended = (began_s + row.elapsed_s) / level.time_budget_s
+    ahead = row.retry_after_s / level.time_budget_s
+    exact = of_the_game(ended + ahead, ahead)
     if made_something(level, row):
         if_bad, if_good = gate_likelihood(level, row, True), gate_likelihood(level, row, False)
-        return Evidence(True, if_bad, if_good, 0.0, 0.0, fidelity, recovered)
+        return Evidence(True, if_bad, if_good, 0.0, 0.0, fidelity, recovered, ended, ahead, exact)
     named, first = -1, -1  # the first that is blamed, the first that is read
     for a in range(level.artifacts):
         if row.blamed[a] and named < 0:
@@ -99,7 +108,7 @@ def evidence(level: Any, call: int, row: Any, share: float) -> Evidence:
         unblamed, blamed = 1.0 - falsely, 1.0 - fidelity
     else:  # false blame falls on the first
         unblamed, blamed = falsely if named == first else 0.0, fidelity * share
-    return Evidence(False, 0.0, 0.0, unblamed, blamed, fidelity, recovered)
+    return Evidence(False, 0.0, 0.0, unblamed, blamed, fidelity, recovered, ended, ahead, exact)
 
 
 @kernel
@@ -107,6 +116,17 @@ def recovery_chance(level: Any, cause: int, recovered: bool) -> float:
     """Chance that an extension which failed for this cause has, or has not, tried again by itself."""
     tries = recovers(level, cause)
     return tries if recovered else 1.0 - tries
+
+
+@kernel
+def of_the_game(until_share: float, ahead_share: float) -> bool:
+    """An announcement is one that the game makes: the end of a window, or of a passing failure."""
+    if abs(ahead_share - FLAKE_PASSES) < _SOON:
+        return True
+    for w in range(1, WINDOWS):
+        if abs(WINDOW_UNTIL[w] - until_share) < _SOON:
+            return True
+    return False
 
 
 @kernel
@@ -130,14 +150,14 @@ def hit_chance(
     cause = WINDOW_CAUSE[window]
     p = HIT * category_chance(cause, row.category, seen.fidelity) * seen.unblamed
     p *= recovery_chance(level, cause, seen.recovered)
-    ended = (began_s + row.elapsed_s) / level.time_budget_s
-    if row.retry_after_s > 0.0:
-        until = ended + row.retry_after_s / level.time_budget_s
+    if seen.ahead > 0.0:
+        until = seen.ended + seen.ahead
+        if seen.exact:
+            return p * ANNOUNCED[cause] * (abs(WINDOW_UNTIL[window] - until) < _SOON)
         ends = announced_window(cause, until)
-        fits = ends >= 0 and WINDOW_UNTIL[window] == WINDOW_UNTIL[ends]
-        return p * ANNOUNCED[cause] * fits
+        return p * ANNOUNCED[cause] * (ends >= 0 and WINDOW_UNTIL[window] == WINDOW_UNTIL[ends])
     # an end that is past by then is not announced
-    return p * (1.0 - ANNOUNCED[cause] * (WINDOW_UNTIL[window] > ended))
+    return p * (1.0 - ANNOUNCED[cause] * (WINDOW_UNTIL[window] > seen.ended))
 
 
 @kernel
@@ -177,14 +197,15 @@ def own_chance(
         spoiled = silent(fault, level.variant[call]) or inputs == Inputs.BAD
         passed = 1.0 - TAINT if inputs == Inputs.BAD else 1.0
         return work * passed * (seen.gates_if_bad if spoiled else seen.gates_if_good)
-    cause, announced = cause_of(fault), row.retry_after_s > 0.0
+    cause, announced = cause_of(fault), seen.ahead > 0.0
     # a passing failure that is tried again has failed twice
     lasting = fail * (fail if seen.recovered and cause == Cause.FLAKY else 1.0)
     p = lasting * category_chance(cause, row.category, seen.fidelity) * seen.unblamed
     p *= announcement_chance(cause, announced)
     p *= recovery_chance(level, cause, seen.recovered)
     if announced:
-        return p * (row.retry_after_s < SHORT * level.time_budget_s)
+        off = abs(seen.ahead - FLAKE_PASSES)
+        return p * (off < (_SOON if seen.exact else FLAKE_PASSES))
     if inputs == Inputs.CLASH:
         shown = category_chance(Cause.CLASH, row.category, seen.fidelity) * seen.unblamed
         p += shown * reaches(level, Cause.CLASH, fail, work, seen.recovered)
@@ -213,7 +234,7 @@ def likelihood(
 
     `filtering` takes the parts; the whole is what tests hold against draws.
     """
-    from_ = evidence(level, call, row, 1.0)
+    from_ = evidence(level, call, began_s, row, 1.0)
     lightest = lightest_variant(level, level.function[call])
     up = 1.0 - HIT if down(window, began_s, level.time_budget_s) else 1.0
     own = own_chance(level, call, fault, lightest, uses, inputs, row, from_)

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from fqg_env.arrays import CANCELLED, CATEGORIES, FLIGHTS, HISTORY, Clash, History
+from fqg_env.arrays import CANCELLED, FLIGHTS, HISTORY, Clash, History
 from fqg_env.belief import clash_chance, row_of, was_silent
 from fqg_env.chance import Draw, mix, uniform
 from fqg_env.compiled import kernel
 from fqg_env.draw import RECOVERY_SHARE, draw, elapsed_share, pick_by
 from fqg_env.faults import WINDOWS, down, faults_of, silent, taints
 from fqg_env.frequencies import PUBLISHED
+from fqg_env.history import call_of, category_of, is_attempt
 from fqg_env.world import first_news
 
 UNDECLARED = np.array([PUBLISHED.undeclared_latency, PUBLISHED.undeclared_cost])
@@ -72,9 +73,8 @@ def draw_prices(level: Any, board: Any, hidden: Any) -> None:
             hidden.cost[c] = level.cost_budget * draw_undeclared(level.key, c, 1)
     for i in range(HISTORY):  # the oldest first
         entry = board.history[(board.history_next + i) % HISTORY]
-        c = round(65.0 * entry[History.CALL]) - 1
-        category = round((CATEGORIES - 1.0) * entry[History.CATEGORY])
-        if c < 0 or category == CANCELLED:
+        c, category = call_of(entry), category_of(entry)
+        if not is_attempt(entry) or category == CANCELLED:
             continue
         u = uniform(level.key, Draw.UNDECLARED, c, 4)
         again = 1.0 + RECOVERY_SHARE * 8.0 * entry[History.OWN_RECOVERY]

@@ -6,10 +6,6 @@ is what was waited.
 fqg_env/likelihood.py says the same of one row that was drawn. Here it is written a second time: over outcomes
 that have not happened yet, over all categories at once where only the end counts, and with sources and
 clashes jointly. Both read the tables of fqg_env/faults.py; a cause that is added there is added to both.
-
-They say the same, but for announced times. A template announces them exactly, and here that tells which
-window or flake spoke. There a time may be whatever a live extension says: each cause may have meant its
-window that ends next, and a short time may be a flake's.
 """
 
 from __future__ import annotations
