@@ -185,7 +185,8 @@ def test_doubt_of_what_is_made_is_exact_and_a_verdict_weighs_in() -> None:
             continue
         exact = enumerate_all(lanes, seen, (1,))
         bad = sum(p for (_, kind), p in exact.items() if faults.silent(kind, 0))
-        assert lanes.beliefs["bad"][0, 1] == pytest.approx(bad, abs=1e-8)
+        # what cannot be is floored, by event
+        assert lanes.beliefs["bad"][0, 1] == pytest.approx(bad, abs=1e-6)
         lanes, seen = play(DRAWN, seed, [COPY, COPY, JUDGE])
         verdict = seen[-1][1]["verdict"][0, 1]
         if verdict == Verdict.NONE:

@@ -17,9 +17,9 @@ LANES, STEPS = 64, 200
 
 GOLDEN = {
     ("small", False): "eed7e533ca0bf780f2c30555b5477949",
-    ("small", True): "babaaafa8fa65bd143c3648fedd16679",
+    ("small", True): "bd44072a51f60317f1dbc8f3c0f20ca8",
     ("standard", False): "660abfd74f24971073971d4c17528480",
-    ("standard", True): "9294501723627a8987110ecd3230d30e",
+    ("standard", True): "a9bcf8f41d6d0a14e78f9c808d845d3e",
 }
 
 

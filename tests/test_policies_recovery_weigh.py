@@ -171,4 +171,7 @@ def test_a_failure_that_announces_nothing_is_as_likely_for_both(a: Attempt) -> N
 @PASSES
 @given(attempts(failed=True, says=(1, 1)) | attempts(failed=True, says=ENDS))
 def test_an_announced_time_is_as_likely_for_both(a: Attempt) -> None:
+    # where a window ends just when a flake would, `weigh` alone keeps apart who spoke
+    until = a.tick + FLAKE_TICKS
+    assume(a.left != FLAKE_TICKS if a.outcome.says >= 2 else until not in UNTIL)
     assert_same(a, said(a))

@@ -16,12 +16,13 @@ from fqg_env.arrays import CANCELLED, FLIGHTS, HISTORY, Clash, History
 from fqg_env.belief import clash_chance, row_of, was_silent
 from fqg_env.chance import Draw, mix, uniform
 from fqg_env.compiled import kernel
-from fqg_env.draw import RECOVERY_SHARE, draw, elapsed_share, pick_by
+from fqg_env.draw import draw, elapsed_share, pick_by
 from fqg_env.faults import WINDOWS, down, faults_of, silent, taints
 from fqg_env.frequencies import PUBLISHED
 from fqg_env.history import call_of, category_of, is_attempt
 from fqg_env.world import first_news
 
+RECOVERY_SHARE = PUBLISHED.recovery_share
 UNDECLARED = np.array([PUBLISHED.undeclared_latency, PUBLISHED.undeclared_cost])
 TURN = 2.0 * math.pi
 
