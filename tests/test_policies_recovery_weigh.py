@@ -25,6 +25,7 @@ from fqg_env.likelihood import likelihood
 from policies.recovery.facts import OUTPUT
 from policies.recovery.joint import tables_of
 from policies.recovery.weigh import (
+    FLAKE_TICKS,
     FROM,
     TICKS,
     UNTIL,
