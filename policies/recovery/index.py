@@ -87,12 +87,18 @@ def gain_of(v: View, n: Numbers, w: Any, goal: int) -> float:
 
 
 @kernel
+def last_attempt(v: View) -> bool:
+    """One attempt is left: nothing could follow from what a probe says."""
+    return v.run[Run.ATTEMPTS_LEFT] * v.run[Run.ATTEMPT_BUDGET] * 64.0 < 1.5
+
+
+@kernel
 def inspect_first(v: View, n: Numbers, ahead: float) -> int:
     """A probe to use now, or -1: a silent fault of the calls it advises on would waste more than its price.
 
     `ahead` is the price of the way to the goal, which is lost if its beginning turns out bad.
     """
-    for c in range(v.calls.shape[0]):
+    for c in range(0 if last_attempt(v) else v.calls.shape[0]):
         x = v.calls[c]
         if x[Call.INSPECT] < 0.5 or not v.mask[FIRST_CALL + c] or x[Call.TRIES] > 0.0:
             continue
@@ -109,7 +115,7 @@ def inspect_first(v: View, n: Numbers, ahead: float) -> int:
 @kernel
 def verify_first(v: View, n: Numbers) -> int:
     """A verify of a held goal whose verdict is worth its price, or -1."""
-    for c in range(v.calls.shape[0]):
+    for c in range(0 if last_attempt(v) else v.calls.shape[0]):
         if v.calls[c, Call.VERIFY] < 0.5 or not v.mask[FIRST_CALL + c]:
             continue
         for a in range(v.probes.shape[1]):
