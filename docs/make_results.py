@@ -1,9 +1,10 @@
 """Judge the rules and the bounds, and write their tables into docs/results.md, each with its command.
 
-    python docs/make_results.py [--workers N] [--trained runs/seed0/policy ...]
+    python docs/make_results.py [--workers N] [--search] [--trained runs/seed0/policy ...]
 
 Run it when the game or a policy has changed; what has not changed comes from the cache. With `--trained` the
-tables of trained conductors are written, without it those of rules and bounds.
+tables of trained conductors are written, with `--search` that of the planner, which takes half an hour on two
+cores, without either those of rules and bounds.
 """
 
 from __future__ import annotations
@@ -51,6 +52,19 @@ TABLES = (
         (*SLOW, "bayes"),
     ),
 )
+
+
+PLANNER = Wanted(
+    "search-deep",
+    Setting(split="test", episodes=1024, tiers=(16, 20)),
+    "--split test --tiers 16-20 --episodes 1024",
+    tuple(
+        n
+        for n in BUILT_IN
+        if n not in {"retry_fallback", "lookup", "router", "index", "search", "oracle"}
+    ),
+)
+"""The planner against its rollout policy and rules; its simulations are as it is delivered."""
 
 
 def share(value: float | None) -> str:
@@ -206,12 +220,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--search", action="store_true", help="the table of the planner")
     parser.add_argument("--trained", nargs="*", default=[], help="policy folders, by seed")
     arguments = parser.parse_args()
     text = PAGE.read_text("utf-8")
     if arguments.trained:
         text = put(text, "learned", learned(arguments.trained, arguments.workers))
-    for wanted in () if arguments.trained else TABLES:
+    if arguments.search:
+        tables: tuple[Wanted, ...] = (PLANNER,)
+    else:
+        tables = () if arguments.trained else TABLES
+    for wanted in tables:
         print(f"{wanted.name} ...", file=sys.stderr)
         names = {name: name for name in BUILT_IN if name not in wanted.without}
         cache = ResultCache(default_folder())

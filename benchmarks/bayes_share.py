@@ -1,0 +1,105 @@
+"""How near policies come to the Bayes optimum on templates, without luck: by the exact value of each choice.
+
+    python benchmarks/bayes_share.py [--episodes N] [--split exact] [--json]
+
+The share of a policy is 1 - (what its choices lose in exact value per episode) / (the value of the start):
+its return in the mean over all luck (the performance difference lemma, Kakade and Langford 2002), on the
+episodes that it plays. `fqg evaluate --split exact` takes the share from what was played: luck is in it.
+
+Example:  python benchmarks/bayes_share.py --episodes 64 --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from fqg_env.rules import STOP
+from fqg_env.splits import SPLITS
+from policies.recovery.bayes import action_values, facts_seen, template_of
+from policies.recovery.registry import policy_named
+from policies.recovery.search import Search
+from training.episodes import actions_of, ask
+from training.setting import Setting, deal
+from training.stats import mean_ci95
+
+RULES = ("retry_fallback", "lookup", "code_aware", "index")
+SIMULATIONS = (16, 64, 256)
+
+
+def contestants() -> dict[str, Any]:
+    """The rules, and the planner with more and more simulations and with 100 ms."""
+    out = {name: policy_named(name) for name in RULES}
+    out |= {f"search, {n} simulations": Search(simulations=n) for n in SIMULATIONS}
+    return out | {"search, 100 ms": Search(seconds=0.1)}
+
+
+def valued(lanes: Any, i: int, known: dict[Any, np.ndarray]) -> np.ndarray:
+    """[2 + C] what each action is worth in lane i; boards that show the same are looked up in `known`."""
+    level, board, belief = lanes.levels[i], lanes.boards[i], lanes.beliefs[i]
+    key = (*template_of(level, lanes.size), facts_seen(level, board, belief))
+    if key not in known:
+        known[key] = action_values(level, lanes.size, board, belief)
+    return known[key]
+
+
+def measured(policy: Any, setting: Setting) -> dict[str, Any]:
+    """Share of Bayes with its 95% interval, and milliseconds a decision."""
+    lanes, known = deal(setting, 0, setting.episodes), {}
+    lost, start, decisions, seconds = np.zeros(lanes.n), np.zeros(lanes.n), 0, 0.0
+    while not lanes.done.all():
+        began = time.perf_counter()
+        actions = actions_of(ask(policy, lanes), lanes.n)
+        seconds += time.perf_counter() - began
+        for i in np.flatnonzero(lanes.boards["stopped"] == 0):
+            values = valued(lanes, i, known)
+            best, value = np.nanmax(values), values[actions[i]]
+            # what has no value is no better than STOP at the price of an attempt, which is left out
+            lost[i] += best - (values[STOP] if np.isnan(value) else value)
+            start[i] += best if lanes.boards["steps"][i] == 0 else 0.0
+            decisions += 1
+        lanes.step(actions)
+    share = 1.0 - lost / start.mean()
+    return {
+        "share": float(share.mean()),
+        "share_ci95": list(mean_ci95(share)),
+        "decision_ms": 1e3 * seconds / decisions,
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """In Markdown."""
+    lines = ["| policy | of Bayes [95%] | ms a decision |", "|---|---|---|"]
+    for name, each in result.items():
+        low, high = each["share_ci95"]
+        share = f"{each['share']:.1%} [{low:.1%}, {high:.1%}]"
+        lines.append(f"| {name} | {share} | {each['decision_ms']:.3f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--episodes", type=int, default=640, help="of all templates together")
+    parser.add_argument(
+        "--split", default="exact", choices=[n for n, s in SPLITS.items() if s.templates]
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    arguments = parser.parse_args()
+    setting = Setting(split=arguments.split, episodes=arguments.episodes)
+    result = {}
+    for name, policy in contestants().items():
+        print(f"{name} ...", file=sys.stderr)
+        result[name] = measured(policy, setting)
+    print(json.dumps(result) if arguments.json else table(result))
+
+
+if __name__ == "__main__":
+    main()
