@@ -1,7 +1,8 @@
 """What each number of an observation means: its fields, bounds and layout.
 
 All numbers lie in [0, 1]. No names and no identities: permuting calls, artifacts or providers permutes the
-observation and nothing else. Shares of a budget are given as their square root, so that small ones differ.
+observation and nothing else. Some shares of a budget are given as their square root, as marked, so that small
+ones differ.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from fqg_env.arrays import (
     HISTORY_FIELDS,
     Size,
 )
+
+ATTEMPTS_UNIT, COUNT_UNIT, GROUP_UNIT = 64.0, 8.0, 4.0
+"""Counts are given as shares of these and end there: the attempt budget, most counts, and the rarer ones."""
 
 OBSERVATION_VERSION = 2
 """Changes whenever a field is added, moved or means something else; a policy file names the one it reads."""

@@ -1,11 +1,11 @@
-"""How often what goes wrong: every frequency of the game in one place, each with its source.
+"""How often what goes wrong: the frequencies of the game in one place, each with its source.
 
 `PUBLISHED` is the one prior that beliefs start from. A `Mix` says what is really drawn: `published` draws
 from that prior, so that the posterior is exact; the others are shifted, so that it is not, as in life.
 
 Sources: [D] failure data of published incidents and production traces (durations of 476 incidents: 2% ended
 within 5 minutes, 44% within an hour; errors by kind); [M] measured here: it widens what there is to decide;
-[J] judgement.
+[J] judgement, and what is not marked.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Frequencies:
     hit: float = 0.95
     """An attempt begun while its provider is down is hit."""
     taint: float = 0.75
-    """A bad input is noticed [M: the spike's value]."""
+    """A bad input is noticed [M: where inference began to pay]."""
     clash: float = 0.05
     """A function cannot read what this one maker of its input makes [D: schema mismatch is the largest
     single cause between tools]."""
@@ -85,7 +85,7 @@ class Frequencies:
     gate_catch: float = 0.85
     gate_false: float = 0.02
     verify_wrong: float = 0.07
-    """Either way [M: the spike's value]."""
+    """Either way [M: where inference began to pay]."""
     false_blame: float = 0.1
     hinted_error: float = 0.5
     hinted_inspect: float = 0.8

@@ -3,7 +3,7 @@
 A level is a function of its key, its tier and its family alone. Solvable by construction in its public
 part: every artifact has a maker that reads only earlier ones, and the budget is a multiple of the cheapest
 way. Faults are then drawn without rejecting any draw, so that the posterior stays exact; a draw can make a
-level impossible, as in life. `witness` says by which calls it can be solved, if it can.
+level impossible, as in life. `witness` looks for calls that solve it.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from fqg_env.arrays import CATEGORIES, HISTORY, SUCCESS, History
 from fqg_env.compiled import kernel
+from fqg_env.fields import COUNT_UNIT
 
 _CALL_UNIT = 65.0
 _CATEGORY_UNIT = CATEGORIES - 1.0
@@ -92,7 +93,7 @@ def remember(level: Any, board: Any, call: int, row: Any, gate: int) -> None:
     entry[History.BLAMED] = blamed
     entry[History.HINT] = hinted
     entry[History.EFFECT] = row.effect / _EFFECT_UNIT
-    entry[History.OWN_RECOVERY] = min(1.0, row.own_recovery / 8.0)
+    entry[History.OWN_RECOVERY] = min(1.0, row.own_recovery / COUNT_UNIT)
     board.history_next = next_slot(board.history_next)
 
 

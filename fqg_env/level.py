@@ -304,7 +304,7 @@ class Level(Part):
         from fqg_env.level_record import write_artifacts, write_calls, write_run
 
         size = size or self.size
-        if SIZES[self.size.name].calls > size.calls:
+        if self.size.calls > size.calls:
             raise LevelError(
                 f"the level {self.name!r} needs size {self.size.name!r}, not {size.name!r}"
             )

@@ -23,12 +23,21 @@ from fqg_env.arrays import (
 from fqg_env.blocks import copy_all
 from fqg_env.chance import ONE, ZERO
 from fqg_env.compiled import kernel
-from fqg_env.fields import ARTIFACT_FIELDS, CALL_FIELDS, Artifact, Call, Run
+from fqg_env.fields import (
+    ARTIFACT_FIELDS,
+    ATTEMPTS_UNIT,
+    CALL_FIELDS,
+    COUNT_UNIT,
+    GROUP_UNIT,
+    Artifact,
+    Call,
+    Run,
+)
 from fqg_env.history import is_attempt
 
 
 @kernel
-def share(value: float, budget: float) -> float:
+def root_share(value: float, budget: float) -> float:
     """sqrt(value / budget) in [0, 1]; 0 where the value is unknown."""
     if math.isnan(value):
         return 0.0
@@ -108,7 +117,7 @@ def count_alternatives(level: Any, out: Any, makes: Any, verifies: Any, inspects
             alternatives += same
             dearer += same & int(level.cost[d] > cost)
         x = out.calls[c]
-        x[Call.ALTERNATIVES] = min(1.0, max(0, alternatives) / 8.0)
+        x[Call.ALTERNATIVES] = min(1.0, max(0, alternatives) / COUNT_UNIT)
         x[Call.COST_RANK] = dearer / alternatives if alternatives > 0 else 1.0
 
 
@@ -117,12 +126,12 @@ def observe_static_call(level: Any, out: Any, c: int, distance: Any, reaches: in
     """Write what is known of one call before the first move. `reaches`: what it makes or probes, as bits."""
     x = out.calls[c]
     x[Call.EXISTS] = 1.0
-    x[Call.LATENCY] = share(level.latency_s[c], level.time_budget_s)
+    x[Call.LATENCY] = root_share(level.latency_s[c], level.time_budget_s)
     x[Call.LATENCY_UNKNOWN] = unknown(level.latency_s[c])
-    x[Call.P95] = share(level.p95_s[c], level.time_budget_s)
-    x[Call.COST] = share(level.cost[c], level.cost_budget)
+    x[Call.P95] = root_share(level.p95_s[c], level.time_budget_s)
+    x[Call.COST] = root_share(level.cost[c], level.cost_budget)
     x[Call.COST_UNKNOWN] = unknown(level.cost[c])
-    x[Call.MEMORY] = share(level.memory_bytes[c], level.memory_limit_bytes)
+    x[Call.MEMORY] = root_share(level.memory_bytes[c], level.memory_limit_bytes)
     x[Call.MEMORY_UNKNOWN] = unknown(level.memory_bytes[c])
     x[Call.QUALITY] = known(level.quality[c])
     x[Call.QUALITY_UNKNOWN] = unknown(level.quality[c])
@@ -194,8 +203,8 @@ def observe_static_artifact(level: Any, out: Any, a: int, makes: Any, needs: Any
     for c in range(level.calls):
         readers += (needs[c] >> np.uint64(a)) & ONE
         makers += (makes[c] >> np.uint64(a)) & ONE
-    y[Artifact.CONSUMERS] = min(1.0, readers / 8.0)
-    y[Artifact.MAKERS] = min(1.0, makers / 8.0)
+    y[Artifact.CONSUMERS] = min(1.0, readers / COUNT_UNIT)
+    y[Artifact.MAKERS] = min(1.0, makers / COUNT_UNIT)
 
 
 @kernel
@@ -232,7 +241,7 @@ def observe_call(level: Any, board: Any, out: Any, c: int, usables: int, present
     x = out.calls[c]
     x[Call.READABLE] = 1.0 if reading.readable(level, board, c, usables, presents) else 0.0
     left = level.shield_retries + 1 - board.function_tries[level.function[c]]
-    x[Call.ATTEMPTS_LEFT] = min(1.0, max(0, left) / 8.0)
+    x[Call.ATTEMPTS_LEFT] = min(1.0, max(0, left) / COUNT_UNIT)
     effect = board.effect[level.function[c]]
     x[Call.EFFECT_POSSIBLE] = 1.0 if effect == Effect.POSSIBLE else 0.0
     x[Call.EFFECT_COMMITTED] = 1.0 if effect == Effect.COMMITTED else 0.0
@@ -252,14 +261,14 @@ def observe_call(level: Any, board: Any, out: Any, c: int, usables: int, present
 def observe_tried(level: Any, board: Any, x: Any, c: int) -> None:
     """Write what its own attempts have shown of a call."""
     now, budget = board.at_s, level.time_budget_s
-    x[Call.TRIES] = min(1.0, board.tries[c] / 8.0)
+    x[Call.TRIES] = min(1.0, board.tries[c] / COUNT_UNIT)
     retryable = board.last_retryable[c]
     x[Call.LAST_RETRYABLE] = 0.5 if retryable == 2 else float(retryable)
     last = board.last_category[c]
     x[Call.LAST_CATEGORY] = max(SUCCESS, last) / (CATEGORIES - 1.0)
     x[Call.RETRY_AFTER] = ahead(board.retry_at_s[c], now, budget)
     finished = last >= 0 or board.lost[c] > 0
-    x[Call.SINCE_LAST] = share(now - board.last_at_s[c], budget) if finished else 1.0
+    x[Call.SINCE_LAST] = root_share(now - board.last_at_s[c], budget) if finished else 1.0
     x[Call.IN_FLIGHT] = 0.0
     x[Call.IN_FLIGHT_SHARE] = 0.0
     for m in range(FLIGHTS if board.in_flight > 0 else 0):
@@ -267,14 +276,14 @@ def observe_tried(level: Any, board: Any, x: Any, c: int) -> None:
             ran = now - board.flight_since_s[m]
             x[Call.IN_FLIGHT] = 1.0
             x[Call.IN_FLIGHT_SHARE] = ran / max(1e-9, ran + reading.typical_s(level, c))
-    x[Call.OWN_RECOVERY] = min(1.0, board.own_recovery[c] / 8.0)
-    x[Call.BLAMED] = min(1.0, board.blamed[c] / 4.0)
-    x[Call.LOST] = min(1.0, board.lost[c] / 4.0)
+    x[Call.OWN_RECOVERY] = min(1.0, board.own_recovery[c] / COUNT_UNIT)
+    x[Call.BLAMED] = min(1.0, board.blamed[c] / GROUP_UNIT)
+    x[Call.LOST] = min(1.0, board.lost[c] / GROUP_UNIT)
     x[Call.REPEATS] = 1.0 if reading.repeats(level, board, c) else 0.0
     if last >= 0:
         for g in range(GROUPS):
             x[Call.LAST_GROUP + g] = 1.0 if g == GROUP[last] else 0.0
-            x[Call.GROUP_COUNT + g] = min(1.0, board.group_count[c, g] / 4.0)
+            x[Call.GROUP_COUNT + g] = min(1.0, board.group_count[c, g] / GROUP_UNIT)
 
 
 @kernel
@@ -291,9 +300,9 @@ def observe_artifact(level: Any, board: Any, out: Any, a: int) -> None:
     y[Artifact.CLAIMED_UNKNOWN] = unknown(claimed)
     change = claimed - board.claimed_before[a]
     y[Artifact.CLAIMED_CHANGE] = 0.5 if math.isnan(change) else known(0.5 + 0.5 * change)
-    y[Artifact.CHECKS_PASSED] = min(1.0, board.checks_passed[a] / 4.0)
-    y[Artifact.TIMES_REJECTED] = min(1.0, board.times_rejected[a] / 4.0)
-    y[Artifact.VERSION] = min(1.0, board.version[a] / 8.0)
+    y[Artifact.CHECKS_PASSED] = min(1.0, board.checks_passed[a] / GROUP_UNIT)
+    y[Artifact.TIMES_REJECTED] = min(1.0, board.times_rejected[a] / GROUP_UNIT)
+    y[Artifact.VERSION] = min(1.0, board.version[a] / COUNT_UNIT)
 
 
 @kernel
@@ -303,14 +312,14 @@ def observe_run(level: Any, board: Any, out: Any) -> None:
     r[Run.TIME_LEFT] = max(0.0, 1.0 - board.at_s / level.time_budget_s)
     r[Run.COST_LEFT] = max(0.0, 1.0 - board.cost / level.cost_budget)
     r[Run.ATTEMPTS_LEFT] = max(0.0, 1.0 - board.attempts / level.attempt_budget)
-    r[Run.ATTEMPT_BUDGET] = min(1.0, level.attempt_budget / 64.0)
+    r[Run.ATTEMPT_BUDGET] = min(1.0, level.attempt_budget / ATTEMPTS_UNIT)
     r[Run.IN_FLIGHT] = board.in_flight / FLIGHTS
     r[Run.SLOTS_FREE] = max(0, level.max_in_flight - board.in_flight) / FLIGHTS
-    r[Run.WAITS] = min(1.0, board.waits_in_a_row / 8.0)
-    r[Run.WAIT_QUANTUM] = share(reading.wait_quantum(level, board), level.time_budget_s)
+    r[Run.WAITS] = min(1.0, board.waits_in_a_row / COUNT_UNIT)
+    r[Run.WAIT_QUANTUM] = root_share(reading.wait_quantum(level, board), level.time_budget_s)
     for m in range(3):
         r[Run.HYBRID + m] = 1.0 if level.mode == m else 0.0
-    r[Run.REFUSED] = min(1.0, board.refused / 8.0)
+    r[Run.REFUSED] = min(1.0, board.refused / COUNT_UNIT)
     allowed = level.shield_retry_share * level.attempt_budget
     r[Run.RETRIES_LEFT] = max(0.0, 1.0 - board.retries / allowed) if allowed > 0.0 else 0.0
     r[Run.UNSAFE_ALLOWED] = level.unsafe_repeats_allowed

@@ -214,9 +214,9 @@ def fault_text(level: Level, function: str, number: int) -> str:
 
 
 def describe_faults(level: Level, record: Any) -> Faults:
-    """A hidden record (arrays.hidden_dtype) by name, for a file: what is sound is left out.
+    """A hidden record (arrays.hidden_dtype) by name, for a file.
 
-    Clashes are left out too: they are in the level's key, so `fixed` is off where there may be any.
+    Clashes are left out: they are in the level's key, so `fixed` is off.
     """
     declared = level.record()[0]
     faults = {name: int(record["fault"][f]) for f, name in enumerate(level.functions)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fqg_env.fields import OBSERVATION_VERSION
-from policies.recovery.artifact import ArtifactError, read_artifact, write_artifact
+from policies.recovery.policy_file import PolicyFileError, read_policy_file, write_policy_file
 from policies.recovery.registry import PolicyError, policy_named
 
 
@@ -54,14 +54,14 @@ MANIFEST = {"name": "p", "observation_version": OBSERVATION_VERSION, "inputs": (
 
 
 def test_the_folder_above_is_recognised(tmp_path):
-    write_artifact(tmp_path / "tiny" / "policy", b"model", MANIFEST)
-    with pytest.raises(ArtifactError, match="did you mean .*tiny/policy?"):
-        read_artifact(tmp_path / "tiny")
+    write_policy_file(tmp_path / "tiny" / "policy", b"model", MANIFEST)
+    with pytest.raises(PolicyFileError, match="did you mean .*tiny/policy?"):
+        read_policy_file(tmp_path / "tiny")
 
 
 def test_a_full_disk_leaves_the_old_policy_whole(tmp_path, monkeypatch):
     folder = tmp_path / "policy"
-    write_artifact(folder, b"old", MANIFEST)
+    write_policy_file(folder, b"old", MANIFEST)
     (folder / "notes.txt").write_text("mine")
     whole = Path.write_bytes
 
@@ -72,9 +72,9 @@ def test_a_full_disk_leaves_the_old_policy_whole(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         with pytest.raises(OSError, match="No space left"):
-            write_artifact(folder, b"new and larger", MANIFEST)
-    assert read_artifact(folder)[1] == b"old"
+            write_policy_file(folder, b"new and larger", MANIFEST)
+    assert read_policy_file(folder)[1] == b"old"
     assert {path.name for path in folder.iterdir()} == {"policy.onnx", "manifest.json", "notes.txt"}
-    write_artifact(folder, b"new and larger", MANIFEST)
-    assert read_artifact(folder)[1] == b"new and larger"
+    write_policy_file(folder, b"new and larger", MANIFEST)
+    assert read_policy_file(folder)[1] == b"new and larger"
     assert (folder / "notes.txt").read_text() == "mine"

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fqg_env.errors import LevelError
-from policies.recovery.artifact import read_artifact
+from policies.recovery.policy_file import read_policy_file
 from training import checkpoint, ppo, success
 from training.checkpoint import CHECKPOINT, NEW, OLD, find_checkpoint
 from training.cli import app
@@ -94,7 +94,7 @@ def test_an_earlier_training_is_not_overwritten_unasked(trained: Path, tmp_path:
     result = fqg(*arguments, "--force", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["seed"] == 1
-    assert read_artifact(trained / "policy")[0].recipe["seed"] == 1
+    assert read_policy_file(trained / "policy")[0].recipe["seed"] == 1
 
 
 def test_a_training_leaves_only_what_is_documented(whole: Path) -> None:

@@ -18,8 +18,8 @@ from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, Goal
 from fqg_env.puzzle import PLAIN, Faults, Puzzle, read_puzzle, write_puzzle
 from fqg_env.splits import Source, level_key
+from training.hidden_words import WORDS, clashing, fault_words, window_words
 from training.levels import Generated, app, chosen, find, generated
-from training.solution import WORDS, clashing, fault_words, window_words
 
 
 def run(*arguments: str) -> Result:
@@ -71,6 +71,10 @@ def test_a_solution_is_told_in_words(tmp_path: Path) -> None:
         "  page: bad from the start",
         "  reader: cannot read what north_scan makes",
     ]
+    broken = Faults(functions={"north_ocr": "broken", "north_scan": "broken", "reader": "ok"})
+    write_puzzle(Puzzle(level=drawn, faults=broken), tmp_path / "broken.yaml")
+    result = run("show", str(tmp_path / "broken.yaml"), "--solution")
+    assert result.stdout.endswith("a way\n  none: it cannot be solved\n")
 
 
 def test_a_clash_that_only_the_key_knows_is_told() -> None:

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION
-from policies.recovery.artifact import ArtifactError
 from policies.recovery.network import load
+from policies.recovery.policy_file import PolicyFileError
 from policies.recovery.registry import PolicyError, policy_named
 from training.cli import app
 from training.episodes import observations
@@ -178,7 +178,7 @@ def test_a_damaged_policy_gets_one_sentence(
     if damage != "no_model":
         (folder / "policy.onnx").write_bytes(model)
     (folder / "manifest.json").write_text(text)
-    with pytest.raises(ArtifactError, match=says) as caught:
+    with pytest.raises(PolicyFileError, match=says) as caught:
         load(folder)
     assert "\n" not in str(caught.value)
     with pytest.raises(PolicyError):

@@ -16,7 +16,7 @@ from sb3_contrib import MaskablePPO
 
 from fqg_env.errors import LevelError
 from fqg_env.lanes import STATE
-from policies.recovery.artifact import MANIFEST_FILE, MODEL_FILE
+from policies.recovery.policy_file import MANIFEST_FILE, MODEL_FILE
 from policies.recovery.registry import one_line
 from training.recipe import Recipe
 from training.vec_env import ConductorVecEnv

@@ -1,4 +1,4 @@
-"""The command `fqg`: play, look at levels, train, evaluate, and the quickstart that does it all."""
+"""The command `fqg`: play, look at levels, tune, train, evaluate, and the quickstart that does it all."""
 
 from __future__ import annotations
 

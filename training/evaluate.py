@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fqg_env.errors import LevelError
-from policies.recovery.artifact import MANIFEST_FILE
+from policies.recovery.policy_file import MANIFEST_FILE
 from policies.recovery.registry import PolicyError, one_line, policy_named
 from training.bounds import BAYES, why_no_bayes
 from training.compare import compare

@@ -19,7 +19,7 @@ from fqg_env.fields import (
     OBSERVATION_VERSION,
     RUN_FIELDS,
 )
-from policies.recovery.artifact import Manifest, write_artifact
+from policies.recovery.policy_file import Manifest, write_policy_file
 from training.set_network import INPUTS, SetNetwork
 
 AXES = {
@@ -111,7 +111,7 @@ def export(
         difference = largest_difference(network, model, example(3, calls, artifacts))
         if difference > ROUNDING:
             raise RuntimeError(f"the exported graph differs from the network by {difference:.2g}")
-    return write_artifact(
+    return write_policy_file(
         folder,
         model,
         {

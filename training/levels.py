@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from fqg_env import arrays, library
@@ -18,8 +19,9 @@ from fqg_env.render import board_as_text
 from fqg_env.rules import reset
 from fqg_env.shapes import TIERS
 from fqg_env.splits import ALL_TIERS, SPLITS, check_split, level_key, level_name, source_of
+from fqg_env.unsolvable import find_unsolvable
 from fqg_env.witness import witness
-from training.solution import run_by, wrongs
+from training.hidden_words import run_by, wrongs
 from training.terminal import BAD_INPUT, JsonOption, command, counted, fail, print_json
 
 app = typer.Typer(
@@ -203,7 +205,16 @@ def show_solution(puzzle: Puzzle, way: list[str] | None) -> None:
     told = list(wrongs(puzzle, faults)) if faults else []
     nothing = "nothing" if faults else "drawn anew from the prior for every key"
     typer.echo("\n".join(f"  {sentence}" for sentence in told or [nothing]))
-    typer.echo("\na way\n  " + (", ".join(way) if way else "none was found: it may be impossible"))
+    none = "none: it cannot be solved" if not way and cannot_be_solved(puzzle) else "none was found"
+    typer.echo("\na way\n  " + (", ".join(way) if way else none))
+
+
+def cannot_be_solved(puzzle: Puzzle) -> bool:
+    """It is proven that nobody can solve it."""
+    lanes, out = Lanes(1, puzzle.level.size, belief=False), np.zeros(1, np.uint8)
+    puzzle.load(lanes)
+    find_unsolvable(lanes.levels, lanes.hidden, out)
+    return bool(out[0])
 
 
 @app.command()

@@ -20,8 +20,8 @@ from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from fqg_env.splits import level_key
 from training.contestants import Contestant
 from training.episodes import actions_of, ask
+from training.hidden_words import wrongs
 from training.setting import Setting, deal
-from training.solution import wrongs
 
 
 class Step(NamedTuple):

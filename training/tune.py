@@ -21,7 +21,7 @@ import numpy as np
 from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError, suggest
 from fqg_env.lanes import STATE, Lanes
-from fqg_env.splits import level_key, source_of
+from fqg_env.splits import source_of
 from policies.recovery import tuned
 from policies.recovery.registry import BY_POSTERIOR, TUNABLE, tunable
 from policies.recovery.tuned import Range
@@ -69,9 +69,7 @@ class Board:
         self.parts = []
         for tiers in BANDS:
             lanes = Lanes(max(1, episodes // 2), SIZES[SIZE], belief, source_of(SPLIT, tiers))
-            lanes.keys[:] = [level_key(SPLIT, first + i) for i in range(lanes.n)]
-            lanes.draw_levels()
-            lanes.begin()
+            lanes.deal(SPLIT, first)
             self.parts.append(
                 (
                     lanes,

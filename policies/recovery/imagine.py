@@ -17,12 +17,12 @@ from fqg_env.belief import clash_chance, row_of, was_silent
 from fqg_env.chance import Draw, mix, uniform
 from fqg_env.compiled import kernel
 from fqg_env.draw import draw, elapsed_share, pick_by
-from fqg_env.faults import WINDOWS, down, faults_of, silent, taints
+from fqg_env.faults import RECOVERY_SHARE, WINDOWS, down, faults_of, silent, taints
+from fqg_env.fields import COUNT_UNIT
 from fqg_env.frequencies import PUBLISHED
 from fqg_env.history import call_of, category_of, is_attempt
 from fqg_env.world import first_news
 
-RECOVERY_SHARE = PUBLISHED.recovery_share
 UNDECLARED = np.array([PUBLISHED.undeclared_latency, PUBLISHED.undeclared_cost])
 TURN = 2.0 * math.pi
 
@@ -78,7 +78,7 @@ def draw_prices(level: Any, board: Any, hidden: Any) -> None:
         if not is_attempt(entry) or category == CANCELLED:
             continue
         u = uniform(level.key, Draw.UNDECLARED, c, 4)
-        again = 1.0 + RECOVERY_SHARE * 8.0 * entry[History.OWN_RECOVERY]
+        again = 1.0 + RECOVERY_SHARE * COUNT_UNIT * entry[History.OWN_RECOVERY]
         times = again * elapsed_share(category, u)
         if math.isnan(level.latency_s[c]):
             hidden.latency_s[c] = level.time_budget_s * entry[History.ELAPSED] / times

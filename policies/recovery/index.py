@@ -28,6 +28,7 @@ from policies.recovery.ways import (
     Numbers,
     View,
     appraise,
+    attempts_left,
     best_maker,
     prepare,
     textbook,
@@ -89,7 +90,7 @@ def gain_of(v: View, n: Numbers, w: Any, goal: int) -> float:
 @kernel
 def last_attempt(v: View) -> bool:
     """One attempt is left: nothing could follow from what a probe says."""
-    return v.run[Run.ATTEMPTS_LEFT] * v.run[Run.ATTEMPT_BUDGET] * 64.0 < 1.5
+    return attempts_left(v) < 1.5
 
 
 @kernel

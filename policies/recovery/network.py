@@ -9,9 +9,9 @@ import onnxruntime
 
 from fqg_env.arrays import SIZES
 from fqg_env.fields import Call, observation_dtype
-from policies.recovery.artifact import ArtifactError, Manifest, read_artifact
 from policies.recovery.base import Decision, Observation
 from policies.recovery.features import index_choice
+from policies.recovery.policy_file import Manifest, PolicyFileError, read_policy_file
 
 FLOOR = "floor"
 
@@ -35,7 +35,7 @@ class NetworkPolicy:
         source: where it came from, for messages.
 
     Raises:
-        ArtifactError: the graph is not ONNX, or does not read and answer what the manifest says.
+        PolicyFileError: the graph is not ONNX, or does not read and answer what the manifest says.
     """
 
     def __init__(self, manifest: Manifest, model: bytes, source: str):
@@ -51,13 +51,13 @@ class NetworkPolicy:
             )
         except Exception as error:  # noqa: BLE001 (ONNX Runtime raises its own unrelated types)
             text = str(error).splitlines()[0][:120]
-            raise ArtifactError(
+            raise PolicyFileError(
                 f"{source}: its model is not a valid ONNX graph ({text}); export the policy again"
             ) from None
         reads = [entry.name for entry in self._session.get_inputs()]
         answers = [entry.name for entry in self._session.get_outputs()]
         if reads != list(manifest.inputs) or answers != ["logits", "success"]:
-            raise ArtifactError(
+            raise PolicyFileError(
                 f"{source}: its model reads {', '.join(reads)} and not what the manifest says; "
                 "export the policy again"
             )
@@ -71,7 +71,7 @@ class NetworkPolicy:
             if entry.name in (dtype.names or ()) and isinstance(entry.shape[-1], int):
                 width = dtype[entry.name].shape[-1]
                 if entry.shape[-1] != width:
-                    raise ArtifactError(
+                    raise PolicyFileError(
                         f"{source}: its model reads {entry.shape[-1]} numbers per entry of "
                         f"{entry.name!r} and there are {width}; train or export it again"
                     )
@@ -113,7 +113,7 @@ def load(path: str | Path) -> NetworkPolicy:
     """The policy in a folder.
 
     Raises:
-        ArtifactError: one sentence says what is wrong with it.
+        PolicyFileError: one sentence says what is wrong with it.
     """
-    manifest, model = read_artifact(path)
+    manifest, model = read_policy_file(path)
     return NetworkPolicy(manifest, model, str(path))

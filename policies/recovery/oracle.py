@@ -21,9 +21,10 @@ from policies.recovery.base import Decision, certain
 from policies.recovery.bayes import is_template
 from policies.recovery.dynamic import new_memo, new_stack, recall, solve
 from policies.recovery.facts import FACTS, Fact, drop_past
-from policies.recovery.index import MARGIN, REBUILD_ABOVE, View, choose
+from policies.recovery.index import MARGIN, REBUILD_ABOVE, choose
 from policies.recovery.joint import Tables, name_table, sum_up, tables_of
 from policies.recovery.recollect import tick_of
+from policies.recovery.ways import view_in
 
 FEW_BELIEFS = 20_000
 """Of a player who has nothing to learn."""
@@ -75,17 +76,7 @@ def choose_knowing(
             if is_probe(levels[n], c):
                 masks[n, FIRST_CALL + c] = 0  # it has nothing to ask
         action[n] = choose(
-            View(
-                o.calls,
-                o.artifacts,
-                o.needs,
-                o.makes,
-                o.probes,
-                o.belief,
-                o.doubt,
-                o.run,
-                masks[n],
-            ),
+            view_in(o, masks[n]),
             REBUILD_ABOVE,
             MARGIN,
         )

@@ -123,12 +123,12 @@ def policy_named(name: str) -> Any:
     if name in BUILT_IN:
         return BUILT_IN[name]()
     if Path(name).exists() or "/" in name or "\\" in name:
-        from policies.recovery.artifact import ArtifactError
         from policies.recovery.network import load
+        from policies.recovery.policy_file import PolicyFileError
 
         try:
             return load(name)
-        except ArtifactError as error:
+        except PolicyFileError as error:
             raise PolicyError(str(error)) from None
     if ":" in name:
         return _own_class(name)

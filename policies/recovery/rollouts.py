@@ -21,21 +21,24 @@ from fqg_env.chance import mix
 from fqg_env.compiled import kernel
 from fqg_env.rules import FIRST_CALL
 from policies.recovery.imagine import imagine
-from policies.recovery.index import Numbers, View, choose_by
+from policies.recovery.index import Numbers, choose_by
 from policies.recovery.tuned import tuned_numbers
-from policies.recovery.ways import ways_dtype
+from policies.recovery.ways import view_in, ways_dtype
 
 FIRST_ROUND = 16
 _SEED = np.uint64(0x5EA6C4)
 
 
 class Scratch(NamedTuple):
-    """Working space of one search, records [3] each: where it begins, and two to go on from it."""
+    """Working space of one search: where it begins, and two to go on from it."""
 
     levels: Any
+    """[1]"""
     boards: Any
+    """[3], as `beliefs` and `truths`"""
     beliefs: Any
     hidden: Any
+    """[1]"""
     truths: Any
     rows: Any
     """[3, M]"""
@@ -100,18 +103,7 @@ def by_rule(level: Any, board: Any, belief: Any, out: Any, mask: Any, s: Any) ->
         observation.observe_artifact(level, board, out, a)
     observation.observe_run(level, board, out)
     believed.observe_belief(level, board, belief, out)
-    view = View(
-        out.calls,
-        out.artifacts,
-        out.needs,
-        out.makes,
-        out.probes,
-        out.belief,
-        out.doubt,
-        out.run,
-        mask,
-    )
-    return choose_by(view, s.numbers, s.ways[0], out.same_function)
+    return choose_by(view_in(out, mask), s.numbers, s.ways[0], out.same_function)
 
 
 @kernel

@@ -11,9 +11,17 @@ from typing import Any, NamedTuple
 
 from fqg_env.arrays import Group
 from fqg_env.compiled import kernel
-from fqg_env.fields import Call
+from fqg_env.fields import GROUP_UNIT, Call
+from policies.recovery.breaker import BEHIND
 from policies.recovery.tuned import HandTuned, Range
-from policies.recovery.walk import Sight, failures, new_standing, sight_of, walk
+from policies.recovery.walk import (
+    UNKNOWN_REPUTATION,
+    Sight,
+    failures,
+    new_standing,
+    sight_of,
+    walk,
+)
 
 
 class Numbers(NamedTuple):
@@ -39,9 +47,9 @@ class Numbers(NamedTuple):
 @kernel
 def success_share(x: Any, strength: float) -> float:
     """The estimated share of successes of a call: its reputation and recent runs, then this run."""
-    mean = x[Call.REPUTATION] if x[Call.REPUTATION_STRENGTH] > 0.0 else 0.65
+    mean = x[Call.REPUTATION] if x[Call.REPUTATION_STRENGTH] > 0.0 else UNKNOWN_REPUTATION
     recent, failed = x[Call.RECENT_SUCCESS], x[Call.RECENT_FAILURE]
-    good = 4.0 * recent / max(0.1, 1.0 - recent) + x[Call.GROUP_COUNT + Group.SUCCESS] * 4.0
+    good = 4.0 * recent / max(0.1, 1.0 - recent) + x[Call.GROUP_COUNT + Group.SUCCESS] * GROUP_UNIT
     bad = 4.0 * failed / max(0.1, 1.0 - failed) + failures(x)
     return (mean * strength + good) / (strength + good + bad)
 
@@ -63,7 +71,7 @@ def choose(v: Sight, numbers: Numbers) -> int:
         ago = x[Call.SINCE_LAST] * x[Call.SINCE_LAST]
         cools = failed > numbers.allowed_fails - 0.5 and ago < numbers.cool_down
         if cools or x[Call.RETRY_AFTER] > 0.0:
-            s.rank[c] -= 100.0
+            s.rank[c] -= BEHIND
             s.pause[c] = 1
     return walk(v, s, numbers.spend)
 

@@ -98,18 +98,28 @@ class Search:
         if until is None:
             race(s, tally, choice, self.simulations, self.care.drop)
             return
+        self._race_until(s, tally, choice, MOST_WORLDS, self.care.drop, until)
+
+    def _race_until(
+        self, s: Scratch, tally: Tally, choice: int, worlds: int, drop_at: float, until: float
+    ) -> None:
+        """Tally rollouts in so many worlds, or as many as there is time for."""
         first = 0
-        while first < MOST_WORLDS and time.perf_counter() < until:
+        while first < worlds and time.perf_counter() < until:
             play_worlds(s, tally, choice, first, first + 4)
             first += 4
-            if first % FIRST_ROUND == 0 and drop(tally, choice, self.care.drop) == 0:
+            if first % FIRST_ROUND == 0 and drop(tally, choice, drop_at) == 0:
                 return
 
     def _two_plies(
         self, s: Scratch, tally: Tally, choice: int, lanes: Any, until: float | None
     ) -> int:
         """Drop by rollouts what is surely worse, and tally the rest two plies deep; returns the action."""
-        race(s, tally, choice, max(4, self.simulations // 4), FURTHER.drop)
+        first = max(4, self.simulations // 4)
+        if until is None:
+            race(s, tally, choice, first, FURTHER.drop)
+        else:
+            self._race_until(s, tally, choice, first, FURTHER.drop, until)
         left = int(tally.playing.sum()) - int(tally.playing[choice])
         worlds = 4 * self.simulations
         if until is not None and left > 0:

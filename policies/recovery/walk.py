@@ -13,7 +13,8 @@ import numpy as np
 
 from fqg_env.arrays import GROUPS, Group
 from fqg_env.compiled import kernel
-from fqg_env.fields import Artifact, Call, Run
+from fqg_env.fields import COUNT_UNIT, GROUP_UNIT, Artifact, Call, Run
+from fqg_env.frequencies import PUBLISHED
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 
 FIELDS = (
@@ -27,6 +28,9 @@ FIELDS = (
     "history",
     "run",
 )
+
+
+UNKNOWN_REPUTATION = PUBLISHED.reputation
 
 
 class Sight(NamedTuple):
@@ -99,12 +103,12 @@ def usable(artifacts: Any, a: int) -> bool:
 def kept(artifacts: Any, a: int) -> bool:
     """Usable, and no verify has called the version held bad (every version rejected is counted once)."""
     y = artifacts[a]
-    rejected = y[Artifact.TIMES_REJECTED] * 4.0 > y[Artifact.VERSION] * 8.0 - 0.5
+    rejected = y[Artifact.TIMES_REJECTED] * GROUP_UNIT > y[Artifact.VERSION] * COUNT_UNIT - 0.5
     return usable(artifacts, a) and not (rejected and y[Artifact.GIVEN] < 0.5)
 
 
 @kernel
-def mends(v: Sight, c: int, a: int) -> bool:
+def mends(v: Any, c: int, a: int) -> bool:
     """The call repairs the artifact: it reads a version and makes another."""
     return v.calls[c, Call.REPAIR] > 0.5 and v.needs[c, a] and v.makes[c, a]
 
@@ -148,13 +152,13 @@ def stale_input(v: Sight, s: Standing, c: int, out_of: Any) -> int:
 
     Returns -2 where one has been made anew since, -1 where none can be.
     """
-    failed = v.calls[c, Call.GROUP_COUNT + Group.INPUT] * 4.0
+    failed = v.calls[c, Call.GROUP_COUNT + Group.INPUT] * GROUP_UNIT
     anew = False
     for need in range(v.artifacts.shape[0]):
         y = v.artifacts[need]
         if not v.needs[c, need] or y[Artifact.GIVEN] > 0.5:
             continue
-        if y[Artifact.VERSION] * 8.0 > failed + 0.5:
+        if y[Artifact.VERSION] * COUNT_UNIT > failed + 0.5:
             anew = True
         elif next_maker(v, s, need, out_of) >= 0:
             return need
@@ -232,7 +236,7 @@ def failures(x: Any) -> float:
     """
     total = 0.0
     for g in range(1, Group.CANCELLED):  # cancelled is not failed
-        total += x[Call.GROUP_COUNT + g] * 4.0
+        total += x[Call.GROUP_COUNT + g] * GROUP_UNIT
     return total
 
 
@@ -248,7 +252,7 @@ def last_group(x: Any) -> int:
 @kernel
 def backs_off(v: Sight, x: Any, waits: float) -> bool:
     """Fewer waits in a row than a retry of this call is to have before it; each is twice as long."""
-    return last_group(x) > 0 and v.run[Run.WAITS] * 8.0 < waits - 0.5
+    return last_group(x) > 0 and v.run[Run.WAITS] * COUNT_UNIT < waits - 0.5
 
 
 @kernel
@@ -258,5 +262,5 @@ def place(x: Any, on_plan: float, by_reputation: float) -> float:
     `on_plan` and `by_reputation` weigh against the share of alternatives that are dearer.
     """
     planned = 1.0 if x[Call.PLAN_POSITION] > 0.0 else 0.0
-    repute = x[Call.REPUTATION] if x[Call.REPUTATION_STRENGTH] > 0.0 else 0.65
+    repute = x[Call.REPUTATION] if x[Call.REPUTATION_STRENGTH] > 0.0 else UNKNOWN_REPUTATION
     return x[Call.COST_RANK] + on_plan * planned + by_reputation * repute

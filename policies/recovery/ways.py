@@ -16,9 +16,9 @@ from fqg_env.arrays import SIZES
 from fqg_env.chance import ONE, ZERO
 from fqg_env.compiled import kernel
 from fqg_env.faults import TAINT
-from fqg_env.fields import Artifact, Belief, Call, Doubt, Run
+from fqg_env.fields import ATTEMPTS_UNIT, Artifact, Belief, Call, Doubt, Run
 from fqg_env.rules import FIRST_CALL
-from policies.recovery.walk import usable
+from policies.recovery.walk import mends, usable
 
 MOST_MAKERS = 3
 """Alternatives that count towards the chance of an artifact."""
@@ -76,6 +76,12 @@ class View(NamedTuple):
     mask: Any
 
 
+@kernel
+def view_in(o: Any, mask: Any) -> View:
+    """The view of one observation record and the mask beside it."""
+    return View(o.calls, o.artifacts, o.needs, o.makes, o.probes, o.belief, o.doubt, o.run, mask)
+
+
 @cache
 def ways_dtype(calls: int, artifacts: int) -> np.dtype:
     """What the rule thinks, of each call and each artifact, as one record: room for one decision."""
@@ -115,9 +121,9 @@ LARGEST = ways_dtype(SIZES["large"].calls, SIZES["large"].artifacts)
 
 
 @kernel
-def mends(v: View, c: int, a: int) -> bool:
-    """The call repairs the artifact: it reads a version that may be bad, and makes another."""
-    return v.calls[c, Call.REPAIR] > 0.5 and v.needs[c, a] and v.makes[c, a]
+def attempts_left(v: View) -> float:
+    """Attempts left in the run, up to `ATTEMPTS_UNIT`."""
+    return v.run[Run.ATTEMPTS_LEFT] * v.run[Run.ATTEMPT_BUDGET] * ATTEMPTS_UNIT
 
 
 @kernel
@@ -209,8 +215,7 @@ def weigh_way(v: View, n: Numbers, w: Any, c: int) -> None:
         steps += w.steps[a]
         span += w.span[a]
     if n.fits > 0.0:
-        attempts = v.run[Run.ATTEMPTS_LEFT] * v.run[Run.ATTEMPT_BUDGET] * 64.0
-        if steps > attempts + 0.5:
+        if steps > attempts_left(v) + 0.5:
             p = 0.0
         left = v.run[Run.TIME_LEFT]
         if n.fits * span > left:

@@ -21,7 +21,7 @@ MANIFEST_FILE = "manifest.json"
 FORMAT: Final = "conductor-policy/1"
 
 
-class ArtifactError(ValueError):
+class PolicyFileError(ValueError):
     """A policy file that cannot be used; the message is one sentence: what, where, what to do."""
 
 
@@ -45,7 +45,7 @@ class Manifest(BaseModel):
     """Levels with more calls are outside what it was trained on: the index rule decides."""
 
 
-def write_artifact(folder: Path, model: bytes, manifest: dict[str, Any]) -> Manifest:
+def write_policy_file(folder: Path, model: bytes, manifest: dict[str, Any]) -> Manifest:
     """Write a policy artifact. Both files lie there whole before either replaces an old one, so that a full
     disk leaves the old policy as it was; other files in the folder stay.
     """
@@ -63,39 +63,39 @@ def write_artifact(folder: Path, model: bytes, manifest: dict[str, Any]) -> Mani
     return checked
 
 
-def read_artifact(path: str | Path) -> tuple[Manifest, bytes]:
+def read_policy_file(path: str | Path) -> tuple[Manifest, bytes]:
     """The manifest and the model of a policy folder.
 
     Raises:
-        ArtifactError: missing, truncated, altered, of another version, or not a policy at all.
+        PolicyFileError: missing, truncated, altered, of another version, or not a policy at all.
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise ArtifactError(
+        raise PolicyFileError(
             f"{folder}: a policy is a folder with {MANIFEST_FILE} and {MODEL_FILE}; check the path"
         )
     below = folder / "policy"
     if not (folder / MANIFEST_FILE).exists() and (below / MANIFEST_FILE).is_file():
-        raise ArtifactError(f"{folder}: there is no {MANIFEST_FILE}; did you mean {below}?")
+        raise PolicyFileError(f"{folder}: there is no {MANIFEST_FILE}; did you mean {below}?")
     try:
         text = (folder / MANIFEST_FILE).read_text("utf-8")
         model = (folder / MODEL_FILE).read_bytes()
     except (OSError, UnicodeDecodeError) as error:
         name = Path(getattr(error, "filename", None) or MANIFEST_FILE).name
-        raise ArtifactError(f"{folder}: {name} cannot be read; export the policy again") from None
+        raise PolicyFileError(f"{folder}: {name} cannot be read; export the policy again") from None
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ArtifactError(
+        raise PolicyFileError(
             f"{folder / MANIFEST_FILE}: not JSON (line {error.lineno}); export the policy again"
         ) from None
     except (RecursionError, ValueError):
-        raise ArtifactError(
+        raise PolicyFileError(
             f"{folder / MANIFEST_FILE}: it is no manifest; export the policy again"
         ) from None
     version = data.get("observation_version") if isinstance(data, dict) else None
     if version is not None and version != OBSERVATION_VERSION:
-        raise ArtifactError(
+        raise PolicyFileError(
             f"{folder}: it reads observation version {version!r} and this is version "
             f"{OBSERVATION_VERSION}; train or export it again"
         )
@@ -104,11 +104,11 @@ def read_artifact(path: str | Path) -> tuple[Manifest, bytes]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise ArtifactError(
+        raise PolicyFileError(
             f"{folder / MANIFEST_FILE}: {where}: {first['msg']}; export the policy again"
         ) from None
     if hashlib.sha256(model).hexdigest() != manifest.sha256:
-        raise ArtifactError(
+        raise PolicyFileError(
             f"{folder / MODEL_FILE}: it is truncated or altered (its SHA-256 is not the manifest's); "
             "export the policy again"
         )
