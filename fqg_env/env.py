@@ -6,6 +6,7 @@ gymnasium.make_vec("fqg_env.env:FunctionQuest-v0", num_envs=1024, vectorization_
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import gymnasium
@@ -53,10 +54,10 @@ def action_space(size: str) -> spaces.Discrete:
 
 
 def action_number(action: Any) -> int:
-    """The action as a number; -1, which is illegal, for what is none."""
+    """The action as a number; -1, which is illegal, for what is no whole number."""
     try:
-        number = int(action)
-    except (TypeError, ValueError, OverflowError):
+        number = operator.index(np.asarray(action).item())
+    except (TypeError, ValueError):
         return -1
     return number if abs(number) < 2**31 else -1
 
@@ -315,7 +316,7 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         """Play actions [N].
 
         Raises:
-            ValueError: there is not one action for each lane.
+            ValueError: there is not one action for each lane, or they are no whole numbers.
         """
         lanes = self.lanes
         over = self._over.copy()
@@ -324,6 +325,8 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
             raise ValueError(
                 f"actions have shape {actions.shape}; they need one for each of the {self.num_envs} lanes"
             )
+        if actions.dtype.kind not in "iub":
+            raise ValueError(f"actions are of type {actions.dtype}; they need to be whole numbers")
         lanes.step(actions.astype(np.int64))
         terminated = lanes.done.astype(bool)
         info: dict[str, Any] = {}

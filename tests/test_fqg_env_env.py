@@ -312,6 +312,19 @@ def test_wrappers_of_gymnasium_work() -> None:
     assert infos[0]["episode"]["l"] == 1 and "success" not in infos[1]
 
 
+def test_an_action_that_is_no_whole_number_is_illegal() -> None:
+    env = single()
+    env.reset(seed=0)
+    for action in (1.9, "1", None, 2**70):
+        *_, terminated, _, _ = env.step(action)
+        assert not terminated
+    assert env.unwrapped.lanes.boards["refused"][0] == 4
+    vec = vector(2)
+    vec.reset(seed=0)
+    with pytest.raises(ValueError, match="need to be whole numbers"):
+        vec.step(np.array([1.5, 2.0]))
+
+
 def test_what_comes_before_the_first_reset_is_refused_in_words() -> None:
     with pytest.raises(gymnasium.error.ResetNeeded, match="before the first reset"):
         single(render_mode="ansi").render()

@@ -127,6 +127,8 @@ def test_show_a_generated_level_as_json() -> None:
         (["show", "--tier", "3", "--split", "tset"], "Did you mean 'test'?"),
         (["show", "--tier", "3", "--split", "exact"], "'exact' have no tiers; leave them out"),
         (["make", "--out", "x"], "give a tier"),
+        (["show", "--tier", "3", "--mix", "stres"], "Did you mean 'stress'?"),
+        (["show", "--split", "exact", "--mix", "stress"], "have their own mix"),
         (["show", "--tier", "3", "--size", "smal"], "Did you mean 'small'?"),
         (["make", "--tier", "3", "--out", "/dev/null/x"], "name another folder"),
     ],
@@ -203,6 +205,6 @@ def test_find_takes_a_name_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     run("make", "--tier", "1", "--out", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert find("test-tier1-seed0.yaml").level.name.startswith("test, tier 1, ")
-    assert find("escape_the_room") == chosen("escape_the_room", "test", None, 0, "small")
+    assert find("escape_the_room") == chosen("escape_the_room", Generated())
     with pytest.raises(LevelError, match="in the library or as a file"):
         find("nothing")

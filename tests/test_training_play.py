@@ -96,6 +96,7 @@ def test_what_is_played_is_what_levels_show_shows_for_the_same_options() -> None
     which = ("--tier", "9", "--seed", "3")
     assert "test, tier 9, chain, seed 3" in played("quit", arguments=which).stdout
     assert "test, tier 9, chain, seed 3" in CliRunner().invoke(levels, ["show", *which]).stdout
+    assert "exact, seed 3" in played("quit", arguments=("--split", "exact", "--seed", "3")).stdout
 
 
 def test_a_generated_level_and_a_file_can_be_played(tmp_path: Path) -> None:
@@ -113,6 +114,7 @@ def test_a_generated_level_and_a_file_can_be_played(tmp_path: Path) -> None:
         (("escape_room",), "Did you mean 'escape_the_room'?"),
         (("nowhere.yaml",), "there is no such file"),
         (("--tier", "0"), "there is no tier 0"),
+        (("--seed", "3"), "give a level: a name"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:

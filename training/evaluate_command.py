@@ -22,6 +22,7 @@ from training.terminal import (
     bar,
     command,
     fail,
+    given,
     print_json,
 )
 
@@ -43,12 +44,6 @@ def tier_range(text: str) -> tuple[int, int]:
     if not 1 <= pair[0] <= pair[1] <= TIERS:
         raise LevelError(f"--tiers {text!r}: tiers run from 1 to {TIERS}, the lower first")
     return pair
-
-
-def given(context: typer.Context, name: str) -> bool:
-    """An option was written on the command line."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def refuse_draws(context: typer.Context) -> None:

@@ -18,7 +18,15 @@ from fqg_env.puzzle import Puzzle, describe_faults, read_puzzle, write_puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import reset
 from fqg_env.shapes import TIERS
-from fqg_env.splits import ALL_TIERS, SPLITS, check_split, level_key, level_name, source_of
+from fqg_env.splits import (
+    ALL_TIERS,
+    MIX_NAMES,
+    SPLITS,
+    check_split,
+    level_key,
+    level_name,
+    source_of,
+)
 from fqg_env.unsolvable import find_unsolvable
 from fqg_env.witness import witness
 from training.hidden_words import run_by, wrongs
@@ -40,12 +48,15 @@ class Generated:
     """None: the split has templates."""
     seed: int = 0
     size: str = "small"
+    mix: str = ""
+    """Of faults; empty: the split's own."""
 
     @property
     def name(self) -> str:
         """The name of its file."""
         tier = "" if self.tier is None else f"tier{self.tier}-"
-        return f"{self.split}-{tier}seed{self.seed}"
+        mix = f"{self.mix}-" if self.mix else ""
+        return f"{self.split}-{mix}{tier}seed{self.seed}"
 
 
 def generated(which: Generated) -> Puzzle:
@@ -59,7 +70,7 @@ def generated(which: Generated) -> Puzzle:
         raise LevelError("give a tier of the level, as in `--tier 3 --seed 0`")
     if which.tier is not None and not 1 <= which.tier <= TIERS:
         raise LevelError(f"there is no tier {which.tier}; they run from 1 to {TIERS}")
-    source = source_of(which.split, ALL_TIERS if which.tier is None else which.tier)
+    source = source_of(which.split, ALL_TIERS if which.tier is None else which.tier, which.mix)
     lanes = Lanes(1, size_named(which.size), belief=False, source=source)
     lanes.keys[0] = level_key(which.split, which.seed)
     lanes.draw_levels()
@@ -85,22 +96,22 @@ def find(name_or_file: str) -> Puzzle:
     )
 
 
-def chosen(level: str | None, split: str, tier: int | None, seed: int, size: str) -> Puzzle:
+def chosen(level: str | None, which: Generated) -> Puzzle:
     """The level that a command line means: a name or file, or one of a split, by its tier if it has any.
 
     Raises:
         LevelError: it means both, neither, or one that is not there.
     """
-    if level is not None and tier is not None:
+    if level is not None and which.tier is not None:
         raise LevelError("give a level, or a tier (with split and seed), not both")
     if level is not None:
         return find(level)
-    check_split(split)
-    if tier is None and not SPLITS[split].templates:
+    check_split(which.split)
+    if which.tier is None and not SPLITS[which.split].templates:
         raise LevelError(
             "give a level: a name (see `fqg levels list`), a file, or `--tier 3 --seed 0`"
         )
-    return generated(Generated(split, tier, seed, size))
+    return generated(which)
 
 
 def summary(puzzle: Puzzle) -> dict[str, Any]:
@@ -129,6 +140,12 @@ TierOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Number of the level in its split.")]
+MixOption = Annotated[
+    str,
+    typer.Option(
+        help=f"Mix of faults: {', '.join(MIX_NAMES)}; the split's own where none is named."
+    ),
+]
 SizeOption = Annotated[str, typer.Option(help=f"Largest size: {', '.join(arrays.SIZES)}.")]
 
 
@@ -164,6 +181,7 @@ def show(
     tier: TierOption = None,
     seed: SeedOption = 0,
     size: SizeOption = "small",
+    mix: MixOption = "",
     solution: Annotated[
         bool, typer.Option("--solution", help="Also what is really wrong, and a way to solve it.")
     ] = False,
@@ -175,7 +193,7 @@ def show(
 
     Example: fqg levels show --split test --tier 9 --seed 3 --solution
     """
-    puzzle = chosen(level, split, tier, seed, size)
+    puzzle = chosen(level, Generated(split, tier, seed, size, mix))
     actions = witness(puzzle) if solution else None
     names = ("WAIT", "STOP", *puzzle.level.call_names)
     way = [names[a] for a in actions] if actions is not None else None
@@ -254,6 +272,7 @@ def make(
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
     seed: Annotated[int, typer.Option(help="Number of the first one in its split.")] = 0,
     size: SizeOption = "small",
+    mix: MixOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Write generated levels to files that hold the hidden faults too, so that others can judge on them.
@@ -262,7 +281,7 @@ def make(
     """
     written = []
     for i in range(count):
-        which = Generated(split, tier, seed + i, size)
+        which = Generated(split, tier, seed + i, size, mix)
         puzzle = generated(which)
         try:
             out.mkdir(parents=True, exist_ok=True)

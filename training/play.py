@@ -28,8 +28,16 @@ from fqg_env.rules import FIRST_CALL, WAIT
 from fqg_env.score import REDUNDANT, most_points, score, titles
 from fqg_env.score import points as points_of
 from fqg_env.splits import level_key
-from training.levels import SeedOption, SizeOption, SplitOption, TierOption, chosen
-from training.terminal import NOT_ACHIEVED, command
+from training.levels import (
+    Generated,
+    MixOption,
+    SeedOption,
+    SizeOption,
+    SplitOption,
+    TierOption,
+    chosen,
+)
+from training.terminal import NOT_ACHIEVED, command, given
 
 HELP = f"""Type the number of an action or the name of a call; a function with one open variant needs no variant.
   wait (0)    let time run        stop (1)    deliver what is there; the run is over
@@ -143,6 +151,7 @@ def converse(console: Console, game: Game, worth: Mapping[str, int]) -> bool:
 
 @command
 def play(
+    context: typer.Context,
     level: Annotated[
         str | None, typer.Argument(help=f"Name in the library, or a file; else {FIRST_LEVEL}.")
     ] = None,
@@ -150,6 +159,7 @@ def play(
     tier: TierOption = None,
     seed: SeedOption = 0,
     size: SizeOption = "small",
+    mix: MixOption = "",
 ) -> None:
     """Play a level in the terminal. The exit code is 0 when it is solved and 4 when it is not.
 
@@ -159,8 +169,8 @@ def play(
 
     Example: fqg play --tier 3 --seed 7
     """
-    name = FIRST_LEVEL if level is None and tier is None else level
-    puzzle = chosen(name, split, tier, seed, size)
+    first = level is None and not given(context, "split", "tier", "seed", "size", "mix")
+    puzzle = chosen(FIRST_LEVEL if first else level, Generated(split, tier, seed, size, mix))
     # where the level does not say what is wrong, the seed draws it
     game = Game.of(puzzle, None if puzzle.faults else int(level_key(split, seed)))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)

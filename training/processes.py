@@ -28,6 +28,7 @@ def serve(connection: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(sys.__stderr__.fileno() if sys.__stderr__ else 2, 1)
+    me = os.getpid()
     while True:
         try:
             function, item = connection.recv()
@@ -37,6 +38,8 @@ def serve(connection: Connection) -> None:
             answer = function(item)
         except Exception as problem:  # noqa: BLE001 (it is raised again in the parent)
             answer = Raised(problem)
+        if os.getpid() != me:
+            os._exit(0)  # a child that the function has forked off: its parent answers
         connection.send(answer)
 
 
@@ -48,9 +51,14 @@ class Raised:
 
 
 class Worker:
-    """One process and the question that it has."""
+    """One process and the question that it has.
 
-    def __init__(self) -> None:
+    Args:
+        owner: whose questions it answers, and nobody else's.
+    """
+
+    def __init__(self, owner: object = None) -> None:
+        self.owner = owner
         spawn = multiprocessing.get_context("spawn")
         self.connection, its = spawn.Pipe()
         self.process = spawn.Process(target=serve, args=(its,), daemon=True)
@@ -106,16 +114,18 @@ class Workers:
         function: Callable[[Item], Any],
         items: Sequence[Item],
         group: Callable[[Item], object] = lambda item: item,
+        owner: Callable[[Item], object] = lambda item: None,
     ) -> Iterator[tuple[Item, Any]]:
         """Items with their answers, in any order. `Lost.DIED` is the answer where a process died over an
-        item, and of all other items of its group that nobody has begun.
+        item, and of all other items of its group that nobody has begun. A process answers the items of one
+        owner alone: what somebody's code has changed in it, nobody else meets.
 
         Raises:
             Exception: whatever the function raised.
         """
         waiting, dead = list(reversed(items)), set()
         while True:
-            self._hand_out(function, waiting)
+            self._hand_out(function, waiting, owner)
             busy = [worker for worker in self.staff if worker.busy]
             if not busy:
                 return
@@ -132,14 +142,26 @@ class Workers:
             yield from ((item, Lost.DIED) for item in reversed(lost))
             waiting = [item for item in waiting if group(item) not in dead]
 
-    def _hand_out(self, function: Callable[[Any], Any], waiting: list[Any]) -> None:
+    def _hand_out(
+        self, function: Callable[[Any], Any], waiting: list[Any], owner: Callable[[Any], object]
+    ) -> None:
         """Give every free process the next item, and start another where there is work for it."""
-        for worker in self.staff:
-            if waiting and not worker.busy:
-                worker.ask(function, waiting.pop())
+        for worker in [worker for worker in self.staff if not worker.busy]:
+            if not waiting:
+                return
+            item = waiting.pop()
+            if worker.owner != owner(item):
+                self._dismiss(worker)
+                worker = self._hire(owner(item))
+            worker.ask(function, item)
         while waiting and len(self.staff) < self.most:
-            self.staff.append(Worker())
-            self.staff[-1].ask(function, waiting.pop())
+            item = waiting.pop()
+            self._hire(owner(item)).ask(function, item)
+
+    def _hire(self, owner: object) -> Worker:
+        """Start a process."""
+        self.staff.append(Worker(owner))
+        return self.staff[-1]
 
     def _dismiss(self, worker: Worker) -> None:
         """Forget a process that has died."""

@@ -145,8 +145,11 @@ class ResultCache:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             handle, new = tempfile.mkstemp(dir=file.parent)
+        except OSError:
+            return
+        try:
             with os.fdopen(handle, "wb") as out:
                 out.write(packed(played))
             Path(new).replace(file)
         except OSError:
-            return
+            Path(new).unlink(missing_ok=True)

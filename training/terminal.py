@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NoReturn, ParamSpec
 
@@ -35,6 +36,12 @@ def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:
     """Say what is wrong on standard error and leave."""
     typer.echo(f"fqg: {sentence}", err=True)
     raise typer.Exit(code)
+
+
+def given(context: typer.Context, *names: str) -> bool:
+    """One of these options was written on the command line."""
+    sources = [context.get_parameter_source(name) for name in names]
+    return any(source is not None and source.name == "COMMANDLINE" for source in sources)
 
 
 def counted(n: int, noun: str) -> str:
@@ -67,7 +74,13 @@ def print_json(value: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def bar(description: str, total: float) -> Iterator[Any]:
-    """A progress bar on standard error with time left; yields a function(completed, note)."""
+    """A progress bar on standard error with time left; yields a function(completed, note).
+
+    Where standard error is no terminal, a line after each tenth instead.
+    """
+    if not CONSOLE.is_terminal:
+        yield in_lines(description, total)
+        return
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -82,3 +95,19 @@ def bar(description: str, total: float) -> Iterator[Any]:
             progress.update(task, completed=completed, note=note)
 
         yield update
+
+
+def in_lines(description: str, total: float) -> Callable[..., None]:
+    """Progress as lines for a log: one when it begins, and one after each tenth."""
+    began, told = time.monotonic(), -1
+
+    def update(completed: float, note: str = "") -> None:
+        nonlocal told
+        tenth = int(10.0 * completed / total) if total > 0 else 10
+        if tenth > told:
+            told = tenth
+            took = f"{time.monotonic() - began:.0f} s"
+            typer.echo(f"{description} {10 * tenth}% after {took} {note}".rstrip(), err=True)
+
+    update(0.0)
+    return update

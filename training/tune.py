@@ -11,6 +11,7 @@ The objective is the mean return on levels of standard size, half of them of tie
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -219,7 +220,7 @@ def in_toml(value: Any) -> str:
 
 
 def write_tables(path: Path, tables: Mapping[str, Any]) -> None:
-    """Write numbers of rules, and how they were made.
+    """Write numbers of rules, and how they were made; the file is there whole or as it was.
 
     Raises:
         LevelError: the file cannot be written.
@@ -236,7 +237,12 @@ def write_tables(path: Path, tables: Mapping[str, Any]) -> None:
         lines += [f"{key} = {in_toml(value)}" for key, value in table.items()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", "utf-8")
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            scratch.write_text("\n".join(lines) + "\n", "utf-8")
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
     except OSError as problem:
         raise LevelError(
             f"{path}: cannot be written ({problem.strerror}); name another file"
