@@ -141,6 +141,8 @@ def table(wanted: Wanted, result: dict[str, Any]) -> str:
     )  # fmt: skip
     unsolvable = next(iter(policies.values()))["give_ups"]["unsolvable"]
     command = f"fqg evaluate --policies {','.join(result['policies'])} {wanted.options}"
+    over = result["paired"].get("search/index")
+    paired = [] if over is None else [planner_line(over), ""]
     gap = f"Gap: from `{result['gap']['rule']}`, the best hand rule here, towards `{by.lower()}`."
     return "\n".join(
         [
@@ -148,11 +150,18 @@ def table(wanted: Wanted, result: dict[str, Any]) -> str:
             "",
             *markdown(more, recovery_rows(policies)),
             "",
+            *paired,
             f"{gap} Provably unsolvable: {unsolvable:,} of {result['episodes']:,} levels.",
             "",
             f"```sh\n{command}\n```",
         ]
     )
+
+
+def planner_line(pair: dict[str, Any]) -> str:
+    """What the planner gains over its rollout policy, level by level."""
+    difference = signed(pair["difference_mean"], pair["difference_ci95"])
+    return f"Level by level, `search` over `index`: {difference}."
 
 
 LEARNED = {

@@ -30,6 +30,7 @@ from fqg_env.splits import (
 from fqg_env.unsolvable import find_unsolvable
 from fqg_env.witness import witness
 from training.hidden_words import run_by, wrongs
+from training.setting import level_files
 from training.terminal import BAD_INPUT, JsonOption, command, counted, fail, print_json
 
 app = typer.Typer(
@@ -235,17 +236,29 @@ def cannot_be_solved(puzzle: Puzzle) -> bool:
     return bool(out[0])
 
 
+def in_folders(names: list[str]) -> list[str]:
+    """Files, and those in folders, sorted.
+
+    Raises:
+        LevelError: there is none in a folder.
+    """
+    return [
+        file for name in names for file in (level_files(name) if Path(name).is_dir() else [name])
+    ]
+
+
 @app.command()
 @command
 def validate(
-    files: Annotated[list[str], typer.Argument(help="Level files.")], as_json: JsonOption = False
+    files: Annotated[list[str], typer.Argument(help="Level files, or folders of them.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Check level files; each bad one is answered with one sentence, and the exit code is 2.
 
     Example: fqg levels validate my_level.yaml other.yaml
     """
     answers: dict[str, dict[str, Any]] = {}
-    for file in files:
+    for file in in_folders(files):
         try:
             answers[file] = {"valid": True, **summary(read_puzzle(file))}
         except LevelError as problem:
