@@ -38,7 +38,7 @@ class FoldError(ValueError):
     """An event that does not fit the level it is folded into; the message is one sentence."""
 
 
-# Arrays of one instead of a record: a compiled function is called 20 times faster so.
+# Arrays of one instead of a record: a compiled function is called much faster so.
 
 
 @kernel

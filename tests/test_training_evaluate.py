@@ -552,6 +552,7 @@ def test_it_does_so_with_one_worker_too_and_while_it_is_made() -> None:
         (Setting(mix="stres"), "Did you mean 'stress'"),
         (Setting(mode="hybird"), "Did you mean 'hybrid'"),
         (Setting(tiers=(0, 3)), "they run from 1 to 20"),
+        (Setting(seed=2**63), "the seed 9223372036854775808 is not between"),
     ],
 )
 def test_a_setting_is_checked_before_anything_is_played(setting: Setting, says: str) -> None:

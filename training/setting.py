@@ -71,14 +71,20 @@ def size_of(setting: Setting, puzzles: Sequence[Puzzle]) -> Size:
     return max((p.level.size for p in puzzles), key=lambda s: list(SIZES).index(s.name))
 
 
+MOST_SEED = 2**62
+"""Level numbers end here."""
+
+
 def check_setting(setting: Setting) -> Size:
     """The size of the levels of a setting, once every name in it is known to be one.
 
     Raises:
-        LevelError: a split, tier, mix, mode, size or level file cannot be had.
+        LevelError: a split, tier, mix, mode, size, seed or level file cannot be had.
     """
     if not setting.levels:
         sources(setting)
+    if not 0 <= setting.seed <= MOST_SEED - setting.episodes:
+        raise LevelError(f"the seed {setting.seed} is not between 0 and {MOST_SEED:,}")
     return size_of(setting, [read_puzzle(path) for path in setting.levels])
 
 
