@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.charts import bars
+from training.contestants import own
 from training.deploy import JOURNAL
 from training.evaluate import evaluation_title
 from training.tables import known_shares
@@ -88,14 +89,27 @@ def policy_head(policies: dict[str, dict[str, Any]]) -> tuple[str, ...]:
     )
 
 
+def differences(result: dict[str, Any], ours: str) -> str:
+    """How somebody's own policies, or else `ours`, differ from every other, the best first; each pair once."""
+    policies = {name: p for name, p in result["policies"].items() if "error" not in p}
+    ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
+    lines: list[str] = []
+    told: set[str] = set()
+    for one in own(ranked) or [ours]:
+        told.add(one)
+        for other in (name for name in ranked if name not in told):
+            if p := result["paired"].get(f"{one}/{other}"):
+                low, high = p["difference_ci95"]
+                lines.append(
+                    f"<li>{html.escape(one)} minus {html.escape(other)}: "
+                    f"{p['difference_mean']:+.3f} [{low:+.3f}, {high:+.3f}]</li>"
+                )
+    return "".join(lines)
+
+
 def evaluation(result: dict[str, Any], ours: str = "trained") -> str:
     """The section about held-out levels."""
-    pairs = "".join(
-        f"<li>{html.escape(ours)} minus {html.escape(name.split('/')[1])}: "
-        f"{p['difference_mean']:+.3f} [{p['difference_ci95'][0]:+.3f}, {p['difference_ci95'][1]:+.3f}]</li>"
-        for name, p in result["paired"].items()
-        if name.startswith(ours + "/")
-    )
+    pairs = differences(result, ours)
     failed = "".join(
         f"<li>{html.escape(name)}: {html.escape(p['error'])}</li>"
         for name, p in result["policies"].items()
