@@ -11,6 +11,8 @@ import pytest
 
 from policies.recovery.registry import BUILT_IN
 from training.charts import (
+    LEGIBLE,
+    PAGE,
     bars,
     colours,
     curve,
@@ -192,7 +194,7 @@ PALETTE = colours(["a", "b"])
 def test_lines_run_from_corner_to_corner_and_say_whose_they_are() -> None:
     drawn = line_chart({"<a>": ([-1.0, 1.0], [1.0, 0.0])}, {"<a>": "#123456"}, "return", "share")
     assert "<title>&lt;a&gt;</title>" in drawn
-    assert 'points="48.0,22.0 608.0,262.0"' in drawn
+    assert f'points="48.0,22.0 {PAGE - 20:.1f},322.0"' in drawn
     assert ">100%<" in drawn and ">-0.5<" in drawn
     assert line_chart({}, {}, "x", "y") == ""
 
@@ -203,6 +205,22 @@ def test_points_have_whiskers_and_names_that_do_not_overlap() -> None:
     assert drawn.count("<circle") == 2 and "a: 0.500 at 20.0%" in drawn
     heights = [float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="start">[ab]<', drawn)]
     assert len(heights) == 2 and abs(heights[0] - heights[1]) >= 13
+
+
+def test_plots_use_the_width_of_the_page_and_shrink_no_further_than_can_be_read() -> None:
+    named = {"a": (0.2, 0.5, 0.4, 0.6), "mine:Eager": (0.2, 0.49, 0.4, 0.6)}
+    groups = {f"tier {i}": {"a": 0.25, "b": 0.5} for i in range(4)}
+    for drawn in (
+        bars(JUDGED["policies"], "trained"),
+        curve(POINTS),
+        line_chart({"a": ([-1.0, 1.0], [1.0, 0.0])}, PALETTE, "return", "share"),
+        scatter(named, colours(list(named)), "cost", "return"),
+        grouped_bars(groups, PALETTE),
+    ):
+        assert f'<svg width="{PAGE:.0f}"' in drawn and f"min-width:{LEGIBLE:.0f}px" in drawn
+        assert max(numbers(drawn, "x2") + numbers(drawn, "x")) <= PAGE
+    small = stacked_bars([("RATE_LIMITED", 1, {"a": 1.0})], PALETTE)
+    assert 'style="min-width:450px"' in small
 
 
 def test_many_policies_have_a_colour_and_a_row_each() -> None:
