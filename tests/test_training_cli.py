@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -228,6 +230,14 @@ def test_ctrl_c_ends_what_is_playing_and_says_how_to_go_on(tmp_path: Path) -> No
     assert run.stdout == "" and "said while it played" in run.stderr
 
 
+def wrong_of(page: str) -> tuple[list[str], str]:
+    """The command that shows the level of a page, and what is wrong in the level."""
+    section = page.split("One level, side by side")[1]
+    command = re.findall("<code>(fqg levels show .*?)</code>", section)[0]
+    rest = section.split("which neither is told: ")[1]
+    return shlex.split(html.unescape(command)), html.unescape(rest.split(".</p>")[0])
+
+
 def test_a_report_is_one_page_that_loads_nothing(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     result = fqg(
@@ -241,6 +251,12 @@ def test_a_report_is_one_page_that_loads_nothing(tmp_path: Path) -> None:
         "What each policy does after an error", "One level, side by side", "expected [/foo]",
     ):  # fmt: skip
         assert words in text
+    command, wrong = wrong_of(text)
+    shown = fqg(*command[1:])
+    assert shown.exit_code == 0, shown.output
+    told = shown.stdout.split("what is wrong")[1].split("a way")[0]
+    assert [line.strip() for line in told.splitlines() if line] == wrong.split("; ")
+    assert f"<h3>{STOPS}: not solved" in text
     assert not re.search(r"<script|<link|src=\"(?!data:)|url\(|http", text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import hand_drawn
@@ -20,7 +21,7 @@ from fqg_env.splits import SPLITS, level_key
 from policies.recovery.base import Decision, certain
 from policies.recovery.bayes import bayes_values
 from policies.recovery.oracle import Oracle
-from policies.recovery.registry import PolicyError
+from policies.recovery.registry import PolicyError, policy_named
 from training.compare import compare
 from training.contestants import Contestant, Thinking
 from training.episodes import EPISODE, Played, ask, joined, observations, play_chunk
@@ -470,6 +471,90 @@ def test_an_illegal_action_is_reported_by_name_and_costs_only_its_policy() -> No
     assert told["wild"]["illegal_actions"] > 4 and told["wild"]["success_rate"] == 0.0
     assert "not whole numbers" in told["vague"]["error"]
     assert told["index"]["illegal_actions"] == 0
+
+
+class Boom(Wild):
+    """It has a bug."""
+
+    def decide(self, observation, mask) -> Decision:
+        return self.wrong()
+
+    def wrong(self) -> Decision:
+        raise ValueError("my bug")  # here
+
+
+class TooFar(Wild):
+    def decide(self, observation, mask) -> Decision:
+        return certain(np.full(len(mask), mask.shape[1]), mask.shape[1], self.name)  # there
+
+
+class Bare(Wild):
+    answer: object = None
+
+    def decide(self, observation, mask):
+        return self.answer
+
+
+class BareArray(Bare):
+    answer = np.ones(2, np.int64)
+
+
+class BarePlanner:
+    def plan(self, seen) -> int:
+        return 1
+
+
+class OneSource(Wild):
+    def decide(self, observation, mask) -> Decision:
+        return certain(np.ones(len(mask), np.int64), mask.shape[1], "x")._replace(source="x")
+
+
+def line_with(words: str) -> int:
+    """The first line of this file that ends in these words."""
+    lines = Path(__file__).read_text("utf-8").splitlines()
+    return next(i for i, line in enumerate(lines, 1) if line.endswith(words))
+
+
+def test_a_bug_in_ones_own_policy_is_told_with_its_place_and_what_was_expected() -> None:
+    kinds = (Boom, TooFar, Bare, BareArray, BarePlanner, OneSource)
+    names = {kind.__name__: f"{__name__}:{kind.__name__}" for kind in kinds}
+    told = evaluate(names, Setting(episodes=2))["policies"]
+    errors = {name: p["error"] for name, p in told.items()}
+    file = Path(__file__).name
+    assert errors["Boom"] == f"ValueError: my bug ({file}, line {line_with('# here')})"
+    assert re.fullmatch(
+        rf"ValueError: action (\d+) is out of range; they run from 0 to \d+ "
+        rf"\({file}, line {line_with('# there')}\)",
+        errors["TooFar"],
+    )
+    expected = (
+        "must return a Decision: action [N], probabilities, source; `certain` of "
+        "policies.recovery.base makes one; it returned"
+    )
+    assert errors["Bare"] == f"decide {expected} None"
+    assert errors["BareArray"] == f"decide {expected} a value of type ndarray"
+    assert errors["BarePlanner"] == f"plan {expected} a value of type int"
+    assert errors["OneSource"] == "it answered sources of shape (), not (2,)"
+
+
+def test_certain_refuses_an_action_that_is_not_there() -> None:
+    for action in (-1, 5):
+        with pytest.raises(ValueError, match=f"action {action} is out of range; .* 0 to 4"):
+            certain(np.array([2, action]), 5, "x")
+    assert certain(np.zeros(0, np.int64), 5, "x").probabilities.shape == (0, 5)
+
+
+def test_a_bug_while_a_policy_is_made_has_a_place_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "class Unmade:\n    def __init__(self):\n        raise ValueError('no')\n"
+    (tmp_path / "unmade_policy.py").write_text(code)
+    (tmp_path / "torn_policy.py").write_text("\n1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PolicyError, match=r"ValueError: no; unmade_policy\.py, line 3\)$"):
+        policy_named("unmade_policy:Unmade")
+    with pytest.raises(PolicyError, match=r"division by zero; torn_policy\.py, line 2\)$"):
+        policy_named("torn_policy:Torn")
 
 
 def test_a_folder_of_another_version_costs_only_itself(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import pytest
 
 from policies.recovery.registry import BUILT_IN
 from training.charts import (
+    LEGIBLE,
+    PAGE,
     bars,
     colours,
     curve,
@@ -21,9 +23,20 @@ from training.charts import (
     stacked_bars,
     ticks,
 )
-from training.evaluation_page import banded, champion, plots, replayed
+from training.evaluate import Judged, Question
+from training.evaluation_page import (
+    MOST_PANELS,
+    banded,
+    champion,
+    how_to_look,
+    plots,
+    reaction_panels,
+    replayed,
+    rivals_of,
+)
 from training.replay import Replay, Step, Told
 from training.report import deployment, evaluation, write_report
+from training.setting import Setting
 
 
 def figures(mean: float, half: float = 0.02) -> dict[str, Any]:
@@ -181,7 +194,7 @@ PALETTE = colours(["a", "b"])
 def test_lines_run_from_corner_to_corner_and_say_whose_they_are() -> None:
     drawn = line_chart({"<a>": ([-1.0, 1.0], [1.0, 0.0])}, {"<a>": "#123456"}, "return", "share")
     assert "<title>&lt;a&gt;</title>" in drawn
-    assert 'points="48.0,22.0 608.0,262.0"' in drawn
+    assert f'points="48.0,22.0 {PAGE - 20:.1f},322.0"' in drawn
     assert ">100%<" in drawn and ">-0.5<" in drawn
     assert line_chart({}, {}, "x", "y") == ""
 
@@ -192,6 +205,22 @@ def test_points_have_whiskers_and_names_that_do_not_overlap() -> None:
     assert drawn.count("<circle") == 2 and "a: 0.500 at 20.0%" in drawn
     heights = [float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="start">[ab]<', drawn)]
     assert len(heights) == 2 and abs(heights[0] - heights[1]) >= 13
+
+
+def test_plots_use_the_width_of_the_page_and_shrink_no_further_than_can_be_read() -> None:
+    named = {"a": (0.2, 0.5, 0.4, 0.6), "mine:Eager": (0.2, 0.49, 0.4, 0.6)}
+    groups = {f"tier {i}": {"a": 0.25, "b": 0.5} for i in range(4)}
+    for drawn in (
+        bars(JUDGED["policies"], "trained"),
+        curve(POINTS),
+        line_chart({"a": ([-1.0, 1.0], [1.0, 0.0])}, PALETTE, "return", "share"),
+        scatter(named, colours(list(named)), "cost", "return"),
+        grouped_bars(groups, PALETTE),
+    ):
+        assert f'<svg width="{PAGE:.0f}"' in drawn and f"min-width:{LEGIBLE:.0f}px" in drawn
+        assert max(numbers(drawn, "x2") + numbers(drawn, "x")) <= PAGE
+    small = stacked_bars([("RATE_LIMITED", 1, {"a": 1.0})], PALETTE)
+    assert 'style="min-width:450px"' in small
 
 
 def test_many_policies_have_a_colour_and_a_row_each() -> None:
@@ -257,8 +286,68 @@ def test_two_replays_stand_beside_each_other() -> None:
         (Step(0.0, "stop and deliver", (), None),), "stopped, text is missing", 0.0, False
     )
     told = Told("a <level>", ("read: fails now and then",))
-    page = replayed({"a": one, "b": other}, told, "the first")
+    look = how_to_look(Setting(seed=4, mode="community"), 3, 18)
+    page = replayed({"a": one, "b": other}, told, "the first", look)
     assert "a &lt;level&gt;" in page and "read: fails now and then" in page
     assert page.count("<li>") == 3 and '<span class="no">read: nobody answers</span>' in page
     assert "a: solved, return 0.900" in page and "b: not solved" in page
     assert ">12 s<" in page
+    command = "fqg levels show --split test --tier 18 --seed 7 --size small --solution"
+    assert (
+        f"<code>{command}</code>. It shows it in mode hybrid; here the mode is community." in page
+    )
+
+
+def reacting(mean: float) -> dict[str, Any]:
+    reaction = {"NOT_CALLED": {"failures": 3, "shares": {"retry": 1.0}}}
+    return figures(mean) | {"reactions": reaction}
+
+
+def test_ones_own_policies_are_shown_whatever_their_return() -> None:
+    policies = {name: reacting(0.1 * i) for i, name in enumerate(BUILT_IN) if i < 6}
+    own_ones = {"mine:Eager": reacting(-0.3), "runs/a": reacting(-0.2)}
+    page = reaction_panels(policies | own_ones)
+    shown = re.findall("<h3>(.*?)</h3>", page)
+    assert len(shown) == MOST_PANELS and shown[:2] == ["runs/a", "mine:Eager"]
+    assert shown[2] == list(policies)[-1]
+    assert "6 of 8 are shown, your own first, then the highest returns." in page
+    assert "6 of 7 are shown, the highest returns." in reaction_panels(
+        policies | {"search": reacting(0.0)}
+    )
+    assert "are shown" not in reaction_panels(policies)
+
+
+def test_the_page_is_about_ones_own_policies_where_they_take_part() -> None:
+    told = result(**{
+        "index": figures(0.45), "code_aware": figures(0.4), "oracle": figures(0.7),
+        "mine:Eager": figures(0.1), "runs/a": figures(0.2), "mine:Boom": {"error": "no"},
+    })  # fmt: skip
+    one = {"difference_mean": -0.2, "difference_ci95": [-0.3, -0.1]}
+    names = [name for name, p in told["policies"].items() if "error" not in p]
+    told["paired"] = {f"{a}/{b}": one for a, b in permutations(names, 2)}
+    told["gap"] = {"rule": "code_aware", "bound": None}
+    pairs = re.findall(r"<li>(\S+) minus (\S+):", evaluation(told, champion(told)))
+    assert pairs == [
+        ("runs/a", "oracle"), ("runs/a", "index"), ("runs/a", "code_aware"), ("runs/a", "mine:Eager"),
+        ("mine:Eager", "oracle"), ("mine:Eager", "index"), ("mine:Eager", "code_aware"),
+    ]  # fmt: skip
+    assert rivals_of(judged(told)) == ("runs/a", "index")
+    for name in ("mine:Eager", "runs/a"):
+        told["policies"][name] = {"error": "no"}
+    assert champion(told) == "index" and rivals_of(judged(told)) == ("index", "code_aware")
+    assert "index minus code_aware" in evaluation(told, "index")
+
+
+def judged(told: dict[str, Any]) -> Judged:
+    return Judged(Question({}, Setting()), told, {})
+
+
+def test_how_to_look_at_a_level_fits_what_it_is(tmp_path: Path) -> None:
+    assert "show --split exact --seed 4 --size small --solution<" in how_to_look(
+        Setting(split="exact"), 4, -1
+    )
+    turns = Setting(mix="published,stress")
+    assert "--seed 4 --size small --mix published --solution<" in how_to_look(turns, 4, 2)
+    assert "--seed 5 --size small --mix stress --solution<" in how_to_look(turns, 5, 2)
+    files = Setting(levels=("a.yaml", "b c.yaml"))
+    assert "fqg levels show &#x27;b c.yaml&#x27; --solution<" in how_to_look(files, 3, -1)

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 BLUE, GREY, LINE = "#2563eb", "#94a3b8", "#e3e7ec"
+PAGE = 960.0
+"""Width of a plot that has a page to itself."""
+LEGIBLE = 640.0
+"""A plot shrinks to this width at most; on a narrower screen it scrolls."""
 NAME_ROW = 17.0
 """Between the names of a column."""
 
@@ -19,9 +23,11 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def svg(width: float, height: float, parts: Sequence[str]) -> str:
-    """A drawing that shrinks with the page."""
+    """A drawing that shrinks with the page while its words can be read, and then scrolls."""
+    least = min(width, LEGIBLE)
     return (
-        f'<div class="wide"><svg width="{width:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
+        f'<div class="wide"><svg width="{width:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'style="min-width:{least:.0f}px">'
         f"{''.join(parts)}</svg></div>"
     )
 
@@ -48,7 +54,7 @@ def bars(policies: dict[str, dict[str, Any]], ours: str) -> str:
     low = min(0.0, *(p["return_ci95"][0] for p in shown.values()))
     high = max(0.05, *(p["return_ci95"][1] for p in shown.values()))
     left = max(60.0, 16 + 8.5 * max(map(len, shown)))
-    width, row, bottom = 400.0, 30, 10 + 30 * len(shown)
+    width, row, bottom = max(400.0, PAGE - 60 - left), 30, 10 + 30 * len(shown)
 
     def x(value: float) -> float:
         return left + (value - low) / (high - low) * width
@@ -74,7 +80,8 @@ def curve(points: Sequence[dict[str, Any]]) -> str:
     """Return and success over training steps, as SVG; the axis begins at 0, or below where a return does."""
     if len(points) < 2:
         return ""
-    width, height, left, top = 500.0, 220.0, 50.0, 10.0
+    height, left, top = 260.0, 50.0, 10.0
+    width = PAGE - 20 - left
     steps = [p["steps"] for p in points]
     values = [p[key] for p in points for key in ("return_mean", "success_rate")]
     low, high = min(0.0, *values), max(0.05, *values)
@@ -154,7 +161,8 @@ def line_chart(
     xs = [x for its, _ in series.values() for x in its]
     if not xs:
         return ""
-    width, height, left, top = 560.0, 240.0, 48.0, 22.0
+    height, left, top = 300.0, 48.0, 22.0
+    width = PAGE - 20 - left
     low, high = min(xs), max(xs)
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -189,7 +197,9 @@ def scatter(
     """One point per policy: (x, y, low, high), with its whisker; the names stand in a column beside them."""
     if not points:
         return ""
-    width, height, left, top = 420.0, 260.0, 52.0, 22.0
+    height, left, top = 300.0, 52.0, 22.0
+    names = max(90.0, 8.0 * max(map(len, points)))
+    width = max(420.0, PAGE - 26 - names - left)
     low = min(0.0, *(p[2] for p in points.values()))
     high = max(0.05, *(p[3] for p in points.values()))
     most = 1.15 * max(0.05, *(p[0] for p in points.values()))
@@ -221,7 +231,7 @@ def scatter(
         parts.append(titled(shape, f"{name}: {mean:.3f} at {cost:.1%}"))
     foot = max(top + height, *heights)
     parts.append(label(left + width, top + height + 34, across, "end", "axis"))
-    return svg(column + max(90.0, 8.0 * max(map(len, points))), foot + 42, parts)
+    return svg(column + names, foot + 42, parts)
 
 
 def spread_out(heights: Sequence[float], row: float, least: float) -> list[float]:
@@ -244,9 +254,12 @@ def grouped_bars(
     values = [v for each in groups.values() for v in each.values() if v is not None]
     if not values:
         return ""
-    bar_width = max(5.0, min(16.0, 640.0 / (len(groups) * (len(palette) + 1))))
+    room = PAGE - 10 - 48
+    bar_width = max(5.0, min(24.0, room / (len(groups) * (len(palette) + 1))))
     longest = max(len(words) for group in groups for words in group.split("\n"))
-    group_width = max(12.0 + 6.5 * longest, bar_width * (len(palette) + 1))
+    group_width = max(
+        12.0 + 6.5 * longest, bar_width * (len(palette) + 1), room / max(3, len(groups))
+    )
     left, top, height = 48.0, 10.0, 170.0
     low, high = (0.0, 1.0) if share else (min(0.0, *values), max(0.05, *values))
     right = left + group_width * len(groups)

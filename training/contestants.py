@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,11 @@ class Contestant:
             }
         name = "" if files else self.name
         return {"name": name, "files": files, "thinking": self.thinking.options()}
+
+
+def own(labels: Iterable[str]) -> list[str]:
+    """Those that are no built-in policies: somebody's own class or folder."""
+    return [label for label in labels if label not in BUILT_IN]
 
 
 def is_file(name: str) -> bool:

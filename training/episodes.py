@@ -80,17 +80,45 @@ class Seen:
         self.masks, self.observations = lanes.masks[which].copy(), lanes.observations[which].copy()
 
 
+class AnswerError(ValueError):
+    """What a policy answered is no decision; the message is one sentence."""
+
+
 def observations(lanes: Lanes) -> dict[str, np.ndarray]:
     """The observation fields of all lanes, by name; copies, since a policy may be anybody's."""
     return {name: lanes.observations[name].copy() for name in lanes.observations.dtype.names or ()}
 
 
 def ask(policy: Any, lanes: Lanes) -> Decision:
-    """Let a policy or a planner decide for all lanes."""
+    """Let a policy or a planner decide for all lanes.
+
+    Raises:
+        AnswerError: it answers what is no decision.
+    """
     if hasattr(policy, "plan"):
         # the oracle itself, since a class that inherits from it may be anybody's
-        return policy.plan(lanes if type(policy) is Oracle else Seen(lanes))
-    return policy.decide(observations(lanes), lanes.masks.copy())
+        return decision_of(policy.plan(lanes if type(policy) is Oracle else Seen(lanes)), "plan")
+    return decision_of(policy.decide(observations(lanes), lanes.masks.copy()), "decide")
+
+
+def decision_of(answer: Any, method: str) -> Decision:
+    """What a method of a policy answered, if it has the fields of a decision.
+
+    Raises:
+        AnswerError: it has not.
+    """
+    if not all(hasattr(answer, name) for name in Decision._fields):
+        raise AnswerError(
+            f"{method} must return a Decision: action [N], probabilities, source; `certain` of "
+            f"policies.recovery.base makes one; it returned {kind_of(answer)}"
+        )
+    decision: Decision = answer
+    return decision
+
+
+def kind_of(answer: Any) -> str:
+    """What an answer is, in a word."""
+    return "None" if answer is None else f"a value of type {type(answer).__name__}"
 
 
 def time_decisions(policy: Any, lanes: Lanes) -> np.ndarray:
@@ -115,13 +143,14 @@ def actions_of(decision: Decision, n: int) -> np.ndarray:
     """The actions [N] of a decision.
 
     Raises:
-        ValueError: it is no decision for N lanes.
+        AnswerError: it is no decision for N lanes.
     """
-    action = np.asarray(decision.action)
-    if action.shape != (n,):
-        raise ValueError(f"it answered actions of shape {action.shape}, not ({n},)")
+    action, source = np.asarray(decision.action), np.asarray(decision.source)
+    for what, its in (("actions", action.shape), ("sources", source.shape)):
+        if its != (n,):
+            raise AnswerError(f"it answered {what} of shape {its}, not ({n},)")
     if action.dtype.kind not in "iu":
-        raise ValueError(f"it answered actions of type {action.dtype}, not whole numbers")
+        raise AnswerError(f"it answered actions of type {action.dtype}, not whole numbers")
     return action.astype(np.int64)
 
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from fqg_env.errors import LevelError
 from policies.recovery.policy_file import MANIFEST_FILE
-from policies.recovery.registry import PolicyError, one_line, policy_named
+from policies.recovery.registry import PolicyError, one_line, place_in, policy_named
 from training.bounds import BAYES, why_no_bayes
 from training.compare import compare
 from training.contestants import AS_IT_IS, Contestant, Thinking, takes, thinks
-from training.episodes import Played, joined, play_chunk
+from training.episodes import AnswerError, Played, joined, play_chunk
 from training.figures import TRIALS, figures
 from training.processes import Lost, Workers
 from training.result_cache import ResultCache
@@ -92,8 +92,13 @@ def answer_to(job: Job) -> Answer:
         return play_chunk(job.contestant, job.setting, job.first, job.n, job.luck)
     except LevelError:
         raise
+    except AnswerError as problem:
+        return str(problem)
     except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's policy)
-        return one_line(error)
+        contestant = job.contestant
+        module = contestant.name.partition(":")[0] if contestant.foreign else ""
+        place = place_in(module, error) if module else ""
+        return one_line(error) + (f" ({place})" if place else "")
 
 
 def check_contestants(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from training.charts import (
     scatter,
     stacked_bars,
 )
-from training.contestants import Contestant
+from training.contestants import Contestant, own
 from training.evaluate import Judged
 from training.processes import Workers
 from training.replay import Replay, Showing, Told, replay, told
 from training.report import evaluation, number, percent, table, write_report
+from training.setting import Setting, mixes_of
 from training.watch import Reaction
 
 MOST_PANELS = 6
@@ -44,11 +46,9 @@ def judged_policies(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def champion(result: dict[str, Any]) -> str:
-    """The policy that stands out: `trained` where there is one, else the best that is told nothing hidden."""
+    """The policy that stands out: the best of somebody's own, else the best that is told nothing hidden."""
     policies = judged_policies(result)
-    if "trained" in policies:
-        return "trained"
-    rivals = [name for name in policies if name not in BOUNDS] or list(policies)
+    rivals = own(policies) or [name for name in policies if name not in BOUNDS] or list(policies)
     return max(rivals, key=lambda name: policies[name]["return_mean"], default="")
 
 
@@ -188,10 +188,14 @@ def cell_table(policies: dict[str, dict[str, Any]]) -> str:
 
 
 def reaction_panels(policies: dict[str, dict[str, Any]]) -> str:
-    """For the policies with the highest returns, what their first decision was after each category of error."""
+    """What the first decision was after each category of error: of somebody's own policies, then of those
+    with the highest returns.
+    """
     names = [reaction.name.lower() for reaction in Reaction]
     palette = dict(zip(names, PALETTE, strict=False))
-    shown = sorted(policies, key=lambda name: -policies[name]["return_mean"])[:MOST_PANELS]
+    ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
+    mine = own(ranked)
+    shown = [*mine, *(name for name in ranked if name not in mine)][:MOST_PANELS]
     counts: dict[str, int] = {}
     for name in shown:
         for category, each in policies[name]["reactions"].items():
@@ -203,15 +207,22 @@ def reaction_panels(policies: dict[str, dict[str, Any]]) -> str:
         rows = [(c, its[c]["failures"], its[c]["shares"]) for c in categories if c in its]
         panels.append(f"<div><h3>{html.escape(name)}</h3>{stacked_bars(rows, palette)}</div>")
     legend = key({name.replace("_", " "): colour for name, colour in palette.items()})
-    note = '<p class="note">Right of each bar: how often a call failed so. The commonest categories.</p>'
-    return f'{legend}<div class="panels">{"".join(panels)}</div>{note}'
+    note = (
+        '<p class="note">Right of each bar: how often a call failed so. The commonest categories.'
+    )
+    if len(shown) < len(policies):
+        first = "your own first, then " if mine else ""
+        note += f" {len(shown)} of {len(policies)} are shown, {first}the highest returns."
+    return f'{legend}<div class="panels">{"".join(panels)}</div>{note}</p>'
 
 
 # --- one level, side by side --------------------------------------------------------------------------
 
 
 def rivals_of(judged: Judged) -> tuple[str, str] | None:
-    """The two policies that are shown side by side: the champion, and the best hand rule or the next best."""
+    """The two policies that are shown side by side: the best of somebody's own and the best other; where there
+    is none of these the champion, and the best hand rule or the next best.
+    """
     policies = judged_policies(judged.result)
     one = champion(judged.result)
     rule = judged.result["gap"]["rule"]
@@ -219,7 +230,7 @@ def rivals_of(judged: Judged) -> tuple[str, str] | None:
         (name for name in policies if name != one and name not in BOUNDS),
         key=lambda name: -policies[name]["return_mean"],
     )
-    if rule is not None and rule != one:
+    if rule is not None and rule != one and not own(policies):
         return one, rule
     return (one, others[0]) if others else None
 
@@ -260,11 +271,33 @@ def side_by_side(judged: Judged) -> str:
     replays |= {s.contestant.label: replay(s) for s in showings if not s.contestant.foreign}
     if not all(isinstance(replays[label], Replay) for label in pair):
         return ""
-    return replayed({label: replays[label] for label in pair}, told(question.setting, episode), why)
+    tier = int(judged.played[pair[0]].episodes["tier"][episode])
+    look = how_to_look(question.setting, episode, tier)
+    level = told(question.setting, episode)
+    return replayed({label: replays[label] for label in pair}, level, why, look)
 
 
-def replayed(replays: dict[str, Replay], level: Told, why: str) -> str:
-    """Two replays beside each other."""
+def how_to_look(setting: Setting, episode: int, tier: int) -> str:
+    """The command that shows an episode's level and a way to solve it, as HTML."""
+    mixes = mixes_of(setting)
+    if setting.levels:
+        which = [setting.levels[episode % len(setting.levels)]]
+    else:
+        which = ["--split", setting.split]
+        which += ["--tier", str(tier)] if setting.drawn else []
+        which += ["--seed", str(setting.seed + episode), "--size", setting.size]
+        which += ["--mix", mixes[episode % len(mixes)]] if setting.mix else []
+    words = shlex.join(["fqg", "levels", "show", *which, "--solution"])
+    other = setting.drawn and setting.mode != "hybrid"
+    but = f" It shows it in mode hybrid; here the mode is {setting.mode}." if other else ""
+    return (
+        '<p class="note">The level, what is wrong in it, and a way to solve it: '
+        f"<code>{html.escape(words)}</code>.{html.escape(but)}</p>"
+    )
+
+
+def replayed(replays: dict[str, Replay], level: Told, why: str, look: str) -> str:
+    """Two replays beside each other; `look` is what says how to look at the level."""
     columns = "".join(
         f"<div><h3>{html.escape(name)}: {'solved' if r.success else 'not solved'}, return "
         f"{r.episode_return:.3f}</h3><ol>{''.join(map(step_item, r.steps))}</ol>"
@@ -275,7 +308,7 @@ def replayed(replays: dict[str, Replay], level: Told, why: str) -> str:
     return (
         f"<h2>One level, side by side: {html.escape(level.title)}</h2>"
         f'<p class="note">It is {html.escape(why)}. What is hidden in it, which neither is told: '
-        f'{html.escape(wrong)}.</p><div class="pair">{columns}</div>'
+        f'{html.escape(wrong)}.</p>{look}<div class="pair">{columns}</div>'
     )
 
 

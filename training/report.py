@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.charts import bars
+from training.contestants import own
 from training.deploy import JOURNAL
 from training.evaluate import evaluation_title
 from training.tables import known_shares
@@ -18,16 +19,18 @@ STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
 h1{font-size:1.7rem}h2{margin-top:2.2rem;font-size:1.25rem}
 .wide{max-width:100%;overflow-x:auto}
+.wide:has(table){background:linear-gradient(90deg,#fff 50%,#fff0) 0 0/3rem 100% no-repeat local,linear-gradient(270deg,#fff 50%,#fff0) 100% 0/3rem 100% no-repeat local,linear-gradient(270deg,#5a667540,#fff0) 100% 0/.9rem 100% no-repeat}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:right;padding:.3rem .55rem;border-bottom:1px solid #e3e7ec}
 th:first-child,td:first-child{text-align:left}td:not(:first-child){white-space:nowrap}tr.us td{font-weight:600;background:#eef5ff}
 .note{color:#5a6675;font-size:.9rem}.yes{color:#0a7a3d}.no{color:#b3261e}
 img{height:70px;border:1px solid #ccd;vertical-align:middle}
 svg{max-width:100%;height:auto}
+.pair>*,.panels>*{min-width:0}
 .key b{font-weight:400;white-space:nowrap}.key span{display:inline-block;width:.8em;height:.8em;margin:0 .35em 0 1em;vertical-align:-.05em}.pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}.pair ol{padding-left:1.4rem;font-size:.88rem;margin:.4rem 0}.pair li{margin:.25rem 0}.pair li b{font-weight:600}.when{color:#5a6675}.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:.5rem 1.5rem}h3{font-size:1rem;margin:.8rem 0 .2rem}
 svg text{font:12px system-ui,sans-serif;fill:#1c2430}svg text.axis{fill:#5a6675}
 code{font-size:.85em;overflow-wrap:anywhere}
-@media(max-width:40rem){.pair,.panels{grid-template-columns:1fr}svg text{font-size:15px}body{margin:1rem auto;font-size:15px}table{font-size:.8rem}th,td{padding:.25rem .35rem}}
+@media(max-width:40rem){.pair,.panels{grid-template-columns:minmax(0,1fr)}table{width:max-content;min-width:100%}th{white-space:nowrap}th:first-child,td:first-child{position:sticky;left:0;background:#fff;max-width:40vw;overflow-wrap:anywhere}svg text{font-size:15px}body{margin:1rem auto;font-size:15px}table{font-size:.8rem}th,td{padding:.25rem .35rem}}
 """
 TOTALS = ("cost", "attempts", "seconds")
 """Columns of the deployment that are sums over its pages."""
@@ -88,14 +91,27 @@ def policy_head(policies: dict[str, dict[str, Any]]) -> tuple[str, ...]:
     )
 
 
+def differences(result: dict[str, Any], ours: str) -> str:
+    """How somebody's own policies, or else `ours`, differ from every other, the best first; each pair once."""
+    policies = {name: p for name, p in result["policies"].items() if "error" not in p}
+    ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
+    lines: list[str] = []
+    told: set[str] = set()
+    for one in own(ranked) or [ours]:
+        told.add(one)
+        for other in (name for name in ranked if name not in told):
+            if p := result["paired"].get(f"{one}/{other}"):
+                low, high = p["difference_ci95"]
+                lines.append(
+                    f"<li>{html.escape(one)} minus {html.escape(other)}: "
+                    f"{p['difference_mean']:+.3f} [{low:+.3f}, {high:+.3f}]</li>"
+                )
+    return "".join(lines)
+
+
 def evaluation(result: dict[str, Any], ours: str = "trained") -> str:
     """The section about held-out levels."""
-    pairs = "".join(
-        f"<li>{html.escape(ours)} minus {html.escape(name.split('/')[1])}: "
-        f"{p['difference_mean']:+.3f} [{p['difference_ci95'][0]:+.3f}, {p['difference_ci95'][1]:+.3f}]</li>"
-        for name, p in result["paired"].items()
-        if name.startswith(ours + "/")
-    )
+    pairs = differences(result, ours)
     failed = "".join(
         f"<li>{html.escape(name)}: {html.escape(p['error'])}</li>"
         for name, p in result["policies"].items()

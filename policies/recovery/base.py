@@ -50,8 +50,15 @@ class Planner(Protocol):
 
 
 def certain(action: np.ndarray, actions: int, name: str) -> Decision:
-    """The decision of a rule: its choice has probability 1."""
+    """The decision of a rule: its choice has probability 1.
+
+    Raises:
+        ValueError: an action is out of range.
+    """
     n = len(action)
+    outside = [a for a in (np.min(action), np.max(action)) if not 0 <= a < actions] if n else []
+    if outside:
+        raise ValueError(f"action {outside[0]} is out of range; they run from 0 to {actions - 1}")
     probabilities = np.zeros((n, actions), np.float32)
     probabilities[np.arange(n), action] = 1.0
     return Decision(action.astype(np.int64), probabilities, np.full(n, name, object))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -83,19 +84,34 @@ def one_line(error: BaseException) -> str:
     return " ".join(text.split())[:200]
 
 
+def place_in(module: str, error: BaseException) -> str:
+    """The innermost place of an exception in the file of a module, as in `mine.py, line 7`; empty: none."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__") == module:
+            place = f"{Path(frame.f_code.co_filename).name}, line {line}"
+    return place
+
+
+def _told(error: BaseException, module: str) -> str:
+    return "; ".join(filter(None, (one_line(error), place_in(module, error))))
+
+
 def _own_class(name: str) -> Any:
     module, _, attribute = name.partition(":")
     _look_here()
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's code)
-        raise PolicyError(f"the policy {name!r} cannot be imported ({one_line(error)})") from None
+        raise PolicyError(
+            f"the policy {name!r} cannot be imported ({_told(error, module)})"
+        ) from None
     try:
         policy = found() if isinstance(found, type) else found
         answers = hasattr(policy, "decide") or hasattr(policy, "plan")
         named = isinstance(getattr(policy, "name", None), str)
     except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's code)
-        raise PolicyError(f"the policy {name!r} cannot be made ({one_line(error)})") from None
+        raise PolicyError(f"the policy {name!r} cannot be made ({_told(error, module)})") from None
     if not answers:
         raise PolicyError(f"the policy {name!r} has no method `decide(observation, mask)`")
     if not named:
