@@ -401,6 +401,53 @@ class Dies:
         os._exit(3)
 
 
+class Stops:
+    """It stops at once."""
+
+    name = "stops"
+
+    def decide(self, observation, mask) -> Decision:
+        return certain(np.ones(len(mask), np.int64), mask.shape[1], self.name)
+
+
+class Meddles(Stops):
+    """It changes the judge that plays it."""
+
+    def decide(self, observation, mask) -> Decision:
+        Lanes.judge = lambda self: self.success.fill(1)
+        return super().decide(observation, mask)
+
+
+class Forks(Stops):
+    """Once, it forks a child that comes back as if it were the process that was asked."""
+
+    forked = False
+
+    def decide(self, observation, mask) -> Decision:
+        if not Forks.forked:
+            Forks.forked = True
+            os.fork()
+        return super().decide(observation, mask)
+
+
+class SpeaksOfLevels(Stops):
+    def decide(self, observation, mask) -> Decision:
+        raise LevelError("I am no level")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_policy_does_to_its_process_nobody_else_meets(workers: int) -> None:
+    setting = Setting(split="validation", tiers=(16, 20), episodes=600)  # two chunks
+    names = [Meddles, Forks, SpeaksOfLevels, Stops]
+    policies = {c.__name__: f"{__name__}:{c.__name__}" for c in names} | {"retry": "retry"}
+    result = evaluate(policies, setting, workers)["policies"]
+    alone = evaluate({"retry": "retry"}, setting)["policies"]["retry"]
+    assert result["Meddles"]["success_rate"] == 1.0  # its own figures are its own affair
+    assert result["Forks"]["success_rate"] == result["Stops"]["success_rate"] == 0.0
+    assert "I am no level" in result["SpeaksOfLevels"]["error"]
+    assert result["retry"]["success_rate"] == alone["success_rate"]
+
+
 class DiesEarly(Dies):
     def __init__(self) -> None:
         os._exit(3)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fqg_env.errors import LevelError
 from policies.recovery.policy_file import MANIFEST_FILE
 from policies.recovery.registry import PolicyError, one_line, place_in, policy_named
 from training.bounds import BAYES, why_no_bayes
@@ -83,15 +82,9 @@ def look_at(contestant: Contestant) -> Known:
 
 
 def answer_to(job: Job) -> Answer:
-    """Play a chunk; somebody else's policy costs only itself.
-
-    Raises:
-        LevelError: the levels cannot be had.
-    """
+    """Play a chunk; somebody else's policy costs only itself. That the levels can be had is known by then."""
     try:
         return play_chunk(job.contestant, job.setting, job.first, job.n, job.luck)
-    except LevelError:
-        raise
     except AnswerError as problem:
         return str(problem)
     except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's policy)
@@ -110,7 +103,8 @@ def check_contestants(
         PolicyError: one cannot be had; or none takes what planners are told.
     """
     known = {c.label: look_at(c) for c in contestants if not c.foreign}
-    for c, answer in workers.run(look_at, [c for c in contestants if c.foreign]):
+    foreign = [c for c in contestants if c.foreign]
+    for c, answer in workers.run(look_at, foreign, owner=lambda c: c.label):
         died = f"the policy {c.name!r} ended the process that it was made in"
         known[c.label] = Known(False, False, died) if answer is Lost.DIED else answer
     for c in contestants:
@@ -132,6 +126,16 @@ def check_contestants(
     return known
 
 
+def by_label(job: Job) -> object:
+    """Whose job it is."""
+    return job.contestant.label
+
+
+def owner_of(job: Job) -> object:
+    """Who needs a process alone: each of somebody's own classes, for what it may do to the process."""
+    return job.contestant.label if job.contestant.foreign else None
+
+
 def run_jobs(jobs: Sequence[Job], count: int, workers: Workers) -> Iterator[tuple[Job, Answer]]:
     """Jobs with their answers, in any order, from this process or from several.
 
@@ -140,7 +144,7 @@ def run_jobs(jobs: Sequence[Job], count: int, workers: Workers) -> Iterator[tupl
     inside = [job for job in jobs if count == 1 and not job.contestant.foreign]
     yield from ((job, answer_to(job)) for job in inside)
     others = [job for job in jobs if count > 1 or job.contestant.foreign]
-    for job, answer in workers.run(answer_to, others, lambda job: job.contestant.label):
+    for job, answer in workers.run(answer_to, others, by_label, owner_of):
         yield job, answer.value if answer is Lost.DIED else answer
 
 

@@ -71,7 +71,9 @@ def evaluate(
         ),
     ] = "random,retry_fallback,cascade,code_aware,router,index,oracle",
     split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "test",
-    episodes: Annotated[int, typer.Option(min=1, help="Levels that each policy plays.")] = 1000,
+    episodes: Annotated[
+        int, typer.Option(min=1, max=10**7, help="Levels that each policy plays.")
+    ] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Number of the first level.")] = 0,
     tiers: Annotated[
         str, typer.Option(help="One tier or a range, 1 to 20. exact and exact_train have none.")
