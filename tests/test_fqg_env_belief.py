@@ -12,13 +12,13 @@ from hand_drawn import SMALL, level, maker, preset, probe
 from fqg_env import belief as posterior
 from fqg_env import faults, filtering, hearing, reading, rules
 from fqg_env import likelihood as model
-from fqg_env.arrays import CANCELLED, CODES, Kind, Verdict
+from fqg_env.arrays import CANCELLED, CODES, History, Kind, Verdict
 from fqg_env.belief import FLOOR
 from fqg_env.believed import observe_belief
 from fqg_env.faults import FAULTS, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS, Inputs
 from fqg_env.fields import Belief, Doubt, observation_dtype
-from fqg_env.lanes import Lanes
-from fqg_env.level import CallKind, Level, Reputation
+from fqg_env.lanes import Lanes, draw_all_hidden
+from fqg_env.level import Artifact, CallKind, Goal, Level, Reputation
 from fqg_env.outcome import Category
 from fqg_env.prior import prior as fill_prior
 from fqg_env.puzzle import Puzzle
@@ -339,3 +339,63 @@ def test_it_is_calibrated(
     assert calibration_error(predicted, observed) < 0.02
     always = np.mean((observed.mean() - observed) ** 2)
     assert np.mean((predicted - observed) ** 2) < 0.9 * always  # and it knows something
+
+
+# --- where edges couple ---------------------------------------------------------------------------------
+
+STAGES = level(
+    {
+        "scan": maker("draft", provider="north"),
+        "photo": maker("draft", provider="south"),
+        "read": maker(
+            "text", inputs=("draft",), provider="north", variants={"a": preset(), "b": preset()}
+        ),
+        "judge": probe(CallKind.VERIFY, "text"),
+    },
+    {"page": Artifact(given=True), "draft": Artifact(), "text": Artifact(goal=Goal())},
+)
+SCAN, PHOTO, STAGE_READ_A, STAGE_READ_B, STAGE_JUDGE = range(5)
+PARTICLES = 60_000
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        (SCAN, STAGE_READ_A, STAGE_JUDGE, STAGE_READ_B, STAGE_JUDGE),
+        (PHOTO, STAGE_READ_B, SCAN, STAGE_READ_B, STAGE_JUDGE),
+        (SCAN, STAGE_READ_A, STAGE_READ_A, PHOTO, STAGE_READ_A),
+    ],
+)
+def test_where_edges_couple_it_is_near_what_particles_say(calls: tuple[int, ...]) -> None:
+    """Worlds drawn from the prior, sorted by what they showed: in each lot as much is bad as was believed.
+
+    A reader that answers badly and a bad draft look alike, and a clash looks like either; the factored
+    posterior is not exact there.
+    """
+    lanes = Lanes(PARTICLES, SMALL)
+    lanes.levels[:] = STAGES.record(SMALL)[0]
+    lanes.keys[:] = [level_key("train", i) for i in range(PARTICLES)]
+    lanes.levels["key"] = lanes.keys
+    draw_all_hidden(lanes.levels, lanes.hidden, lanes.keys, np.ones(PARTICLES, np.uint8))
+    lanes.begin()
+    for call in calls:
+        lanes.step(np.full(PARTICLES, 2 + call))
+    history = lanes.boards["history"][:, : len(calls)]
+    shown = history[:, :, [History.CALL, History.CATEGORY, History.BLAMED, History.GATE]]
+    verdicts = lanes.boards["checks_passed"] - 8 * lanes.boards["times_rejected"]
+    _, lot = np.unique(
+        np.column_stack([shown.reshape(PARTICLES, -1), verdicts]), axis=0, return_inverse=True
+    )
+    lot, errors, sizes = lot.ravel(), [], []
+    for a in (1, 2):
+        held = lanes.boards["present"][:, a] == 1
+        size = np.bincount(lot[held], minlength=lot.max() + 1)
+        believed = np.bincount(lot[held], lanes.beliefs["bad"][held, a], lot.max() + 1)
+        true = np.bincount(lot[held], lanes.truths["bad"][held, a], lot.max() + 1)
+        large = size >= 400
+        errors.append(np.abs(believed - true)[large] / size[large])
+        sizes.append(size[large])
+    error, weight = np.concatenate(errors), np.concatenate(sizes)
+    assert len(error) >= 10
+    assert np.average(error, weights=weight) < 0.01
+    assert error.max() < 0.05

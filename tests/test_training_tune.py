@@ -125,6 +125,12 @@ def test_bad_input_is_one_sentence(tmp_path):
     result = fqg("--policies", "ruoter", "--out", str(tmp_path / "t.toml"))
     assert result.exit_code == 2 and "Did you mean 'router'" in result.stderr
     (tmp_path / "bad.toml").write_text("[")
+    other = tmp_path / "other.toml"
+    for text in ("x = 1\n", "[project]\nname = 'mine'\n"):
+        other.write_text(text)
+        with pytest.raises(LevelError, match="is no rule that is tuned; name another file"):
+            tune.read_tables(other)
+        assert other.read_text() == text
     with pytest.raises(LevelError, match="cannot be read"):
         tune.read_tables(tmp_path / "bad.toml")
     result = fqg("--policies", "retry", *QUICK, "--out", str(tmp_path))

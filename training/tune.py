@@ -203,13 +203,17 @@ def read_tables(path: Path) -> dict[str, Any]:
     """What an earlier tuning wrote to a file; where there is none, what is shipped.
 
     Raises:
-        LevelError: it cannot be read.
+        LevelError: it cannot be read, or holds something else.
     """
     source = path if path.exists() else tuned.FILE
     try:
-        return tomllib.loads(source.read_text("utf-8"))
+        tables = tomllib.loads(source.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise LevelError(f"{source}: cannot be read ({problem}); name another file") from None
+    for name, table in tables.items():
+        if name not in (*TUNABLE, "made") or not isinstance(table, dict):
+            raise LevelError(f"{source}: {name!r} is no rule that is tuned; name another file")
+    return tables
 
 
 def in_toml(value: Any) -> str:
