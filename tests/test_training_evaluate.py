@@ -435,12 +435,11 @@ class SpeaksOfLevels(Stops):
         raise LevelError("I am no level")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_what_a_policy_does_to_its_process_nobody_else_meets(workers: int) -> None:
-    setting = Setting(split="validation", tiers=(16, 20), episodes=600)  # two chunks
+def test_what_a_policy_does_to_its_process_nobody_else_meets() -> None:
+    setting = Setting(split="validation", tiers=(16, 20), episodes=16)
     names = [Meddles, Forks, SpeaksOfLevels, Stops]
     policies = {c.__name__: f"{__name__}:{c.__name__}" for c in names} | {"retry": "retry"}
-    result = evaluate(policies, setting, workers)["policies"]
+    result = evaluate(policies, setting, 2)["policies"]
     alone = evaluate({"retry": "retry"}, setting)["policies"]["retry"]
     assert result["Meddles"]["success_rate"] == 1.0  # its own figures are its own affair
     assert result["Forks"]["success_rate"] == result["Stops"]["success_rate"] == 0.0
