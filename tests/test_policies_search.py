@@ -115,8 +115,8 @@ def test_what_an_attempt_took_says_what_the_next_will_take() -> None:
         tried = np.isnan(level["latency_s"][: level["calls"]]) & (
             board["last_category"][: level["calls"]] == 0
         )
-        took = scratch.hidden[0]["latency_s"] / lanes.hidden[i]["latency_s"]
-        errors.extend(np.log(took[: level["calls"]][tried]))
+        imagined = scratch.hidden[0]["latency_s"][: level["calls"]][tried]
+        errors.extend(np.log(imagined / lanes.hidden[i]["latency_s"][: level["calls"]][tried]))
     assert len(errors) > 20 and np.median(np.abs(errors)) < 0.4  # 1.25 if it were drawn afresh
 
 
