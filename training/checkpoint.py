@@ -19,11 +19,13 @@ from fqg_env.lanes import STATE
 from policies.recovery.policy_file import MANIFEST_FILE, MODEL_FILE
 from policies.recovery.registry import one_line
 from training.recipe import Recipe
+from training.teacher import Teacher
 from training.vec_env import ConductorVecEnv
 
 CHECKPOINT, NEW, OLD = "checkpoint", "checkpoint.new", "checkpoint.old"
 """Folders in OUT: the checkpoint, one being written, and the one before while the two are swapped."""
 MODEL, LANES, CURVE, BEGUN_WITH = "model.zip", "lanes.npz", "curve.json", "recipe.json"
+TEACHER = "teacher.pt"
 """Files in a checkpoint; `recipe.json` is the recipe and the seed it was begun with."""
 RESULT, POLICY = "result.json", "policy"
 OUTPUTS = (
@@ -54,9 +56,13 @@ POINTS = TypeAdapter(list[Point])
 
 
 def save_checkpoint(
-    out: Path, begun_with: dict[str, Any], model: Any, curve: Sequence[Point]
+    out: Path,
+    begun_with: dict[str, Any],
+    model: Any,
+    curve: Sequence[Point],
+    teacher: Teacher | None = None,
 ) -> None:
-    """Write recipe, model, lanes, curve and random states into a new folder and swap it in.
+    """Write recipe, model, teacher, lanes, curve and random states into a new folder and swap it in.
 
     A cut at any moment leaves the last whole checkpoint, in its place or as `checkpoint.old`.
     Written between rollouts nothing counts that was not learnt from; after Ctrl-C the steps of the rollout
@@ -77,6 +83,8 @@ def save_checkpoint(
     (new / CURVE).write_text(json.dumps([asdict(p) for p in curve]), "utf-8")
     (new / BEGUN_WITH).write_text(json.dumps(begun_with, indent=2), "utf-8")
     model.save(new / MODEL)
+    if teacher is not None:
+        torch.save(teacher.state_dict(), new / TEACHER)
     swap_in(out)
 
 
@@ -113,8 +121,10 @@ def find_checkpoint(out: Path, recipe: Recipe, seed: int) -> Path:
     return found[0]
 
 
-def load_checkpoint(checkpoint: Path, env: ConductorVecEnv, device: str) -> tuple[Any, list[Point]]:
-    """The model of a checkpoint and its curve; lanes and random states are put back.
+def load_checkpoint(
+    checkpoint: Path, env: ConductorVecEnv, device: str
+) -> tuple[Any, list[Point], dict[str, Any] | None]:
+    """Model, curve and the teacher's state of a checkpoint; lanes and random states are put back.
 
     Raises:
         LevelError: a file is missing or damaged.
@@ -122,6 +132,9 @@ def load_checkpoint(checkpoint: Path, env: ConductorVecEnv, device: str) -> tupl
     try:
         curve = read_curve(checkpoint / CURVE)
         model = MaskablePPO.load(checkpoint / MODEL, env=env, device=device)
+        taught = None
+        if (checkpoint / TEACHER).exists():
+            taught = torch.load(checkpoint / TEACHER, weights_only=True)
         env.reset()
         load_lanes(checkpoint / LANES, env)
     except Exception as problem:  # noqa: BLE001 (a damaged pickle may raise anything)
@@ -129,7 +142,7 @@ def load_checkpoint(checkpoint: Path, env: ConductorVecEnv, device: str) -> tupl
             f"{checkpoint}: it is damaged ({one_line(problem)}); train anew with --force"
         ) from None
     model._last_obs = env.observe()  # noqa: SLF001
-    return model, curve
+    return model, curve, taught
 
 
 def read_curve(file: Path) -> list[Point]:

@@ -11,50 +11,28 @@ import numpy as np
 import onnxruntime
 import torch
 
-from fqg_env.fields import (
-    ARTIFACT_FIELDS,
-    BELIEF_FIELDS,
-    CALL_FIELDS,
-    DOUBT_FIELDS,
-    OBSERVATION_VERSION,
-    RUN_FIELDS,
-)
+from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.policy_file import Manifest, write_policy_file
-from training.set_network import INPUTS, SetNetwork
+from training.set_network import INPUTS, SHAPES, SetNetwork
 
 AXES = {
-    "calls": {0: "N", 1: "C"},
-    "artifacts": {0: "N", 1: "A"},
-    "needs": {0: "N", 1: "C", 2: "A"},
-    "makes": {0: "N", 1: "C", 2: "A"},
-    "probes": {0: "N", 1: "C", 2: "A"},
-    "same_function": {0: "N", 1: "C", 2: "C"},
-    "run": {0: "N"},
-    "belief": {0: "N", 1: "C"},
-    "doubt": {0: "N", 1: "A"},
-    "index": {0: "N", 1: "actions"},
+    **{
+        name: {i: length for i, length in enumerate(shape) if isinstance(length, str)}
+        for name, shape in SHAPES.items()
+    },
     "logits": {0: "N", 1: "actions"},
     "success": {0: "N"},
 }
-
-
+"""Lengths that may be any number, of what goes in and comes out."""
 ROUNDING = 1e-4
 """How far the exported graph may be from the network, as a share of its largest logit."""
 
 
 def example(n: int, calls: int, artifacts: int) -> tuple[torch.Tensor, ...]:
     """Random inputs of the network, in its order."""
+    lengths = {"N": n, "C": calls, "A": artifacts, "actions": 2 + calls}
     shapes = {
-        "calls": (n, calls, CALL_FIELDS),
-        "artifacts": (n, artifacts, ARTIFACT_FIELDS),
-        "needs": (n, calls, artifacts),
-        "makes": (n, calls, artifacts),
-        "probes": (n, calls, artifacts),
-        "same_function": (n, calls, calls),
-        "run": (n, RUN_FIELDS),
-        "belief": (n, calls, BELIEF_FIELDS),
-        "doubt": (n, artifacts, DOUBT_FIELDS),
-        "index": (n, 2 + calls),
+        name: [lengths[x] if isinstance(x, str) else x for x in SHAPES[name]] for name in INPUTS
     }
     generator = torch.Generator().manual_seed(0)
     return tuple(torch.rand(shapes[name], generator=generator) for name in INPUTS)

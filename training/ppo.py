@@ -1,8 +1,9 @@
-"""Train a conductor: MaskablePPO on the native lanes, from the index rule upwards; resumable."""
+"""Train a conductor: from the index rule upwards, by the teacher and then by MaskablePPO; resumable."""
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -31,6 +32,7 @@ from training.export import export
 from training.recipe import Recipe
 from training.sb3_policy import SetPolicy
 from training.success import fit_success
+from training.teacher import Teacher
 from training.vec_env import ConductorVecEnv
 
 GENERALISES = 2
@@ -54,6 +56,7 @@ class Watch(BaseCallback):
         super().__init__()
         self.out, self.begun_with, self.on_point, self.every_s = out, begun_with, on_point, every_s
         self.curve: list[Point] = []
+        self.teacher: Teacher | None = None
         self.before_s = 0.0
         self._began = self._saved = time.monotonic()
 
@@ -61,31 +64,38 @@ class Watch(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        env: Any = self.training_env
-        now = time.monotonic()
-        elapsed_s = self.before_s + now - self._began
-        if env.finished:
-            ended = np.asarray(env.finished, float)
-            env.finished.clear()
-            point = Point(
-                steps=self.num_timesteps,
-                elapsed_s=elapsed_s,
-                return_mean=float(ended[:, 0].mean()),
-                success_rate=float(ended[:, 1].mean()),
-                env_share=env.spent_s / max(1e-9, now - self._began),
-            )
-            self.curve.append(point)
-            self.on_point(point)
+        self.note(self.training_env)
 
     def _on_rollout_start(self) -> None:
         # here the last rollout has been learnt from, so that nothing counts that was not
+        self.save_now_and_then()
+
+    def note(self, env: Any) -> None:
+        """Add a point to the curve, of the episodes that have ended since the last one."""
+        now = time.monotonic()
+        if not env.finished:
+            return
+        ended = np.asarray(env.finished, float)
+        env.finished.clear()
+        point = Point(
+            steps=self.num_timesteps + (self.teacher.labels if self.teacher else 0),
+            elapsed_s=self.before_s + now - self._began,
+            return_mean=float(ended[:, 0].mean()),
+            success_rate=float(ended[:, 1].mean()),
+            env_share=env.spent_s / max(1e-9, now - self._began),
+        )
+        self.curve.append(point)
+        self.on_point(point)
+
+    def save_now_and_then(self) -> None:
+        """Write a checkpoint where the last one is old."""
         if time.monotonic() - self._saved > self.every_s:
             self.save()
             self._saved = time.monotonic()
 
     def save(self) -> None:
         """Write a checkpoint."""
-        save_checkpoint(self.out, self.begun_with, self.model, self.curve)
+        save_checkpoint(self.out, self.begun_with, self.model, self.curve, self.teacher)
 
 
 def new_model(
@@ -106,6 +116,7 @@ def new_model(
         policy_kwargs={
             "hidden": recipe.hidden,
             "value_hidden": recipe.value_hidden,
+            "rounds": recipe.rounds,
             "trust": recipe.trust,
         },
         seed=seed,
@@ -149,8 +160,10 @@ def train(
     model = ready(recipe, seed, out, resume, force, device, watch)
     left = recipe.steps - model.num_timesteps
     try:
+        if watch.teacher is not None:
+            teach(watch.teacher, watch)
         if left > 0:
-            model.learn(left, callback=watch, reset_num_timesteps=not resume)
+            model.learn(left, callback=watch, reset_num_timesteps=model.num_timesteps == 0)
     except KeyboardInterrupt:
         watch.save()
         raise Interrupted(str(out)) from None
@@ -162,6 +175,14 @@ def train(
         raise Interrupted(str(out)) from None
 
 
+def teach(teacher: Teacher, watch: Watch) -> None:
+    """Let the teacher's rounds come first; PPO then begins on fresh lanes."""
+    while not teacher.done:
+        teacher.round()
+        watch.note(teacher.env)
+        watch.save_now_and_then()
+
+
 def ready(
     recipe: Recipe, seed: int, out: Path, resume: bool, force: bool, device: str, watch: Watch
 ) -> Any:
@@ -171,17 +192,23 @@ def ready(
         LevelError: the folder or its checkpoint will not do.
     """
     check_writable(out)
+    taught = None
     if resume:
         checkpoint = find_checkpoint(out, recipe, seed)
-        env = ConductorVecEnv(recipe.lanes, recipe.size, recipe.tiers, seed)
-        model, watch.curve = load_checkpoint(checkpoint, env, device)
+        env = ConductorVecEnv(recipe, seed)
+        model, watch.curve, taught = load_checkpoint(checkpoint, env, device)
         watch.before_s = watch.curve[-1].elapsed_s if watch.curve else 0.0
     else:
         clear_earlier(out, force)
-        env = ConductorVecEnv(recipe.lanes, recipe.size, recipe.tiers, seed)
+        env = ConductorVecEnv(recipe, seed)
         board = str(out / "tensorboard") if _has_tensorboard() else None
         model = new_model(recipe, env, seed, device, board)
     watch.model = model  # so that it can be saved before SB3 hands it over
+    if recipe.teacher is not None:
+        cores = len(os.sched_getaffinity(0))
+        watch.teacher = Teacher(model.policy.network, env, recipe.teacher, cores)
+        if taught is not None:
+            watch.teacher.load_state_dict(taught)
     return model
 
 
@@ -197,6 +224,7 @@ def finish(
         "recipe": recipe.name,
         "seed": seed,
         "device": device,
+        "labels": recipe.teacher.labels if recipe.teacher else 0,
         "steps": model.num_timesteps,
         "elapsed_s": elapsed_s,
         "steps_per_s": model.num_timesteps / max(1e-9, elapsed_s),

@@ -11,6 +11,7 @@ from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError, suggest
 from fqg_env.level_file import explain, read_yaml
 from fqg_env.shapes import TIERS
+from fqg_env.splits import Source, source_of
 
 FOLDER = Path(__file__).parent / "recipes"
 LARGEST_ROLLOUT = 2**20
@@ -19,6 +20,36 @@ Whole = Annotated[int, Field(ge=1)]
 Lanes = Annotated[int, Field(ge=1, le=16_384)]
 Width = Annotated[int, Field(ge=1, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def source_named(name: str, tiers: tuple[int, int]) -> Source:
+    """What `exact_train`, a mix, or `mix/mode` draws to train on.
+
+    Raises:
+        LevelError: there is no such mix or mode.
+    """
+    if name == "exact_train":
+        return source_of(name)
+    mix, _, mode = name.partition("/")
+    return source_of("train", tiers, mix, mode or "hybrid")
+
+
+class Teaching(BaseModel):
+    """Settings of the teacher, which comes before PPO."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    labels: Whole = 655_360
+    worlds: Annotated[int, Field(ge=1, le=1024)] = 4
+    """Imagined worlds that every action is played in."""
+    steps: Whole = 16
+    """Decisions in every lane between two rounds of learning."""
+    temperature: Annotated[float, Field(gt=0, le=10)] = 0.025
+    """The gain in return that makes an action e times as likely."""
+    sharpen: Annotated[float, Field(ge=1, le=100)] = 4.0
+    """What the logits are multiplied by where the network plays, and at last where PPO goes on."""
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    batch: Whole = 1024
+    epochs: Whole = 4
 
 
 class Recipe(BaseModel):
@@ -31,10 +62,16 @@ class Recipe(BaseModel):
     name: str
     size: str = "small"
     tiers: tuple[int, int] = (6, 20)
+    sources: dict[str, Annotated[float, Field(gt=0)]] = {"published": 1.0}
+    """Shares of the lanes: a mix of faults, `mix/mode` where it is not hybrid, or `exact_train`."""
     lanes: Lanes = 512
     steps: Whole = 1_310_720
+    teacher: Teaching | None = None
+    """Comes before PPO; none: PPO goes on from the index rule."""
     hidden: Width = 32
     value_hidden: Width = 32
+    rounds: Annotated[int, Field(ge=0, le=4)] = 1
+    """Of messages between calls and artifacts."""
     trust: Annotated[float, Field(ge=0, le=100)] = 3.0
     """What the index rule's choice adds to its logit at the start."""
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
@@ -56,6 +93,13 @@ class Recipe(BaseModel):
             raise ValueError(
                 f"tiers: {list(self.tiers)}; they run from 1 to {TIERS}, the lower first"
             )
+        if not self.sources:
+            raise ValueError("sources: there is none; write published: 1")
+        for name in self.sources:
+            try:
+                source_named(name, self.tiers)
+            except LevelError as problem:
+                raise ValueError(f"sources: {problem}") from None
         self._check_batches()
         return self
 

@@ -19,6 +19,7 @@ class SetPolicy(MaskableActorCriticPolicy):
     Args:
         hidden: width of the actor's tokens.
         value_hidden: width of the critic's tokens.
+        rounds: of messages, in both.
         trust: see `SetNetwork`.
     """
 
@@ -27,15 +28,17 @@ class SetPolicy(MaskableActorCriticPolicy):
         *args: Any,
         hidden: int,
         value_hidden: int,
+        rounds: int,
         trust: float,
         **kwargs: Any,
     ):
-        self.hidden, self.value_hidden, self.trust = hidden, value_hidden, trust
+        self.hidden, self.value_hidden = hidden, value_hidden
+        self.rounds, self.trust = rounds, trust
         super().__init__(*args, **kwargs)
 
     def _build(self, lr_schedule: Any) -> None:
-        self.network = SetNetwork(self.hidden, self.trust)
-        self.critic = ValueNetwork(self.value_hidden)
+        self.network = SetNetwork(self.hidden, self.rounds, self.trust)
+        self.critic = ValueNetwork(self.value_hidden, self.rounds)
         # SB3's own trunk would be idle weights
         for idle in ("features_extractor", "pi_features_extractor", "vf_features_extractor"):
             if hasattr(self, idle):

@@ -9,6 +9,8 @@ Letters in shapes: N batch, C calls, A artifacts, H hidden.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -21,20 +23,44 @@ from fqg_env.fields import (
     Artifact,
     Call,
 )
+from policies.recovery.features import REACH_FIELDS, WAY_FIELDS
 
-INPUTS = (
-    "calls",
-    "artifacts",
-    "needs",
-    "makes",
-    "probes",
-    "same_function",
-    "run",
-    "belief",
-    "doubt",
-    "index",
-)
-"""Fields the network reads: of the observation, and `index` [N, 2 + C], the rule's choice as one-hot."""
+SHAPES: dict[str, tuple[str | int, ...]] = {
+    "calls": ("N", "C", CALL_FIELDS),
+    "artifacts": ("N", "A", ARTIFACT_FIELDS),
+    "needs": ("N", "C", "A"),
+    "makes": ("N", "C", "A"),
+    "probes": ("N", "C", "A"),
+    "same_function": ("N", "C", "C"),
+    "same_provider": ("N", "C", "C"),
+    "run": ("N", RUN_FIELDS),
+    "belief": ("N", "C", BELIEF_FIELDS),
+    "doubt": ("N", "A", DOUBT_FIELDS),
+    "index": ("N", "actions"),
+    "ways": ("N", "C", WAY_FIELDS),
+    "reach": ("N", "A", REACH_FIELDS),
+}
+"""What the network reads: fields of the observation, and of the rule (policies/recovery/features.py)."""
+INPUTS = tuple(SHAPES)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A batch of what the network reads, in the order of `SHAPES`."""
+
+    calls: Tensor
+    artifacts: Tensor
+    needs: Tensor
+    makes: Tensor
+    probes: Tensor
+    same_function: Tensor
+    same_provider: Tensor
+    run: Tensor
+    belief: Tensor
+    doubt: Tensor
+    index: Tensor
+    ways: Tensor
+    reach: Tensor
 
 
 class Tokens(nn.Module):
@@ -42,32 +68,26 @@ class Tokens(nn.Module):
 
     def __init__(self, hidden: int):
         super().__init__()
-        self.call = nn.Linear(CALL_FIELDS + BELIEF_FIELDS + 1, hidden)
-        self.artifact = nn.Linear(ARTIFACT_FIELDS + DOUBT_FIELDS, hidden)
-        self.run = nn.Linear(RUN_FIELDS, hidden)
+        self.call = nn.Linear(CALL_FIELDS + BELIEF_FIELDS + WAY_FIELDS + 1, hidden)
+        self.artifact = nn.Linear(ARTIFACT_FIELDS + DOUBT_FIELDS + REACH_FIELDS, hidden)
+        self.run = nn.Linear(RUN_FIELDS + 2, hidden)
 
-    def forward(
-        self,
-        calls: Tensor,
-        artifacts: Tensor,
-        run: Tensor,
-        belief: Tensor,
-        doubt: Tensor,
-        index: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Embed each call and each artifact; calls that do not exist are zero."""
-        exists = calls[:, :, Call.EXISTS : Call.EXISTS + 1]  # [N, C, 1]
-        chosen = index[:, 2:].unsqueeze(2)
-        context = self.run(run).unsqueeze(1)  # [N, 1, H]
-        c = torch.relu(self.call(torch.cat([calls, belief, chosen], 2)) + context) * exists
-        a = torch.relu(self.artifact(torch.cat([artifacts, doubt], 2)))
-        return c, a * artifacts[:, :, Artifact.EXISTS : Artifact.EXISTS + 1]
+    def forward(self, x: Inputs) -> tuple[Tensor, Tensor]:
+        """Embed each call and each artifact; those that do not exist are zero."""
+        chosen = x.index[:, 2:].unsqueeze(2)
+        run = self.run(torch.cat([x.run, x.index[:, :2]], 1)).unsqueeze(1)  # [N, 1, H]
+        c = torch.relu(self.call(torch.cat([x.calls, x.belief, x.ways, chosen], 2)) + run)
+        a = torch.relu(self.artifact(torch.cat([x.artifacts, x.doubt, x.reach], 2)))
+        calls = x.calls[:, :, Call.EXISTS : Call.EXISTS + 1]  # [N, C, 1]
+        return c * calls, a * x.artifacts[:, :, Artifact.EXISTS : Artifact.EXISTS + 1]
 
 
-def pool(c: Tensor, calls: Tensor, index: Tensor) -> Tensor:
-    """[N, 2 H] the mean call token, and the token of the call that the rule would choose."""
-    count = calls[:, :, Call.EXISTS].sum(1, keepdim=True).clamp(min=1.0)
-    return torch.cat([c.sum(1) / count, (index[:, 2:].unsqueeze(1) @ c).squeeze(1)], 1)
+def pool(c: Tensor, a: Tensor, x: Inputs) -> Tensor:
+    """[N, 3 H] the mean token of a call, that of an artifact, and the call that the rule would choose."""
+    calls = x.calls[:, :, Call.EXISTS].sum(1, keepdim=True).clamp(min=1.0)
+    artifacts = x.artifacts[:, :, Artifact.EXISTS].sum(1, keepdim=True).clamp(min=1.0)
+    chosen = (x.index[:, 2:].unsqueeze(1) @ c).squeeze(1)
+    return torch.cat([c.sum(1) / calls, a.sum(1) / artifacts, chosen], 1)
 
 
 class Messages(nn.Module):
@@ -79,27 +99,42 @@ class Messages(nn.Module):
         self.from_calls = nn.Linear(hidden, 2 * hidden)  # as reader, as maker
         self.artifact = nn.Linear(hidden, hidden)
         self.from_artifacts = nn.Linear(hidden, 3 * hidden)  # to readers, makers, probes
-        self.siblings = nn.Linear(hidden, hidden)
+        self.from_siblings = nn.Linear(hidden, 2 * hidden)  # of one function, of one provider
         self.call = nn.Linear(hidden, hidden)
 
-    def forward(
-        self,
-        c: Tensor,
-        a: Tensor,
-        needs: Tensor,
-        makes: Tensor,
-        probes: Tensor,
-        same_function: Tensor,
-    ) -> Tensor:
+    def forward(self, c: Tensor, a: Tensor, x: Inputs) -> tuple[Tensor, Tensor]:
         """One exchange of messages: artifacts hear their calls, then calls their artifacts and siblings."""
-        up = torch.cat([needs, makes], 1).transpose(1, 2)  # [N, A, 2 C]
+        up = torch.cat([x.needs, x.makes], 1).transpose(1, 2)  # [N, A, 2 C]
         told = torch.cat(self.from_calls(c).split(self.hidden, 2), 1)  # [N, 2 C, H]
         a = torch.relu(self.artifact(a) + up @ told)
-        relations = torch.cat([needs, makes, probes, same_function], 2)  # [N, C, 3 A + C]
+        related = torch.cat(
+            [x.needs, x.makes, x.probes, x.same_function * 0.25, x.same_provider * 0.25], 2
+        )  # [N, C, 3 A + 2 C]
         heard = torch.cat(
-            [*self.from_artifacts(a).split(self.hidden, 2), self.siblings(c) * 0.25], 1
+            [
+                *self.from_artifacts(a).split(self.hidden, 2),
+                *self.from_siblings(c).split(self.hidden, 2),
+            ],
+            1,
         )
-        return torch.relu(self.call(c) + relations @ heard)
+        return torch.relu(self.call(c) + related @ heard), a
+
+
+class Trunk(nn.Module):
+    """Tokens, rounds of messages, and what the heads read of the whole."""
+
+    def __init__(self, hidden: int, rounds: int):
+        super().__init__()
+        self.tokens = Tokens(hidden)
+        self.messages = nn.ModuleList(Messages(hidden) for _ in range(rounds))
+        self.pooled = nn.Linear(3 * hidden, hidden)
+
+    def forward(self, x: Inputs) -> tuple[Tensor, Tensor]:
+        """Call tokens [N, C, H] and the whole [N, H]."""
+        c, a = self.tokens(x)
+        for messages in self.messages:
+            c, a = messages(c, a, x)
+        return c, torch.relu(self.pooled(pool(c, a, x)))
 
 
 class SetNetwork(nn.Module):
@@ -107,14 +142,13 @@ class SetNetwork(nn.Module):
 
     Args:
         hidden: width of a token.
+        rounds: of messages between calls and artifacts.
         trust: what the index rule's choice adds to its logit.
     """
 
-    def __init__(self, hidden: int, trust: float = 3.0):
+    def __init__(self, hidden: int, rounds: int = 1, trust: float = 3.0):
         super().__init__()
-        self.tokens = Tokens(hidden)
-        self.messages = Messages(hidden)
-        self.pooled = nn.Linear(2 * hidden, hidden)
+        self.trunk = Trunk(hidden, rounds)
         self.token = nn.Linear(hidden, hidden)
         self.pointer = nn.Linear(hidden, 1)
         self.other = nn.Linear(hidden, 2)  # WAIT, STOP
@@ -124,59 +158,30 @@ class SetNetwork(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def context(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Call tokens [N, C, H] and what the heads read of the whole [N, H]; inputs as in INPUTS."""
-        calls, artifacts, needs, makes, probes, same_function, run, belief, doubt, index = inputs
-        c, a = self.tokens(calls, artifacts, run, belief, doubt, index)
-        c = self.messages(c, a, needs, makes, probes, same_function)
-        return c, torch.relu(self.pooled(pool(c, calls, index)))
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [N, 2 + C] and success logit [N], of inputs in the order of `SHAPES`."""
+        x = Inputs(*inputs)
+        c, whole = self.trunk(x)
+        token = torch.relu(self.token(c) + whole.unsqueeze(1))
+        logits = torch.cat([self.other(whole), self.pointer(token).squeeze(2)], 1)
+        return logits + self.trust * x.index, self.success(whole).squeeze(1)
 
-    def forward(
-        self,
-        calls: Tensor,
-        artifacts: Tensor,
-        needs: Tensor,
-        makes: Tensor,
-        probes: Tensor,
-        same_function: Tensor,
-        run: Tensor,
-        belief: Tensor,
-        doubt: Tensor,
-        index: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Logits [N, 2 + C] and success logit [N]."""
-        c, context = self.context(
-            calls, artifacts, needs, makes, probes, same_function, run, belief, doubt, index
-        )
-        token = torch.relu(self.token(c) + context.unsqueeze(1))
-        logits = torch.cat([self.other(context), self.pointer(token).squeeze(2)], 1)
-        return logits + self.trust * index, self.success(context).squeeze(1)
+    @torch.no_grad()
+    def sharpen(self, factor: float) -> None:
+        """Multiply all logits: a policy that is nearly sure does not come apart when PPO goes on from it."""
+        for parameter in (*self.pointer.parameters(), *self.other.parameters(), self.trust):
+            parameter.mul_(factor)
 
 
 class ValueNetwork(nn.Module):
-    """The critic: tokens of its own, since a shared trunk lets value learning wreck the policy."""
+    """The critic: a trunk of its own, since in a shared one value learning wrecks the policy."""
 
-    def __init__(self, hidden: int = 32):
+    def __init__(self, hidden: int = 32, rounds: int = 0):
         super().__init__()
-        self.tokens = Tokens(hidden)
-        self.head = nn.Sequential(
-            nn.Linear(3 * hidden, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, 1)
-        )
+        self.trunk = Trunk(hidden, rounds)
+        self.head = nn.Linear(hidden, 1)
 
-    def forward(
-        self,
-        calls: Tensor,
-        artifacts: Tensor,
-        needs: Tensor,
-        makes: Tensor,
-        probes: Tensor,
-        same_function: Tensor,
-        run: Tensor,
-        belief: Tensor,
-        doubt: Tensor,
-        index: Tensor,
-    ) -> Tensor:
-        """Expected return to come [N]."""
-        c, a = self.tokens(calls, artifacts, run, belief, doubt, index)
-        value: Tensor = self.head(torch.cat([pool(c, calls, index), a.mean(1)], 1)).squeeze(1)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Expected return to come [N], of inputs in the order of `SHAPES`."""
+        value: Tensor = self.head(self.trunk(Inputs(*inputs))[1]).squeeze(1)
         return value

@@ -8,12 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fqg_env.env import size_named
-from fqg_env.lanes import Lanes
-from fqg_env.splits import source_of
-from policies.recovery.features import index_choice
 from training.recipe import Recipe
-from training.set_network import INPUTS, SetNetwork
+from training.set_network import Inputs, SetNetwork
+from training.vec_env import MixedLanes, inputs_of, tensors
 
 CALIBRATED = 0.1
 """A calibration error above this makes the success head's chances worth little."""
@@ -22,17 +19,15 @@ CALIBRATED = 0.1
 def gather(network: SetNetwork, recipe: Recipe, first: int) -> tuple[Tensor, Tensor]:
     """Contexts [M, H] of every decision of fresh `train` episodes, and whether the episode succeeded [M]."""
     n = recipe.success_episodes
-    lanes = Lanes(n, size_named(recipe.size), True, source_of("train", recipe.tiers))
+    lanes = MixedLanes(n, recipe)
     lanes.deal("train", first)
     contexts, owners = [], []
     while (lanes.boards["stopped"] == 0).any():
         running = np.flatnonzero(lanes.boards["stopped"] == 0)
-        fields = {k: np.ascontiguousarray(lanes.observations[k]) for k in INPUTS if k != "index"}
-        fields["index"] = index_choice(fields, lanes.masks)
-        inputs = {k: torch.as_tensor(v).float() for k, v in fields.items()}
+        inputs = tensors(inputs_of(lanes))
         with torch.no_grad():
-            logits, _ = network(*(inputs[k] for k in INPUTS))
-            contexts.append(network.context(*(inputs[k] for k in INPUTS))[1][running])
+            logits, _ = network(*inputs)
+            contexts.append(network.trunk(Inputs(*inputs))[1][running])
         owners.append(running)
         scores = np.where(lanes.masks > 0, logits.numpy(), -np.inf)
         lanes.step(scores.argmax(1))

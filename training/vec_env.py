@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
+from torch import Tensor
 
 from fqg_env.compiled import kernel
 from fqg_env.env import action_space, observation_space, size_named
 from fqg_env.faults import truly_bad
 from fqg_env.lanes import Lanes
 from fqg_env.reading import delivered
-from fqg_env.splits import source_of
-from policies.recovery.features import index_choice
+from policies.recovery.features import network_inputs
+from training.recipe import Recipe, source_named
 from training.set_network import INPUTS
 
 
@@ -38,22 +40,60 @@ def expect_goals(
                 rewards[n] += w * (bad - beliefs[n].bad[a])
 
 
+def inputs_of(lanes: Lanes) -> dict[str, np.ndarray]:
+    """What the network reads of all lanes, in its order; copies, since lanes go on."""
+    record = lanes.observations
+    views = {name: record[name] for name in record.dtype.names or ()}
+    return network_inputs(views, lanes.masks, INPUTS)
+
+
+def tensors(inputs: dict[str, np.ndarray]) -> list[Tensor]:
+    """The same as the network takes them."""
+    return [torch.as_tensor(inputs[name]).float() for name in INPUTS]
+
+
+class MixedLanes(Lanes):
+    """Lanes that draw from several sources, each from its own.
+
+    Args:
+        n: number of lanes.
+        recipe: its size, tiers and sources; every source has its share of the lanes.
+    """
+
+    def __init__(self, n: int, recipe: Recipe):
+        super().__init__(n, size_named(recipe.size), True)
+        until = np.cumsum(list(recipe.sources.values())) * n / sum(recipe.sources.values())
+        owner = np.searchsorted(until, np.arange(n), side="right")
+        self._owned = [
+            (source_named(name, recipe.tiers), (owner == i).astype(np.uint8))
+            for i, name in enumerate(recipe.sources)
+        ]
+
+    def draw_levels(self, which: np.ndarray | None = None) -> None:
+        """Draw the next level of each lane in `which` [N] (default: all) from its key."""
+        for source, owned in self._owned:
+            self.source = source
+            super().draw_levels(owned if which is None else owned & which)
+
+
 class ConductorVecEnv(VecEnv):
     """N lanes of training levels that begin a new one as soon as the old one ends.
 
     Args:
-        n: lanes.
-        size: padding of the levels.
-        tiers: lowest and highest tier.
-        seed: lane i begins with level seed * n + i of the `train` split.
+        recipe: how many lanes, and what they draw.
+        seed: lane i begins with level seed * lanes + i of the `train` split.
     """
 
-    def __init__(self, n: int, size: str, tiers: tuple[int, int], seed: int):
-        self.lanes = Lanes(n, size_named(size), True, source_of("train", tiers))
+    def __init__(self, recipe: Recipe, seed: int):
+        n, size = recipe.lanes, recipe.size
+        self.lanes = MixedLanes(n, recipe)
         self.start_seed = seed * n  # no two seeds begin with the same levels
+        shown = self.observe()
         whole = observation_space(size, True)
-        parts: dict[str, spaces.Space[Any]] = {k: whole[k] for k in INPUTS if k != "index"}
-        parts["index"] = spaces.Box(0, 1, (2 + self.lanes.size.calls,), np.float32)
+        parts: dict[str, spaces.Space[Any]] = {
+            k: whole[k] if k in whole.spaces else spaces.Box(-1, 1, v.shape[1:], np.float32)
+            for k, v in shown.items()
+        }
         super().__init__(n, spaces.Dict(parts), action_space(size))
         self._actions = np.zeros(n, np.int64)
         self.spent_s = 0.0
@@ -68,10 +108,7 @@ class ConductorVecEnv(VecEnv):
 
     def observe(self) -> dict[str, np.ndarray]:
         """The fields that the network reads, of all lanes."""
-        record = self.lanes.observations
-        out = {k: np.ascontiguousarray(record[k]) for k in INPUTS if k != "index"}
-        out["index"] = index_choice(out, self.lanes.masks)
-        return out
+        return inputs_of(self.lanes)
 
     def step_async(self, actions: np.ndarray) -> None:
         """Remember the actions."""

@@ -10,7 +10,7 @@ import onnxruntime
 from fqg_env.arrays import SIZES
 from fqg_env.fields import Call, observation_dtype
 from policies.recovery.base import Decision, Observation
-from policies.recovery.features import index_choice
+from policies.recovery.features import index_choice, network_inputs
 from policies.recovery.policy_file import Manifest, PolicyFileError, read_policy_file
 
 FLOOR = "floor"
@@ -78,17 +78,10 @@ class NetworkPolicy:
 
     def logits(self, observation: Observation, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits [N, 2 + C] and success logit [N], before masking."""
-        feed = {}
-        for name in self.manifest.inputs:
-            if name == "index":
-                value = index_choice(observation, mask)
-            elif name not in observation:
-                raise KeyError(
-                    f"the observation has no field {name!r}; make the environment with belief=True"
-                )
-            else:
-                value = np.asarray(observation[name], np.float32)
-            feed[name] = value
+        feed = {
+            name: np.asarray(value, np.float32)
+            for name, value in network_inputs(observation, mask, self.manifest.inputs).items()
+        }
         logits, success = self._session.run(["logits", "success"], feed)
         return logits, success
 

@@ -66,8 +66,8 @@ class Tally(NamedTuple):
 
 
 @cache
-def scratch_of(size: Size) -> Scratch:
-    """Working space for levels of a size."""
+def scratch_of(size: Size, thread: int = 0) -> Scratch:
+    """Working space for levels of a size; one for each thread."""
     return Scratch(
         arrays.new(arrays.level_dtype(size), 1),
         arrays.new(arrays.board_dtype(size), 3),

@@ -1,0 +1,126 @@
+"""The teacher: a loss that is least where it should be, labels that no thread changes, an exact resume."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from policies.recovery.advantages import advantages
+from training import ppo
+from training.ppo import Interrupted, train
+from training.recipe import Recipe, Teaching
+from training.set_network import SetNetwork
+from training.teacher import Teacher, loss_of
+from training.vec_env import ConductorVecEnv, inputs_of, tensors
+
+TEACHING = Teaching(labels=96, worlds=1, steps=2, batch=16, epochs=2)
+TINY = Recipe(
+    name="tiny",
+    lanes=16,
+    steps=128,
+    rollout=4,
+    batch=32,
+    hidden=8,
+    success_episodes=16,
+    teacher=TEACHING,
+)
+
+
+def ready(recipe: Recipe = TINY) -> tuple[SetNetwork, ConductorVecEnv]:
+    """A fresh network and lanes at the start of an episode."""
+    torch.manual_seed(0)
+    env = ConductorVecEnv(recipe, 0)
+    env.reset()
+    return SetNetwork(8), env
+
+
+def test_the_loss_is_least_where_gains_say_how_likely() -> None:
+    """At p proportional to exp(gain / temperature), whatever is illegal."""
+    gain = torch.tensor([[0.0, 0.02, float("nan"), -0.05]])
+    best = (gain / 0.025).requires_grad_(True)
+    logits = best.detach().nan_to_num(7.0).requires_grad_(True)
+    loss = loss_of(logits, gain, 0.025).sum()
+    (slope,) = torch.autograd.grad(loss, logits)
+    assert slope.abs().max() < 1e-6
+    for other in torch.randn(50, 4):
+        assert loss_of(logits + other, gain, 0.025) >= loss - 1e-6
+
+
+def test_threads_change_no_label() -> None:
+    """Worlds are named by level and step, not by who plays them."""
+    _, env = ready()
+    one, three = (advantages(env.lanes, 2, 5, threads) for threads in (1, 3))
+    np.testing.assert_array_equal(one, three)
+
+
+def test_a_network_learns_what_it_is_told() -> None:
+    """Some hundred labels, gone over many times: what it would choose gains more than the rule."""
+    network, env = ready()
+    teacher = Teacher(network, env, TEACHING.model_copy(update={"epochs": 60}), 1)
+    labels = teacher.play()
+    assert torch.isfinite(labels.gain).any(1).all()
+    teacher.learn(labels)
+    with torch.no_grad():
+        logits, _ = network(*labels.inputs)
+    chosen = logits.masked_fill(torch.isnan(labels.gain), -1e9).argmax(1)
+    assert labels.gain[torch.arange(len(chosen)), chosen].mean() > 0.0
+
+
+def test_sharpening_multiplies_logits() -> None:
+    """The rule's trust among them."""
+    network, env = ready()
+    torch.nn.init.normal_(network.pointer.weight)
+    inputs = tensors(inputs_of(env.lanes))
+    with torch.no_grad():
+        before, success = network(*inputs)
+        network.sharpen(4.0)
+        after, same = network(*inputs)
+    assert torch.allclose(after, 4.0 * before, rtol=1e-4, atol=1e-4) and torch.equal(success, same)
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_cut_lesson_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    """Cut between two rounds, the resumed training ends with the weights of an uncut one."""
+    train(TINY, 0, tmp_path / "uncut")
+    play = Teacher.play
+    played = []
+
+    def cut(teacher: Teacher) -> object:
+        if len(played) == rounds:
+            raise KeyboardInterrupt
+        played.append(1)
+        return play(teacher)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Teacher, "play", cut)
+        with pytest.raises(Interrupted):
+            train(TINY, 0, tmp_path / "cut")
+    train(TINY, 0, tmp_path / "cut", resume=True)
+    one, other = (
+        ppo.find_checkpoint(tmp_path / name, TINY, 0) / "model.zip" for name in ("uncut", "cut")
+    )
+    weights = [
+        ppo.MaskablePPO.load(path, device="cpu").policy.network.state_dict()
+        for path in (one, other)
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_sources_share_the_lanes() -> None:
+    """Each lane keeps its source when it begins anew."""
+    recipe = TINY.model_copy(update={"sources": {"published": 3.0, "exact_train": 1.0}})
+    env = ConductorVecEnv(recipe, 0)
+    env.reset()
+    largest = env.lanes.levels["calls"].copy()
+    for _ in range(12):
+        env.step_async(np.ones(16, np.int64))  # STOP
+        env.step_wait()
+        largest = np.maximum(largest, env.lanes.levels["calls"])
+    assert (largest[12:] <= 8).all() and (largest[:12] > 8).all()
+    assert dataclasses.is_dataclass(env.lanes.source)

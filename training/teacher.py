@@ -1,0 +1,120 @@
+"""Teacher: what each action gains over the index rule's, by imagined rollouts, where the network leads to.
+
+The network plays; at every decision each action is rolled out in a few worlds drawn from the posterior, and
+then the rule goes on (policies/recovery/advantages.py). The network minimises the sum over actions of
+p (log p - gain / temperature): linear in the gain, so that the noise of few worlds averages out over labels,
+and least where p is proportional to exp(gain / temperature). It is a step of policy improvement that is
+learned rather than searched (compare expert iteration, Anthony, Tian and Barber 2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from policies.recovery.advantages import advantages
+from training.recipe import Teaching
+from training.set_network import SetNetwork
+from training.vec_env import ConductorVecEnv, tensors
+
+ILLEGAL = -1e9
+"""Logit of an illegal action."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Decisions and what each action gains over the rule's."""
+
+    inputs: list[Tensor]
+    """[M, ...] each, as the network takes them."""
+    gain: Tensor
+    """[M, 2 + C]; NaN: illegal."""
+
+
+def loss_of(logits: Tensor, gain: Tensor, temperature: float) -> Tensor:
+    """[M] the loss of logits [M, 2 + C] under gains [M, 2 + C]."""
+    legal = ~torch.isnan(gain)
+    logp = torch.log_softmax(logits.masked_fill(~legal, ILLEGAL), 1)
+    return (logp.exp() * (logp - gain.nan_to_num(0.0) / temperature)).sum(1)
+
+
+class Teacher:
+    """Teaches a network, round by round.
+
+    Args:
+        network: that learns.
+        env: whose lanes it plays in.
+        teaching: the settings.
+        threads: that share the rollouts; they change nothing but the time they take.
+    """
+
+    def __init__(self, network: SetNetwork, env: ConductorVecEnv, teaching: Teaching, threads: int):
+        self.network, self.env, self.teaching, self.threads = network, env, teaching, threads
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=teaching.learning_rate)
+        self.labels = 0
+        """Learned from so far."""
+
+    @property
+    def done(self) -> bool:
+        """Every label has been learned from, and the network is sharpened."""
+        return self.labels >= self.teaching.labels
+
+    def round(self) -> None:
+        """Play and label so many steps, and learn from them."""
+        left = 1.0 - self.labels / self.teaching.labels
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.teaching.learning_rate * left
+        labels = self.play()
+        self.learn(labels)
+        self.labels += len(labels.gain)
+        if self.done:
+            self.network.sharpen(self.teaching.sharpen)
+
+    def play(self) -> Labels:
+        """Let the network play so many steps in every lane, and label every decision."""
+        inputs: list[list[Tensor]] = []
+        gains: list[Tensor] = []
+        for _ in range(self.teaching.steps):
+            seen = tensors(self.env.observe())
+            draw = self.labels // self.env.num_envs + len(gains)
+            gain = advantages(self.env.lanes, self.teaching.worlds, draw, self.threads)
+            inputs.append(seen)
+            gains.append(torch.as_tensor(gain).float())
+            self.env.step_async(self.choose(seen, ~torch.isnan(gains[-1])))
+            self.env.step_wait()
+        return Labels([torch.cat(each) for each in zip(*inputs, strict=True)], torch.cat(gains))
+
+    @torch.no_grad()
+    def choose(self, inputs: list[Tensor], legal: Tensor) -> np.ndarray:
+        """[N] actions drawn from what the network will be once it is sharpened."""
+        device = next(self.network.parameters()).device
+        logits, _ = self.network(*(x.to(device) for x in inputs))
+        sharp = (logits.cpu() * self.teaching.sharpen).masked_fill(~legal, ILLEGAL)
+        chosen: np.ndarray = torch.multinomial(torch.softmax(sharp, 1), 1).squeeze(1).numpy()
+        return chosen
+
+    def learn(self, labels: Labels) -> None:
+        """Go over the labels a few times."""
+        device = next(self.network.parameters()).device
+        for _ in range(self.teaching.epochs):
+            for part in torch.split(torch.randperm(len(labels.gain)), self.teaching.batch):
+                logits, _ = self.network(*(x[part].to(device) for x in labels.inputs))
+                gain = labels.gain[part].to(device)
+                self.optimizer.zero_grad()
+                loss = loss_of(logits, gain, self.teaching.temperature).mean()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+                self.optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it goes on from, besides the network and the lanes."""
+        return {"labels": self.labels, "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.labels = state["labels"]
+        self.optimizer.load_state_dict(state["optimizer"])
