@@ -155,7 +155,13 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         return self._observation(), self.info()
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """Play one action; `terminated` when the run has stopped, never `truncated`."""
+        """Play one action; `terminated` when the run has stopped, never `truncated`.
+
+        Raises:
+            gymnasium.error.ResetNeeded: no episode has begun.
+        """
+        if not self._seeded:
+            raise gymnasium.error.ResetNeeded("call reset before the first step")
         self.lanes.step(np.array([action_number(action)]))
         done = bool(self.lanes.done[0])
         info = self.info()
@@ -236,6 +242,22 @@ def seeds_of(seed: Any, n: int) -> list[int | None]:
     return list(seed)
 
 
+def autoreset_named(mode: AutoresetMode | str) -> AutoresetMode:
+    """Gymnasium's autoreset mode of a name, however it is spelt.
+
+    Raises:
+        LevelError: there is none.
+    """
+    names = {"-".join(str(m.name).lower().split("_")): m for m in AutoresetMode}
+    if isinstance(mode, AutoresetMode):
+        return mode
+    meant = str(mode).lower().replace("_", "-")
+    found = names.get(meant) or {n.replace("-", ""): m for n, m in names.items()}.get(meant)
+    if found is None:
+        raise LevelError(f"there is no autoreset mode {mode!r}." + suggest(meant, names))
+    return found
+
+
 class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
     """N levels side by side in compiled loops.
 
@@ -243,7 +265,8 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         num_envs: number of lanes.
         copy: return fresh arrays; False: views that the next step overwrites.
         threads: that share the work of a step, on as many cores.
-        autoreset_mode: as in Gymnasium; next-step by default, same-step for trainers.
+        autoreset_mode: Gymnasium's, or its name: "next-step" (the default), "same-step" (for trainers) or
+            "disabled".
         others: as `FunctionQuest`.
 
     `reset(seed=s)`: lane i plays what a single env seeded s + i plays, then goes on with its own sequence.
@@ -272,7 +295,7 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.copy = copy
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.autoreset_mode = autoreset_named(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.single_observation_space = observation_space(size, belief)
         self.single_action_space = action_space(size)
@@ -316,8 +339,11 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         """Play actions [N].
 
         Raises:
+            gymnasium.error.ResetNeeded: no episode has begun.
             ValueError: there is not one action for each lane, or they are no whole numbers.
         """
+        if not self._seeded:
+            raise gymnasium.error.ResetNeeded("call reset before the first step")
         lanes = self.lanes
         over = self._over.copy()
         actions = np.asarray(actions)

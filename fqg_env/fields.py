@@ -51,7 +51,7 @@ class Call(IntEnum):
     RECENT_FAILURE = 18
     FIDELITY = 19  # how well its reports fit their causes; 0 where unknown
     GOAL_DISTANCE = 20  # 1 / (1 + calls between its outputs and the nearest goal); 0: leads to none
-    ALTERNATIVES = 21  # other calls that make the same / 8
+    ALTERNATIVES = 21  # other calls that make, verify or inspect the same / 8
     COST_RANK = 22  # share of those that are dearer
     PLAN_POSITION = 23  # 1 - place in the default order / calls
     # written each step

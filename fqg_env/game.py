@@ -190,6 +190,13 @@ class Game:
             return bool(self.board["present"][a])
         return bool(reading.usable(self.record, self.board, a))
 
+    def verdict(self) -> str:
+        """How the run ended, in a sentence or two."""
+        self.lanes.judge()
+        done = "Done: what had to be delivered is there, and good."
+        told = done if self.lanes.success[0] else "Not done."
+        return told + (" Something that was delivered is bad." if self.lanes.wrong[0] else "")
+
     def possible(self) -> str:
         """What may be chosen now, by name."""
         names = ("WAIT", "STOP", *self.level.call_names)

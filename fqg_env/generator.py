@@ -1,6 +1,6 @@
 """Levels from a number: a compiled generator of workflows of five families.
 
-A level is a function of its key, its tier and its family alone. Solvable by construction in its public
+A level is a function of its key, tier, family, size and mix alone. Solvable by construction in its public
 part: every artifact has a maker that reads only earlier ones, and the budget is a multiple of the cheapest
 way. Faults are then drawn without rejecting any draw, so that the posterior stays exact; a draw can make a
 level impossible, as in life. `witness` looks for calls that solve it.

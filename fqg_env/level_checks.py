@@ -113,7 +113,7 @@ def check_goals(level: Level) -> None:
 
 
 def check_budget(level: Level) -> None:
-    """The default plan fits the budget."""
+    """The plan has attempts enough, some way to the goals fits cost and time, no call is far over memory."""
     plan = level.default_plan
     if len(plan) > level.budget.attempts:
         raise ValueError(

@@ -13,6 +13,7 @@ from typing import Any, SupportsFloat
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.utils import RecordConstructorArgs
 
 from fqg_env.env import FunctionQuest
 from fqg_env.game import Game, Word
@@ -21,8 +22,8 @@ from fqg_env.render import board_as_text
 LONGEST = 40_000
 LETTERS = string.printable + "äöüÄÖÜßéèêàçñ"
 RULES = """\
-Answer with the number or the name of one action. A call answers once and never tries again: what to try
-next is up to you. Every attempt costs time and money. WAIT lets time run; STOP delivers what is there and
+Answer with the number or the name of one action. A call answers once: what to try next, and whether
+it is tried again, is up to you. Every attempt costs time and money. WAIT lets time run; STOP delivers what is there and
 ends the run. A call uses up what is marked so. One that acts once may not be repeated once it may have acted.
 Only a repair, a verify or an inspect reads what a gate has rejected. `help` repeats this, `board` shows the
 board; neither costs anything."""
@@ -33,14 +34,15 @@ ANSWERS = {
 }
 
 
-class Prose(gymnasium.Wrapper[Any, Any, Any, Any]):
+class Prose(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Observations are the board as text, with what has just happened; actions are text.
 
     What is not understood, or not possible now, is answered by a sentence: nothing is played or charged.
     """
 
     def __init__(self, env: gymnasium.Env[dict[str, np.ndarray], np.int64]):
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self)
+        gymnasium.Wrapper.__init__(self, env)
         if not isinstance(env.unwrapped, FunctionQuest):
             raise TypeError("Prose wraps a single FunctionQuest environment")
         self.quest: FunctionQuest = env.unwrapped
@@ -70,7 +72,10 @@ class Prose(gymnasium.Wrapper[Any, Any, Any, Any]):
             return self.told([sentence]), 0.0, False, False, self.quest.info()
         before = self.game.before(meant)
         _, reward, terminated, truncated, info = self.env.step(np.int64(meant))
-        return self.told(self.game.happened(meant, before)), reward, terminated, truncated, info
+        sentences = self.game.happened(meant, before)
+        if terminated:
+            sentences = [*filter(None, sentences), self.game.verdict()]
+        return self.told(sentences), reward, terminated, truncated, info
 
     def told(self, sentences: list[str]) -> str:
         """Sentences, the board, and what may be chosen now."""

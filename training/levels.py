@@ -166,6 +166,7 @@ def list_levels(as_json: JsonOption = False) -> None:
     width = max(len(entry["name"]) for entry in levels)
     for entry in levels:
         told = f"{entry['title']}: {in_numbers(entry)}, goal {', '.join(entry['goals'])}"
+        told += "" if entry["size"] == "small" else f"; size {entry['size']}"
         typer.echo(f"{entry['name']:<{width}}  {told}")
     typer.echo(
         f"\nGenerated ones have a split ({', '.join(SPLITS)}), a tier (1 to {TIERS}; "

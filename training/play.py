@@ -42,7 +42,7 @@ from training.terminal import NOT_ACHIEVED, command, given
 HELP = f"""Type the number of an action or the name of a call; a function with one open variant needs no variant.
   wait (0)    let time run        stop (1)    deliver what is there; the run is over
   board       show it again       quit        leave without delivering
-A call answers once and never tries again: what to try next is up to you. Every attempt costs time and money.
+A call answers once: what to try next, and whether it is tried again, is up to you. Every attempt costs time and money.
 What is dimmed cannot be chosen now. There is no undo.
   used up     the call consumes it; it has to be made again before it can be read again
   acts once   a call that may not be repeated once it may have acted
@@ -89,12 +89,8 @@ def help_text(worth: Mapping[str, int]) -> str:
 
 def show_end(console: Console, game: Game, worth: Mapping[str, int]) -> bool:
     """How it ended and what it is worth, in points too where `worth` has some; was it a success?"""
-    game.lanes.judge()
-    success, wrong = bool(game.lanes.success[0]), bool(game.lanes.wrong[0])
+    verdict, success = game.verdict(), bool(game.lanes.success[0])
     score_ = score(game.record, game.board, game.lanes.truths[0])
-    verdict = "Done: what had to be delivered is there, and good." if success else "Not done."
-    if wrong:
-        verdict += " Something that was delivered is bad."
     reason = Stopped(int(game.board["stopped"]))
     console.print(
         Text(
@@ -171,8 +167,9 @@ def play(
     """
     first = level is None and not given(context, "split", "tier", "seed", "size", "mix")
     puzzle = chosen(FIRST_LEVEL if first else level, Generated(split, tier, seed, size, mix))
-    # where the level does not say what is wrong, the seed draws it
-    game = Game.of(puzzle, None if puzzle.faults else int(level_key(split, seed)))
+    # the luck of a seed that is named; where the level does not say what is wrong, it draws that too
+    drawn = given(context, "seed") or not puzzle.faults
+    game = Game.of(puzzle, int(level_key(split, seed)) if drawn else None)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     story = game.level.story or "Make what has to be delivered."
     console.print(Panel(Text(story), title=Text(game.level.name), width=min(100, console.width)))
