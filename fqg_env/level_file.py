@@ -16,7 +16,7 @@ def explain(error: ValidationError, source: str) -> str:
     """The first fault of a file as one sentence: where, what, and what was given."""
     first = error.errors()[0]
     where = ".".join(
-        str(part) for part in first["loc"] if part != "function-after[_check(), Level]"
+        str(part) for part in first["loc"] if not str(part).startswith("function-after")
     )
     what = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION
+from policies.recovery.features import network_inputs
 from policies.recovery.network import load
 from policies.recovery.policy_file import PolicyFileError
 from policies.recovery.registry import PolicyError, policy_named
@@ -26,6 +27,7 @@ from training.quickstart import RIVALS
 from training.recipe import Recipe, read_recipe
 from training.set_network import INPUTS, SetNetwork
 from training.setting import Setting, deal
+from training.vec_env import ConductorVecEnv, tensors
 
 TINY = Recipe(
     name="tiny", lanes=32, steps=1024, rollout=8, batch=128, hidden=8, success_episodes=32
@@ -42,15 +44,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_untrained_the_network_is_the_index_rule() -> None:
     """Its last layer is zero, so learning starts where the rule stands."""
-    from policies.recovery.features import index_choice
-
     lanes = deal(Setting(split="validation"), 0, 256)
-    fields = observations(lanes)
-    fields["index"] = index_choice(fields, lanes.masks)
-    inputs = [torch.as_tensor(np.ascontiguousarray(fields[name])).float() for name in INPUTS]
+    inputs = network_inputs(observations(lanes), lanes.masks, INPUTS)
     with torch.no_grad():
-        logits, _ = SetNetwork(8)(*inputs)
-    assert (logits.numpy().argmax(1) == fields["index"].argmax(1)).all()
+        logits, _ = SetNetwork(8)(*tensors(inputs))
+    assert (logits.numpy().argmax(1) == inputs["index"].argmax(1)).all()
 
 
 def test_onnx_equals_torch_on_a_thousand_observations() -> None:
@@ -60,28 +58,23 @@ def test_onnx_equals_torch_on_a_thousand_observations() -> None:
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     model = to_onnx(network)
-    from policies.recovery.features import index_choice
-
     for size in ("small", "standard"):
         lanes = deal(Setting(split="validation", size=size), 0, 500)
         lanes.step(lanes.masks[:, 2:].argmax(1) + 2)
-        fields = observations(lanes)
-        fields["index"] = index_choice(fields, lanes.masks)
-        inputs = tuple(torch.as_tensor(np.ascontiguousarray(fields[n])).float() for n in INPUTS)
-        assert largest_difference(network, model, inputs) < 1e-3
+        inputs = tensors(network_inputs(observations(lanes), lanes.masks, INPUTS))
+        assert largest_difference(network, model, tuple(inputs)) < 1e-3
 
 
 def test_no_two_seeds_begin_with_the_same_levels() -> None:
     """Also once stable-baselines3 has handed its seed on."""
     from training.ppo import new_model
-    from training.vec_env import ConductorVecEnv
 
     keys = []
     for seed in (0, 1):
-        env = ConductorVecEnv(TINY.lanes, TINY.size, TINY.tiers, seed)
+        env = ConductorVecEnv(TINY, seed)
         new_model(TINY, env, seed, "cpu", None)
         env.reset()
-        keys.append(set(env.lanes.levels["key"].tolist()))
+        keys.append(set(env.lanes.each(lambda lanes: lanes.levels["key"]).tolist()))
     assert not keys[0] & keys[1]
 
 
@@ -218,7 +211,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments: list[str]) -> None
 
 def test_recipes_say_where_they_are_wrong(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text("name: mine\ntiers: [5, 40]\n")
+    file.write_text("name: mine\ndraws: [{tiers: [5, 40]}]\n")
     with pytest.raises(ValueError, match=r"mine.yaml.*tiers"):
         read_recipe(str(file))
     assert tier_range("7") == (7, 7)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from policies.recovery.advantages import advantages
 from training import ppo
+from training.lane_groups import LaneGroups
 from training.ppo import Interrupted, train
-from training.recipe import Recipe, Teaching
+from training.recipe import Draws, Recipe, Teaching
 from training.set_network import SetNetwork
 from training.teacher import Teacher, loss_of
-from training.vec_env import ConductorVecEnv, inputs_of, tensors
+from training.vec_env import ConductorVecEnv, tensors
 
 TEACHING = Teaching(labels=96, worlds=1, steps=2, batch=16, epochs=2)
 TINY = Recipe(
@@ -53,7 +52,7 @@ def test_the_loss_is_least_where_gains_say_how_likely() -> None:
 def test_threads_change_no_label() -> None:
     """Worlds are named by level and step, not by who plays them."""
     _, env = ready()
-    one, three = (advantages(env.lanes, 2, 5, threads) for threads in (1, 3))
+    one, three = (env.lanes.advantages(2, 5, threads) for threads in (1, 3))
     np.testing.assert_array_equal(one, three)
 
 
@@ -74,7 +73,7 @@ def test_sharpening_multiplies_logits() -> None:
     """The rule's trust among them."""
     network, env = ready()
     torch.nn.init.normal_(network.pointer.weight)
-    inputs = tensors(inputs_of(env.lanes))
+    inputs = tensors(env.lanes.inputs())
     with torch.no_grad():
         before, success = network(*inputs)
         network.sharpen(4.0)
@@ -112,15 +111,45 @@ def test_a_cut_lesson_goes_on_where_it_was(
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_sources_share_the_lanes() -> None:
+MIXED = TINY.model_copy(
+    update={
+        "draws": (
+            Draws(share=2, tiers=(16, 20)),
+            Draws(size="standard", tiers=(16, 20)),
+            Draws(split="exact_train"),
+        )
+    }
+)
+
+
+def test_every_group_of_lanes_draws_its_own_levels() -> None:
     """Each lane keeps its source when it begins anew."""
-    recipe = TINY.model_copy(update={"sources": {"published": 3.0, "exact_train": 1.0}})
-    env = ConductorVecEnv(recipe, 0)
-    env.reset()
-    largest = env.lanes.levels["calls"].copy()
+    _, env = ready(MIXED)
+    most = np.zeros(16, int)
     for _ in range(12):
         env.step_async(np.ones(16, np.int64))  # STOP
         env.step_wait()
-        largest = np.maximum(largest, env.lanes.levels["calls"])
-    assert (largest[12:] <= 8).all() and (largest[:12] > 8).all()
-    assert dataclasses.is_dataclass(env.lanes.source)
+        calls = env.lanes.each(lambda lanes: lanes.levels["calls"])
+        most = np.maximum(most, calls)
+    assert [lanes.n for lanes in env.lanes.groups] == [8, 4, 4]
+    assert (most[:8] > 8).all() and (most[8:12] > 16).all() and (most[12:] <= 8).all()
+
+
+def test_groups_side_by_side_play_as_each_alone() -> None:
+    """Padded to the largest size, a network sees and is told the same as in the lanes' own size."""
+    network, env = ready(MIXED)
+    torch.nn.init.normal_(network.pointer.weight)
+    with torch.no_grad():
+        logits, _ = network(*tensors(env.lanes.inputs()))
+    gains = env.lanes.advantages(1, 0, 1)
+    for one, part in zip(MIXED.draws, env.lanes.parts, strict=True):
+        alone = LaneGroups((one,), part.stop - part.start)
+        alone.deal(part.start)
+        with torch.no_grad():
+            same, _ = network(*tensors(alone.inputs()))
+        legal = alone.masks
+        actions = legal.shape[1]
+        assert torch.allclose(logits[part, :actions][legal], same[legal], atol=1e-5)
+        np.testing.assert_array_equal(gains[part, :actions], alone.advantages(1, 0, 1))
+        assert not env.lanes.masks[part, actions:].any()
+        assert np.isnan(gains[part, actions:]).all()

@@ -15,7 +15,6 @@ from pydantic import TypeAdapter, ValidationError
 from sb3_contrib import MaskablePPO
 
 from fqg_env.errors import LevelError
-from fqg_env.lanes import STATE
 from policies.recovery.policy_file import MANIFEST_FILE, MODEL_FILE
 from policies.recovery.registry import one_line
 from training.recipe import Recipe
@@ -75,7 +74,7 @@ def save_checkpoint(
     _, keys, position, *_ = np.random.get_state()  # noqa: NPY002 (SB3 draws its minibatches from it)
     np.savez(
         new / LANES,
-        **{name: getattr(lanes, name) for name in STATE},
+        **lanes.state(),
         torch_state=torch.get_rng_state().numpy(),
         numpy_keys=keys,
         numpy_position=position,
@@ -141,7 +140,7 @@ def load_checkpoint(
         raise LevelError(
             f"{checkpoint}: it is damaged ({one_line(problem)}); train anew with --force"
         ) from None
-    model._last_obs = env.observe()  # noqa: SLF001
+    model._last_obs = env.lanes.inputs()  # noqa: SLF001
     return model, curve, taught
 
 
@@ -161,8 +160,7 @@ def read_curve(file: Path) -> list[Point]:
 def load_lanes(file: Path, env: ConductorVecEnv) -> None:
     """Put lanes and random states back."""
     with np.load(file) as data:
-        for name in STATE:
-            getattr(env.lanes, name)[...] = data[name]
+        env.lanes.put_back(data)
         torch.set_rng_state(torch.from_numpy(data["torch_state"].copy()))
         state = ("MT19937", data["numpy_keys"], int(data["numpy_position"]), 0, 0.0)
         np.random.set_state(state)  # noqa: NPY002

@@ -240,7 +240,7 @@ def finish(
         "trained",
         {"seed": seed, **recipe.model_dump()},
         {k: v for k, v in result.items() if k != "policy"},
-        max_calls=GENERALISES * SIZES[recipe.size].calls,
+        max_calls=GENERALISES * max(SIZES[one.size].calls for one in recipe.draws),
     )
     (out / CURVE).write_text(json.dumps([asdict(p) for p in curve]), "utf-8")
     (out / RESULT).write_text(json.dumps(result, indent=2), "utf-8")

@@ -40,7 +40,10 @@ class Plan:
     def setting(self) -> Setting:
         """The held-out levels."""
         return Setting(
-            split="test", episodes=self.episodes, tiers=self.recipe.tiers, size=self.recipe.size
+            split="test",
+            episodes=self.episodes,
+            tiers=self.recipe.draws[0].tiers,
+            size=self.recipe.draws[0].size,
         )
 
     @property

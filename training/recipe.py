@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -11,7 +11,7 @@ from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError, suggest
 from fqg_env.level_file import explain, read_yaml
 from fqg_env.shapes import TIERS
-from fqg_env.splits import Source, source_of
+from fqg_env.splits import ALL_TIERS, Source, source_of
 
 FOLDER = Path(__file__).parent / "recipes"
 LARGEST_ROLLOUT = 2**20
@@ -22,16 +22,32 @@ Width = Annotated[int, Field(ge=1, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def source_named(name: str, tiers: tuple[int, int]) -> Source:
-    """What `exact_train`, a mix, or `mix/mode` draws to train on.
+class Draws(BaseModel):
+    """Levels to train on, and their share of the lanes."""
 
-    Raises:
-        LevelError: there is no such mix or mode.
-    """
-    if name == "exact_train":
-        return source_of(name)
-    mix, _, mode = name.partition("/")
-    return source_of("train", tiers, mix, mode or "hybrid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    share: Annotated[float, Field(gt=0)] = 1.0
+    size: str = "small"
+    split: Literal["train", "exact_train"] = "train"
+    tiers: tuple[int, int] = (6, TIERS)
+    """Templates have none."""
+    mix: str = ""
+    mode: str = "hybrid"
+
+    @model_validator(mode="after")
+    def _check(self) -> Draws:
+        if self.size not in SIZES:
+            raise ValueError(f"size: there is no {self.size!r}." + suggest(self.size, SIZES))
+        try:
+            self.source()
+        except LevelError as problem:
+            raise ValueError(str(problem)) from None
+        return self
+
+    def source(self) -> Source:
+        """What the lanes draw from."""
+        tiers = ALL_TIERS if self.split == "exact_train" else self.tiers
+        return source_of(self.split, tiers, self.mix, self.mode)
 
 
 class Teaching(BaseModel):
@@ -60,10 +76,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
-    size: str = "small"
-    tiers: tuple[int, int] = (6, 20)
-    sources: dict[str, Annotated[float, Field(gt=0)]] = {"published": 1.0}
-    """Shares of the lanes: a mix of faults, `mix/mode` where it is not hybrid, or `exact_train`."""
+    draws: Annotated[tuple[Draws, ...], Field(min_length=1)] = (Draws(),)
     lanes: Lanes = 512
     steps: Whole = 1_310_720
     teacher: Teaching | None = None
@@ -86,29 +99,8 @@ class Recipe(BaseModel):
     """Episodes that the success head is fitted on when the policy is done."""
 
     @model_validator(mode="after")
-    def _check(self) -> Recipe:
-        if self.size not in SIZES:
-            raise ValueError(f"size: there is no {self.size!r}." + suggest(self.size, SIZES))
-        if not 1 <= self.tiers[0] <= self.tiers[1] <= TIERS:
-            raise ValueError(
-                f"tiers: {list(self.tiers)}; they run from 1 to {TIERS}, the lower first"
-            )
-        if not self.sources:
-            raise ValueError("sources: there is none; write published: 1")
-        for name in self.sources:
-            try:
-                source_named(name, self.tiers)
-            except LevelError as problem:
-                raise ValueError(f"sources: {problem}") from None
-        self._check_batches()
-        return self
-
-    def _check_batches(self) -> None:
-        """Advantages are normalised within a batch, which takes two decisions.
-
-        Raises:
-            ValueError: a batch is larger than a rollout, a rollout too large, or a batch of one is left over.
-        """
+    def _check_batches(self) -> Recipe:
+        """Advantages are normalised within a batch, which takes two decisions."""
         decisions = self.lanes * self.rollout
         told = f"lanes * rollout is {decisions:,}"
         if not 2 <= decisions <= LARGEST_ROLLOUT:
@@ -119,6 +111,7 @@ class Recipe(BaseModel):
             raise ValueError(
                 f"batch: {self.batch:,}, and {told}; that leaves a batch of one, so name another"
             )
+        return self
 
 
 def recipe_names() -> list[str]:
@@ -143,6 +136,4 @@ def read_recipe(name_or_file: str) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        raise LevelError(
-            explain(error, str(path)).replace("function-after[_check(), Recipe]: ", "")
-        ) from None
+        raise LevelError(explain(error, str(path))) from None

@@ -63,6 +63,11 @@ class Inputs:
     reach: Tensor
 
 
+def exist(x: Inputs) -> tuple[Tensor, Tensor]:
+    """[N, C, 1] and [N, A, 1]: 1 where a call or an artifact is there, 0 where there is padding."""
+    return x.calls[:, :, Call.EXISTS, None], x.artifacts[:, :, Artifact.EXISTS, None]
+
+
 class Tokens(nn.Module):
     """A token for each call [N, C, H] and each artifact [N, A, H], the run's state in every call's."""
 
@@ -78,14 +83,13 @@ class Tokens(nn.Module):
         run = self.run(torch.cat([x.run, x.index[:, :2]], 1)).unsqueeze(1)  # [N, 1, H]
         c = torch.relu(self.call(torch.cat([x.calls, x.belief, x.ways, chosen], 2)) + run)
         a = torch.relu(self.artifact(torch.cat([x.artifacts, x.doubt, x.reach], 2)))
-        calls = x.calls[:, :, Call.EXISTS : Call.EXISTS + 1]  # [N, C, 1]
-        return c * calls, a * x.artifacts[:, :, Artifact.EXISTS : Artifact.EXISTS + 1]
+        calls, artifacts = exist(x)
+        return c * calls, a * artifacts
 
 
 def pool(c: Tensor, a: Tensor, x: Inputs) -> Tensor:
     """[N, 3 H] the mean token of a call, that of an artifact, and the call that the rule would choose."""
-    calls = x.calls[:, :, Call.EXISTS].sum(1, keepdim=True).clamp(min=1.0)
-    artifacts = x.artifacts[:, :, Artifact.EXISTS].sum(1, keepdim=True).clamp(min=1.0)
+    calls, artifacts = (there.sum(1).clamp(min=1.0) for there in exist(x))
     chosen = (x.index[:, 2:].unsqueeze(1) @ c).squeeze(1)
     return torch.cat([c.sum(1) / calls, a.sum(1) / artifacts, chosen], 1)
 
@@ -132,8 +136,10 @@ class Trunk(nn.Module):
     def forward(self, x: Inputs) -> tuple[Tensor, Tensor]:
         """Call tokens [N, C, H] and the whole [N, H]."""
         c, a = self.tokens(x)
+        calls, artifacts = exist(x)
         for messages in self.messages:
             c, a = messages(c, a, x)
+            c, a = c * calls, a * artifacts  # padding says nothing
         return c, torch.relu(self.pooled(pool(c, a, x)))
 
 

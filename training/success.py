@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.lane_groups import LaneGroups
 from training.recipe import Recipe
 from training.set_network import Inputs, SetNetwork
-from training.vec_env import MixedLanes, inputs_of, tensors
+from training.vec_env import tensors
 
 CALIBRATED = 0.1
 """A calibration error above this makes the success head's chances worth little."""
@@ -18,22 +19,18 @@ CALIBRATED = 0.1
 
 def gather(network: SetNetwork, recipe: Recipe, first: int) -> tuple[Tensor, Tensor]:
     """Contexts [M, H] of every decision of fresh `train` episodes, and whether the episode succeeded [M]."""
-    n = recipe.success_episodes
-    lanes = MixedLanes(n, recipe)
-    lanes.deal("train", first)
+    lanes = LaneGroups(recipe.draws, recipe.success_episodes)
+    lanes.deal(first)
     contexts, owners = [], []
-    while (lanes.boards["stopped"] == 0).any():
-        running = np.flatnonzero(lanes.boards["stopped"] == 0)
-        inputs = tensors(inputs_of(lanes))
+    while (running := np.flatnonzero(lanes.running)).size:
+        inputs = tensors(lanes.inputs())
         with torch.no_grad():
             logits, _ = network(*inputs)
             contexts.append(network.trunk(Inputs(*inputs))[1][running])
         owners.append(running)
-        scores = np.where(lanes.masks > 0, logits.numpy(), -np.inf)
-        lanes.step(scores.argmax(1))
-    lanes.judge()
-    owner = np.concatenate(owners)
-    return torch.cat(contexts), torch.as_tensor(lanes.success[owner]).float()
+        lanes.step(np.where(lanes.masks, logits.numpy(), -np.inf).argmax(1))
+    succeeded = lanes.each(lambda one: one.success)[np.concatenate(owners)]
+    return torch.cat(contexts), torch.as_tensor(succeeded).float()
 
 
 def calibration_error(probability: np.ndarray, happened: np.ndarray, bins: int = 10) -> float:

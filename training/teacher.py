@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from policies.recovery.advantages import advantages
 from training.recipe import Teaching
 from training.set_network import SetNetwork
 from training.vec_env import ConductorVecEnv, tensors
@@ -79,9 +78,9 @@ class Teacher:
         inputs: list[list[Tensor]] = []
         gains: list[Tensor] = []
         for _ in range(self.teaching.steps):
-            seen = tensors(self.env.observe())
+            seen = tensors(self.env.lanes.inputs())
             draw = self.labels // self.env.num_envs + len(gains)
-            gain = advantages(self.env.lanes, self.teaching.worlds, draw, self.threads)
+            gain = self.env.lanes.advantages(self.teaching.worlds, draw, self.threads)
             inputs.append(seen)
             gains.append(torch.as_tensor(gain).float())
             self.env.step_async(self.choose(seen, ~torch.isnan(gains[-1])))

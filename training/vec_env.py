@@ -12,68 +12,15 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 from torch import Tensor
 
-from fqg_env.compiled import kernel
-from fqg_env.env import action_space, observation_space, size_named
-from fqg_env.faults import truly_bad
-from fqg_env.lanes import Lanes
-from fqg_env.reading import delivered
-from policies.recovery.features import network_inputs
-from training.recipe import Recipe, source_named
+from fqg_env.env import action_space, observation_space
+from training.lane_groups import LaneGroups
+from training.recipe import Recipe
 from training.set_network import INPUTS
 
 
-@kernel
-def expect_goals(
-    levels: Any, boards: Any, truths: Any, beliefs: Any, rewards: Any, done: Any
-) -> None:
-    """Replace the drawn worth of what was delivered by its expectation under the posterior.
-
-    As far as the posterior is calibrated the mean is the same, and the noise of the draw is gone.
-    """
-    for n in range(len(levels)):
-        if not done[n]:
-            continue
-        for a in range(levels[n].artifacts):
-            if delivered(levels[n], boards[n], a):
-                w = levels[n].goal_weight[a] * (1.0 + levels[n].wrong_weight)
-                bad = truly_bad(levels[n], boards[n], truths[n], a)
-                rewards[n] += w * (bad - beliefs[n].bad[a])
-
-
-def inputs_of(lanes: Lanes) -> dict[str, np.ndarray]:
-    """What the network reads of all lanes, in its order; copies, since lanes go on."""
-    record = lanes.observations
-    views = {name: record[name] for name in record.dtype.names or ()}
-    return network_inputs(views, lanes.masks, INPUTS)
-
-
 def tensors(inputs: dict[str, np.ndarray]) -> list[Tensor]:
-    """The same as the network takes them."""
+    """The network's inputs as it takes them."""
     return [torch.as_tensor(inputs[name]).float() for name in INPUTS]
-
-
-class MixedLanes(Lanes):
-    """Lanes that draw from several sources, each from its own.
-
-    Args:
-        n: number of lanes.
-        recipe: its size, tiers and sources; every source has its share of the lanes.
-    """
-
-    def __init__(self, n: int, recipe: Recipe):
-        super().__init__(n, size_named(recipe.size), True)
-        until = np.cumsum(list(recipe.sources.values())) * n / sum(recipe.sources.values())
-        owner = np.searchsorted(until, np.arange(n), side="right")
-        self._owned = [
-            (source_named(name, recipe.tiers), (owner == i).astype(np.uint8))
-            for i, name in enumerate(recipe.sources)
-        ]
-
-    def draw_levels(self, which: np.ndarray | None = None) -> None:
-        """Draw the next level of each lane in `which` [N] (default: all) from its key."""
-        for source, owned in self._owned:
-            self.source = source
-            super().draw_levels(owned if which is None else owned & which)
 
 
 class ConductorVecEnv(VecEnv):
@@ -85,17 +32,16 @@ class ConductorVecEnv(VecEnv):
     """
 
     def __init__(self, recipe: Recipe, seed: int):
-        n, size = recipe.lanes, recipe.size
-        self.lanes = MixedLanes(n, recipe)
-        self.start_seed = seed * n  # no two seeds begin with the same levels
-        shown = self.observe()
-        whole = observation_space(size, True)
+        self.lanes = LaneGroups(recipe.draws, recipe.lanes)
+        self.start_seed = seed * recipe.lanes  # no two seeds begin with the same levels
+        size = self.lanes.size.name
+        whole = observation_space(size, True).spaces
         parts: dict[str, spaces.Space[Any]] = {
-            k: whole[k] if k in whole.spaces else spaces.Box(-1, 1, v.shape[1:], np.float32)
-            for k, v in shown.items()
+            k: whole[k] if k in whole else spaces.Box(-1, 1, v.shape[1:], np.float32)
+            for k, v in self.lanes.inputs().items()
         }
-        super().__init__(n, spaces.Dict(parts), action_space(size))
-        self._actions = np.zeros(n, np.int64)
+        super().__init__(recipe.lanes, spaces.Dict(parts), action_space(size))
+        self._actions = np.zeros(recipe.lanes, np.int64)
         self.spent_s = 0.0
         """Wall time spent in here so far."""
         self.finished: list[tuple[float, bool]] = []
@@ -103,12 +49,8 @@ class ConductorVecEnv(VecEnv):
 
     def reset(self) -> dict[str, np.ndarray]:
         """Begin the first episode of every lane."""
-        self.lanes.deal("train", self.start_seed)
-        return self.observe()
-
-    def observe(self) -> dict[str, np.ndarray]:
-        """The fields that the network reads, of all lanes."""
-        return inputs_of(self.lanes)
+        self.lanes.deal(self.start_seed)
+        return self.lanes.inputs()
 
     def step_async(self, actions: np.ndarray) -> None:
         """Remember the actions."""
@@ -117,21 +59,16 @@ class ConductorVecEnv(VecEnv):
     def step_wait(self) -> tuple[Any, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Play them; lanes that end begin anew at once."""
         began = time.perf_counter()
-        lanes = self.lanes
-        lanes.step(self._actions)
-        rewards, done = lanes.rewards.copy(), lanes.done.copy()
-        infos: list[dict[str, Any]] = [{}] * self.num_envs
+        rewards, done = self.lanes.step(self._actions)
         if done.any():
-            expect_goals(lanes.levels, lanes.boards, lanes.truths, lanes.beliefs, rewards, done)
-            lanes.judge()
-            for i in np.flatnonzero(done):
-                self.finished.append(
-                    (float(lanes.truths["episode_return"][i]), bool(lanes.success[i]))
-                )
-            lanes.draw_levels(done)
-            lanes.begin(done)
-        observation = self.observe()
+            returns = self.lanes.each(lambda lanes: lanes.truths["episode_return"])
+            success = self.lanes.each(lambda lanes: lanes.success)
+            ended = np.flatnonzero(done)
+            self.finished += zip(returns[ended].tolist(), success[ended] > 0, strict=True)
+            self.lanes.begin(done)
+        observation = self.lanes.inputs()
         self.spent_s += time.perf_counter() - began
+        infos: list[dict[str, Any]] = [{}] * self.num_envs
         return observation, rewards.astype(np.float32), done.astype(bool), infos
 
     def env_method(
@@ -140,7 +77,7 @@ class ConductorVecEnv(VecEnv):
         """`action_masks`, where sb3-contrib asks for it."""
         if method_name != "action_masks":
             raise AttributeError(f"lanes have no method {method_name!r}")
-        return self.lanes.masks.astype(bool)
+        return self.lanes.masks
 
     def has_attr(self, attr_name: str) -> bool:
         """Lanes have `action_masks`."""

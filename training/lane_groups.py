@@ -1,0 +1,141 @@
+"""LaneGroups: lanes of several sources and sizes side by side, seen as one batch padded to the largest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fqg_env.arrays import SIZES
+from fqg_env.compiled import kernel
+from fqg_env.faults import truly_bad
+from fqg_env.lanes import STATE, Lanes
+from fqg_env.reading import delivered
+from policies.recovery.advantages import advantages
+from policies.recovery.features import network_inputs
+from training.recipe import Draws
+from training.set_network import INPUTS
+
+
+@kernel
+def expect_goals(
+    levels: Any, boards: Any, truths: Any, beliefs: Any, rewards: Any, done: Any
+) -> None:
+    """Replace the drawn worth of what was delivered by its expectation under the posterior.
+
+    As far as the posterior is calibrated the mean is the same, and the noise of the draw is gone.
+    """
+    for n in range(len(levels)):
+        if not done[n]:
+            continue
+        for a in range(levels[n].artifacts):
+            if delivered(levels[n], boards[n], a):
+                w = levels[n].goal_weight[a] * (1.0 + levels[n].wrong_weight)
+                bad = truly_bad(levels[n], boards[n], truths[n], a)
+                rewards[n] += w * (bad - beliefs[n].bad[a])
+
+
+def shares_of(draws: Sequence[Draws], n: int) -> list[int]:
+    """How many of n lanes each gets."""
+    until = np.cumsum([one.share for one in draws]) / sum(one.share for one in draws)
+    ends = np.round(until * n).astype(int)
+    return [int(x) for x in np.diff(ends, prepend=0)]
+
+
+def corner(parts: Sequence[np.ndarray], fill: float = 0.0) -> np.ndarray:
+    """Arrays [n, ...] below each other, each in the first corner of the largest."""
+    shape = np.max([part.shape[1:] for part in parts], axis=0)
+    out = np.full((sum(len(part) for part in parts), *shape), fill, parts[0].dtype)
+    first = 0
+    for part in parts:
+        out[(slice(first, first + len(part)), *map(slice, part.shape[1:]))] = part
+        first += len(part)
+    return out
+
+
+class LaneGroups:
+    """N lanes; every group of them draws from a source of its own.
+
+    Args:
+        draws: what is drawn, each with its share of the lanes.
+        n: number of lanes.
+    """
+
+    def __init__(self, draws: Sequence[Draws], n: int):
+        self.n = n
+        self.groups = [
+            Lanes(lanes, SIZES[one.size], True, one.source())
+            for one, lanes in zip(draws, shares_of(draws, n), strict=True)
+            if lanes > 0
+        ]
+        ends = np.cumsum([lanes.n for lanes in self.groups])
+        self.parts = [slice(end - g.n, end) for g, end in zip(self.groups, ends, strict=True)]
+        self.size = max((lanes.size for lanes in self.groups), key=lambda size: size.calls)
+
+    def each(self, read: Callable[[Lanes], np.ndarray]) -> np.ndarray:
+        """What is read of every group, in one array."""
+        return corner([read(lanes) for lanes in self.groups])
+
+    @property
+    def masks(self) -> np.ndarray:
+        """[N, 2 + C] legal actions, as booleans."""
+        return self.each(lambda lanes: lanes.masks).astype(bool)
+
+    @property
+    def running(self) -> np.ndarray:
+        """[N] the episode is not over."""
+        return self.each(lambda lanes: lanes.boards["stopped"] == 0)
+
+    def deal(self, first: int) -> None:
+        """Begin levels number `first`, `first` + 1, ... of training, one in each lane."""
+        for lanes, part in zip(self.groups, self.parts, strict=True):
+            lanes.deal("train", first + part.start)
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """What the network reads of all lanes, in its order; copies, since lanes go on."""
+        seen = []
+        for lanes in self.groups:
+            record = lanes.observations
+            views = {name: record[name] for name in record.dtype.names or ()}
+            seen.append(network_inputs(views, lanes.masks, INPUTS))
+        return {name: corner([one[name] for one in seen]) for name in INPUTS}
+
+    def advantages(self, worlds: int, draw: int, threads: int) -> np.ndarray:
+        """[N, 2 + C] see policies/recovery/advantages.py."""
+        found = [advantages(lanes, worlds, draw, threads) for lanes in self.groups]
+        return corner(found, np.nan)
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Play actions [N]; returns rewards [N], goals in their expectation, and which lanes are over [N]."""
+        for lanes, part in zip(self.groups, self.parts, strict=True):
+            lanes.step(actions[part])
+            expect_goals(
+                lanes.levels, lanes.boards, lanes.truths, lanes.beliefs, lanes.rewards, lanes.done
+            )
+            lanes.judge()
+        return self.each(lambda lanes: lanes.rewards), self.each(lambda lanes: lanes.done)
+
+    def begin(self, which: np.ndarray) -> None:
+        """Begin on the next level in each lane in `which` [N]."""
+        for lanes, part in zip(self.groups, self.parts, strict=True):
+            if which[part].any():
+                lanes.draw_levels(which[part])
+                lanes.begin(which[part])
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Arrays that the episodes go on from."""
+        return {
+            f"{name}_{i}": getattr(lanes, name)
+            for i, lanes in enumerate(self.groups)
+            for name in STATE
+        }
+
+    def put_back(self, state: Any) -> None:
+        """Go on from there.
+
+        Raises:
+            KeyError, ValueError: it is of other lanes.
+        """
+        for name, array in self.state().items():
+            array[...] = state[name]
