@@ -351,6 +351,9 @@ def hidden_dtype(size: Size) -> np.dtype:
             ("clash", "u1", (size.functions, size.functions)),
             ("latency_s", "f8", (size.calls,)),  # what calls really take, typically
             ("cost", "f8", (size.calls,)),
+            # shares of what is told clearly, and of true hints, that are not: 0 in the published mix
+            ("miscoded", "f8"),
+            ("false_hints", "f8"),
         ],
         align=True,
     )

@@ -50,6 +50,8 @@ class Draw(IntEnum):
     LOST = 25
     WELL = 26
     UNDECLARED = 27
+    LEAN = 28
+    MISTOLD = 29
 
 
 @kernel

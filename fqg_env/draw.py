@@ -53,7 +53,16 @@ from fqg_env.faults import (
     works,
 )
 from fqg_env.outcome import Blame, Category
-from fqg_env.prior import MIX_WELL, MIX_WINDOWS, RECENT_UP, STILL, prior
+from fqg_env.prior import (
+    MIX_FALSE_HINTS,
+    MIX_MISCODED,
+    MIX_SPREAD,
+    MIX_WELL,
+    MIX_WINDOWS,
+    RECENT_UP,
+    STILL,
+    prior,
+)
 from fqg_env.reading import typical_cost, typical_s
 
 _EXTENSION, _UPSTREAM = BLAMES[Blame.EXTENSION], BLAMES[Blame.UPSTREAM]
@@ -86,13 +95,18 @@ def draw_hidden(level: Any, hidden: Any, mix: int, shares: Any) -> None:
 
     `shares` [K] is working space.
     """
+    spread = MIX_SPREAD[mix]
     for p in range(level.providers):
         u = uniform(level.key, Draw.WINDOW, p, 0)
-        hidden.window[p] = pick_by(u, MIX_WINDOWS[mix], WINDOWS)
+        for w in range(WINDOWS):
+            shares[w] = MIX_WINDOWS[mix, w]
+        lean(level, shares, WINDOWS, spread, 0)
+        hidden.window[p] = pick_by(u, shares, WINDOWS)
     for c in range(level.calls):
         if level.variant[c] == 0:
             f = level.function[c]
             prior(level, c, mix, shares)
+            lean(level, shares, faults_of(level, c), spread, 1)
             u = uniform(level.key, Draw.FAULT, f, 0)
             hidden.fault[f] = pick_by(u, shares, faults_of(level, c))
     for c in range(level.calls):
@@ -102,6 +116,27 @@ def draw_hidden(level: Any, hidden: Any, mix: int, shares: Any) -> None:
     for a in range(level.artifacts):
         defect = mendable(level, a) and uniform(level.key, Draw.DEFECT, a, 0) < DEFECT
         hidden.defect[a] = 1 if defect else 0
+    hidden.miscoded = MIX_MISCODED[mix]
+    hidden.false_hints = MIX_FALSE_HINTS[mix]
+    if spread > 1.0:
+        hidden.miscoded *= uniform(level.key, Draw.MISTOLD, 0, 0)
+        hidden.false_hints *= uniform(level.key, Draw.MISTOLD, 1, 0)
+
+
+@kernel
+def lean(level: Any, shares: Any, n: int, spread: float, about: int) -> None:
+    """Let each of n shares be up to `spread` times more or less likely in this level; their sum stays."""
+    if spread == 1.0:
+        return
+    before, after = 0.0, 0.0
+    for i in range(n):
+        before += shares[i]
+        # of the faults of single variants, those of one sort lean together
+        sort = Fault.WRONG + (i - Fault.WRONG) % 2 if about == 1 and i >= Fault.WRONG else i
+        shares[i] *= spread ** (2.0 * uniform(level.key, Draw.LEAN, about, sort) - 1.0)
+        after += shares[i]
+    for i in range(n):
+        shares[i] *= before / after
 
 
 @kernel
@@ -214,9 +249,10 @@ def failing_cause(
 
 
 @kernel
-def draw_category(level: Any, call: int, nth: int, cause: int) -> int:
+def draw_category(level: Any, hidden: Any, call: int, nth: int, cause: int) -> int:
     """The category that a cause shows as, for the nth attempt of a call."""
-    clear = uniform(level.key, Draw.SOURCE, call, nth) < fidelity_of(level, call)
+    clear_share = fidelity_of(level, call) * (1.0 - hidden.miscoded)
+    clear = uniform(level.key, Draw.SOURCE, call, nth) < clear_share
     u = uniform(level.key, Draw.CATEGORY, call, nth)
     return pick_by(u, CLEAR[cause] if clear else CONFUSED, CLEAR.shape[1])
 
@@ -245,11 +281,12 @@ def draw_hint(level: Any, hidden: Any, row: Any, giver: int, function: int, shar
     fault = hidden.fault[function]
     if uniform(level.key, Draw.HINTED, giver, function) < silence_chance(fault, share, confidence):
         return
+    true = confidence * (1.0 - hidden.false_hints)
     u = uniform(level.key, Draw.HINT, giver, function)
     if fault < Fault.WRONG:
-        u *= 1.0 - confidence  # a false alarm: any variant
+        u *= 1.0 - true  # a false alarm: any variant
     for v in range(n):
-        p = hint_chance(fault, v, n, confidence)
+        p = hint_chance(fault, v, n, true)
         if u < p or v == n - 1:
             for c in range(level.calls):
                 if level.function[c] == function and level.variant[c] == v:
@@ -345,7 +382,7 @@ def draw(level: Any, hidden: Any, board: Any, truth: Any, call: int, row: Any, b
     nth, function = board.tries[call], level.function[call]
     cause = failing_cause(level, hidden, board, truth, call, nth, row)
     if cause >= 0:
-        row.category = draw_category(level, call, nth, cause)
+        row.category = draw_category(level, hidden, call, nth, cause)
         draw_blame(level, row, board, truth, call, nth, cause)
         if level.variants[function] > 1:
             draw_hint(level, hidden, row, call, function, HINTED_ERROR)

@@ -97,7 +97,7 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         size: "small", "standard" or "large".
         split: seed space that levels come from.
         tiers: one tier, or the lowest and the highest.
-        mix: of faults: "published", "production", "stress" or "shifted"; the split's own where it is empty.
+        mix: of faults: one of `fqg_env.splits.MIX_NAMES`; the split's own where it is empty.
         mode: who owns failures: "hybrid", "conductor" or "community".
         belief: show the posterior (keys `belief` and `doubt`).
         render_mode: None, "ansi" (text) or "rgb_array" (a picture, drawn without a window system).

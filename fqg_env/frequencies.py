@@ -141,12 +141,18 @@ class Mix:
     windows: tuple[float, ...]
     faults: tuple[float, ...]
     """flaky, very_flaky, broken, over_limit, silent, quota_1, quota_3, wrong: of what is wrong."""
-    well: tuple[float, float] | None
+    well: tuple[float, float] | None = None
     """Range of the chance that a function is well; its reputation says it truly. None: as published."""
+    spread: float = 1.0
+    """In each level every window and fault is up to so many times more or less likely."""
+    miscoded: float = 0.0
+    """Share of the clear categories that are confused after all; with a spread at most that, by level."""
+    false_hints: float = 0.0
+    """The same of hints: the share of the true ones that point anywhere."""
 
 
 MIXES = (
-    Mix("published", PUBLISHED.windows, PUBLISHED.faults, None),
+    Mix("published", PUBLISHED.windows, PUBLISHED.faults),
     Mix(
         "production",
         (0.93, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01),
@@ -160,9 +166,16 @@ MIXES = (
         (0.06, 0.04, 0.22, 0.05, 0.25, 0.08, 0.08, 0.22),
         (0.30, 0.85),
     ),
+    Mix("varied", PUBLISHED.windows, PUBLISHED.faults, spread=3.0, miscoded=0.4, false_hints=0.4),
+    Mix("silent", PUBLISHED.windows, (0.10, 0.05, 0.08, 0.06, 0.35, 0.02, 0.02, 0.32)),
+    Mix("lasting", PUBLISHED.windows, (0.02, 0.02, 0.42, 0.16, 0.05, 0.03, 0.03, 0.27)),
+    Mix("outage", (0.30, 0.05, 0.06, 0.09, 0.28, 0.10, 0.06, 0.06), PUBLISHED.faults),
+    Mix("miscoded", PUBLISHED.windows, PUBLISHED.faults, miscoded=0.8),
+    Mix("false_hints", PUBLISHED.windows, PUBLISHED.faults, false_hints=0.8),
 )
 """`production`: 2 to 10% of functions fail; `stress`: 20 to 50% [D: the range of agent benchmarks];
-`shifted`: more of what is silent, lasting and used up than anything that was trained on."""
+`shifted`: more of what is silent, lasting and used up than anything that was trained on; `varied`: every
+level leans its own way, to train on; the others shift one thing each, far, to judge on."""
 
 CLEAR: dict[str, dict[Category, float]] = {
     "OUTAGE": {Category.UNAVAILABLE: 0.65, Category.TIMEOUT: 0.3, Category.RATE_LIMITED: 0.05},

@@ -19,6 +19,9 @@ from fqg_env.frequencies import MIXES, PUBLISHED
 MIX_WINDOWS = np.array([mix.windows for mix in MIXES])  # [MIXES, W]
 MIX_FAULTS = np.array([(0.0, *mix.faults) for mix in MIXES])  # [MIXES, WRONG + 1]
 """Shares of each fault in what is wrong; the last is all of WRONG together."""
+MIX_SPREAD = np.array([mix.spread for mix in MIXES])
+MIX_MISCODED = np.array([mix.miscoded for mix in MIXES])
+MIX_FALSE_HINTS = np.array([mix.false_hints for mix in MIXES])
 MIX_WELL = np.array([mix.well or (math.nan, math.nan) for mix in MIXES])  # [MIXES, 2]
 
 WRONG_IS_SILENT, STILL, RECENT_UP = PUBLISHED.wrong_is_silent, PUBLISHED.still, PUBLISHED.recent_up

@@ -219,7 +219,7 @@ def test_recent_runs_speak_for_and_against() -> None:
     assert well(failure=3.0) < well(failure=1.0) < unknown < well(success=1.0) < well(success=3.0)
 
 
-@pytest.mark.parametrize("mix", range(len(MIXES)))
+@pytest.mark.parametrize("mix", [i for i, one in enumerate(MIXES) if one.spread == 1.0])
 def test_drawn_faults_follow_the_prior(mix: int) -> None:
     drawn: Level = level({"read": maker("text", variants={"a": preset(), "b": preset()})})
     n = 4000
@@ -234,6 +234,37 @@ def test_drawn_faults_follow_the_prior(mix: int) -> None:
     for seen, p in ((windows, MIX_WINDOWS[mix]), (kinds[: len(prior)], prior)):
         assert (np.abs(seen / n - p) < 4.0 * np.sqrt(p * (1 - p) / n) + 1e-12).all()
     assert kinds[len(prior) :].sum() == 0
+
+
+def test_every_level_of_the_varied_mix_leans_its_own_way() -> None:
+    levels = level({"read": maker("text")}).record(SMALL)
+    leaned = []
+    for key in (1, 1, 2):
+        levels["key"], shares = key, np.full(4, 0.2)
+        draw.lean(levels[0], shares, 4, 3.0, 0)
+        assert math.fsum(shares) == pytest.approx(0.8) and (shares[:-1] != shares[1:]).all()
+        assert shares.max() / shares.min() <= 9.0
+        leaned.append(shares.tolist())
+    assert leaned[0] == leaned[1] != leaned[2]
+
+
+def test_where_a_mix_says_so_codes_are_confused_and_hints_point_anywhere() -> None:
+    variants = {"a": preset(), "b": preset()}
+    levels = level({"read": maker("text", variants=variants, fidelity=1.0)}).record(SMALL)
+    hidden, row = arrays.new(arrays.hidden_dtype(SMALL), 1), arrays.new(arrays.row_dtype(SMALL), 1)
+    hidden["fault"][0, 0] = Fault.WRONG + 2  # it needs variant b
+    clear = {c for c, share in enumerate(faults.CLEAR[Cause.WRONG_PARAMETERS]) if share > 0.0}
+    for lies, all_true in ((0.0, True), (1.0, False)):
+        hidden["miscoded"], hidden["false_hints"] = lies, lies
+        codes, hints = [], []
+        for key in range(400):
+            levels["key"] = key + 1
+            codes.append(draw.draw_category(levels[0], hidden[0], 0, 1, Cause.WRONG_PARAMETERS) in clear)
+            row["hint"] = 0.0
+            draw.draw_hint(levels[0], hidden[0], row[0], 0, 0, 1.0)
+            hints.append(row["hint"][0, 1] > 0.0)
+        assert all(codes) == all(hints) == all_true
+        assert all_true or (np.mean(codes) < 0.5 and not any(hints))
 
 
 def test_recent_runs_are_drawn_as_the_prior_reads_them() -> None:

@@ -227,7 +227,7 @@ def test_a_cut_of_the_last_fit_says_how_to_go_on(
     out = tmp_path / "out of here"
     arguments = ("train", "--recipe", recipe_file(tmp_path), "--out", out)
     with monkeypatch.context() as patch:
-        patch.setattr(ppo, "fit_success", cut)
+        patch.setattr(ppo, "fit_confidence", cut)
         result = fqg(*arguments)
         assert result.exit_code == 130
         assert "go on with: fqg train --recipe" in only_sentence(result)
@@ -254,7 +254,7 @@ def test_a_badly_calibrated_head_is_told_of(
     assert success.calibration_warning(0.1) is None
     arguments = ("train", "--recipe", recipe_file(tmp_path), "--json")
     for error, told in ((0.09, False), (0.25, True)):
-        monkeypatch.setattr(ppo, "fit_success", lambda *_, e=error: e)
+        monkeypatch.setattr(ppo, "fit_confidence", lambda *_, e=error: e)
         result = fqg(*arguments, "--out", tmp_path / f"out{error}")
         assert ("off by 0.25 on average" in result.stderr) == told
         assert json.loads(result.stdout)["success_ece"] == error

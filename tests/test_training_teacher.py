@@ -64,7 +64,7 @@ def test_a_network_learns_what_it_is_told() -> None:
     assert torch.isfinite(labels.gain).any(1).all()
     teacher.learn(labels)
     with torch.no_grad():
-        logits, _ = network(*labels.inputs)
+        logits = network(*labels.inputs)
     chosen = logits.masked_fill(torch.isnan(labels.gain), -1e9).argmax(1)
     assert labels.gain[torch.arange(len(chosen)), chosen].mean() > 0.0
 
@@ -75,10 +75,10 @@ def test_sharpening_multiplies_logits() -> None:
     torch.nn.init.normal_(network.pointer.weight)
     inputs = tensors(env.lanes.inputs())
     with torch.no_grad():
-        before, success = network(*inputs)
+        before = network(*inputs)
         network.sharpen(4.0)
-        after, same = network(*inputs)
-    assert torch.allclose(after, 4.0 * before, rtol=1e-4, atol=1e-4) and torch.equal(success, same)
+        after = network(*inputs)
+    assert torch.allclose(after, 4.0 * before, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
@@ -140,13 +140,13 @@ def test_groups_side_by_side_play_as_each_alone() -> None:
     network, env = ready(MIXED)
     torch.nn.init.normal_(network.pointer.weight)
     with torch.no_grad():
-        logits, _ = network(*tensors(env.lanes.inputs()))
+        logits = network(*tensors(env.lanes.inputs()))
     gains = env.lanes.advantages(1, 0, 1)
     for one, part in zip(MIXED.draws, env.lanes.parts, strict=True):
         alone = LaneGroups((one,), part.stop - part.start)
         alone.deal(part.start)
         with torch.no_grad():
-            same, _ = network(*tensors(alone.inputs()))
+            same = network(*tensors(alone.inputs()))
         legal = alone.masks
         actions = legal.shape[1]
         assert torch.allclose(logits[part, :actions][legal], same[legal], atol=1e-5)

@@ -105,7 +105,7 @@ def going_on(recipe: str, seed: int, out: Path, device: Device = Device.AUTO) ->
 
 def warn_of_calibration(trained: dict[str, Any]) -> None:
     """Say on standard error where the chances of success that a policy tells are worth little."""
-    from training.success import calibration_warning
+    from training.confidence import calibration_warning
 
     warning = calibration_warning(trained["success_ece"])
     if warning:

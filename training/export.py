@@ -12,8 +12,8 @@ import onnxruntime
 import torch
 
 from fqg_env.fields import OBSERVATION_VERSION
-from policies.recovery.policy_file import Manifest, write_policy_file
-from training.set_network import INPUTS, SHAPES, SetNetwork
+from policies.recovery.policy_file import OUTPUTS, Manifest, write_policy_file
+from training.set_network import INPUTS, SHAPES, Conductor
 
 AXES = {
     **{
@@ -22,6 +22,7 @@ AXES = {
     },
     "logits": {0: "N", 1: "actions"},
     "success": {0: "N"},
+    "strangeness": {0: "N"},
 }
 """Lengths that may be any number, of what goes in and comes out."""
 ROUNDING = 1e-4
@@ -38,19 +39,19 @@ def example(n: int, calls: int, artifacts: int) -> tuple[torch.Tensor, ...]:
     return tuple(torch.rand(shapes[name], generator=generator) for name in INPUTS)
 
 
-def to_onnx(network: SetNetwork) -> bytes:
-    """The network as an ONNX graph with dynamic axes (see AXES)."""
-    network = network.cpu().eval()
+def to_onnx(conductor: Conductor) -> bytes:
+    """The conductor as an ONNX graph with dynamic axes (see AXES)."""
+    conductor = conductor.cpu().eval()
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # the TorchScript exporter needs onnx alone; torch announces its successor at every call
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network,
+            conductor,
             example(2, 6, 5),
             buffer,  # type: ignore[arg-type]  # this exporter writes to buffers, whatever its types say
             input_names=list(INPUTS),
-            output_names=["logits", "success"],
+            output_names=list(OUTPUTS),
             dynamic_axes=AXES,
             opset_version=17,
             dynamo=False,
@@ -59,12 +60,12 @@ def to_onnx(network: SetNetwork) -> bytes:
 
 
 def largest_difference(
-    network: SetNetwork, model: bytes, inputs: tuple[torch.Tensor, ...]
+    conductor: Conductor, model: bytes, inputs: tuple[torch.Tensor, ...]
 ) -> float:
     """Largest difference between the logits of torch and of ONNX Runtime, as a share of the largest logit."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     with torch.no_grad():
-        logits, _ = network.cpu().eval()(*inputs)
+        logits, *_ = conductor.cpu().eval()(*inputs)
     feed = {name: tensor.numpy() for name, tensor in zip(INPUTS, inputs, strict=True)}
     answer = session.run(["logits"], feed)[0]
     scale = max(1.0, float(logits.abs().max()))
@@ -72,21 +73,22 @@ def largest_difference(
 
 
 def export(
-    network: SetNetwork,
+    conductor: Conductor,
     folder: Path,
     name: str,
     recipe: dict[str, Any],
     results: dict[str, Any] | None = None,
     max_calls: int = 64,
+    strange_above: float | None = None,
 ) -> Manifest:
     """Write the artifact.
 
     Raises:
         RuntimeError: the exported graph does not answer what the network answers.
     """
-    model = to_onnx(network)
+    model = to_onnx(conductor)
     for calls, artifacts in ((16, 8), (32, 16), (9, 5)):
-        difference = largest_difference(network, model, example(3, calls, artifacts))
+        difference = largest_difference(conductor, model, example(3, calls, artifacts))
         if difference > ROUNDING:
             raise RuntimeError(f"the exported graph differs from the network by {difference:.2g}")
     return write_policy_file(
@@ -99,5 +101,6 @@ def export(
             "recipe": recipe,
             "results": results or {},
             "max_calls": max_calls,
+            "strange_above": strange_above,
         },
     )

@@ -28,10 +28,10 @@ from training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from training.confidence import fit_confidence
 from training.export import export
 from training.recipe import Recipe
 from training.sb3_policy import SetPolicy
-from training.success import fit_success
 from training.teacher import Teacher
 from training.vec_env import ConductorVecEnv
 
@@ -217,7 +217,7 @@ def finish(
 ) -> dict[str, Any]:
     """Fit the success head, export, and sum up."""
     network = model.policy.network.cpu().eval()
-    calibration = fit_success(network, recipe)
+    conductor, confidence = fit_confidence(network, recipe)
     elapsed_s = curve[-1].elapsed_s if curve else 0.0
     last = curve[-max(1, len(curve) // 10) :]
     result = {
@@ -231,16 +231,17 @@ def finish(
         "env_share": last[-1].env_share if last else None,
         "return_mean": float(np.mean([p.return_mean for p in last])) if last else None,
         "success_rate": float(np.mean([p.success_rate for p in last])) if last else None,
-        "success_ece": calibration,
+        "success_ece": confidence.success_ece,
         "policy": str(out / POLICY),
     }
     export(
-        network,
+        conductor,
         out / POLICY,
         "trained",
         {"seed": seed, **recipe.model_dump()},
         {k: v for k, v in result.items() if k != "policy"},
         max_calls=GENERALISES * max(SIZES[one.size].calls for one in recipe.draws),
+        strange_above=confidence.strange_above,
     )
     (out / CURVE).write_text(json.dumps([asdict(p) for p in curve]), "utf-8")
     (out / RESULT).write_text(json.dumps(result, indent=2), "utf-8")

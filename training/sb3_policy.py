@@ -55,7 +55,7 @@ class SetPolicy(MaskableActorCriticPolicy):
         return [obs[name].float() for name in INPUTS]
 
     def _distribution(self, inputs: list[Tensor], masks: Any) -> MaskableDistribution:
-        logits, _ = self.network(*inputs)
+        logits = self.network(*inputs)
         distribution = self.action_dist.proba_distribution(action_logits=logits)
         if masks is not None:
             distribution.apply_masking(masks)

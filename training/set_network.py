@@ -144,7 +144,7 @@ class Trunk(nn.Module):
 
 
 class SetNetwork(nn.Module):
-    """Logits of all actions and a logit of success.
+    """Logits of all actions.
 
     Args:
         hidden: width of a token.
@@ -158,25 +158,56 @@ class SetNetwork(nn.Module):
         self.token = nn.Linear(hidden, hidden)
         self.pointer = nn.Linear(hidden, 1)
         self.other = nn.Linear(hidden, 2)  # WAIT, STOP
-        self.success = nn.Linear(hidden, 1)
         self.trust = nn.Parameter(torch.tensor(trust))
         for layer in (self.pointer, self.other):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [N, 2 + C] and success logit [N], of inputs in the order of `SHAPES`."""
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Logits [N, 2 + C], of inputs in the order of `SHAPES`."""
         x = Inputs(*inputs)
-        c, whole = self.trunk(x)
+        return self.logits(x, *self.trunk(x))
+
+    def logits(self, x: Inputs, c: Tensor, whole: Tensor) -> Tensor:
+        """Logits [N, 2 + C], of what the trunk gives."""
         token = torch.relu(self.token(c) + whole.unsqueeze(1))
         logits = torch.cat([self.other(whole), self.pointer(token).squeeze(2)], 1)
-        return logits + self.trust * x.index, self.success(whole).squeeze(1)
+        return logits + self.trust * x.index
 
     @torch.no_grad()
     def sharpen(self, factor: float) -> None:
         """Multiply all logits: a policy that is nearly sure does not come apart when PPO goes on from it."""
         for parameter in (*self.pointer.parameters(), *self.other.parameters(), self.trust):
             parameter.mul_(factor)
+
+
+class Conductor(nn.Module):
+    """What is exported: a network, what becomes of the run, and how unlike its training the board is.
+
+    The last two are fitted when the network is done (confidence.py).
+    """
+
+    center: Tensor
+    whiten: Tensor
+
+    def __init__(self, network: SetNetwork):
+        super().__init__()
+        self.network = network
+        hidden = network.pointer.in_features
+        self.success = nn.Linear(hidden, 1)
+        self.register_buffer("center", torch.zeros(hidden))
+        self.register_buffer("whiten", torch.zeros(hidden, hidden))
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits [N, 2 + C], success logit [N], and strangeness [N], of inputs in the order of `SHAPES`."""
+        x = Inputs(*inputs)
+        c, whole = self.network.trunk(x)
+        success: Tensor = self.success(whole).squeeze(1)
+        return self.network.logits(x, c, whole), success, self.strangeness(whole)
+
+    def strangeness(self, whole: Tensor) -> Tensor:
+        """[N] squared Mahalanobis distance of the whole [N, H] from the training's, per dimension."""
+        return ((whole - self.center) @ self.whiten).square().mean(1)
 
 
 class ValueNetwork(nn.Module):

@@ -91,7 +91,7 @@ class Teacher:
     def choose(self, inputs: list[Tensor], legal: Tensor) -> np.ndarray:
         """[N] actions drawn from what the network will be once it is sharpened."""
         device = next(self.network.parameters()).device
-        logits, _ = self.network(*(x.to(device) for x in inputs))
+        logits = self.network(*(x.to(device) for x in inputs))
         sharp = (logits.cpu() * self.teaching.sharpen).masked_fill(~legal, ILLEGAL)
         chosen: np.ndarray = torch.multinomial(torch.softmax(sharp, 1), 1).squeeze(1).numpy()
         return chosen
@@ -101,7 +101,7 @@ class Teacher:
         device = next(self.network.parameters()).device
         for _ in range(self.teaching.epochs):
             for part in torch.split(torch.randperm(len(labels.gain)), self.teaching.batch):
-                logits, _ = self.network(*(x[part].to(device) for x in labels.inputs))
+                logits = self.network(*(x[part].to(device) for x in labels.inputs))
                 gain = labels.gain[part].to(device)
                 self.optimizer.zero_grad()
                 loss = loss_of(logits, gain, self.teaching.temperature).mean()

@@ -11,7 +11,7 @@ from fqg_env.arrays import SIZES
 from fqg_env.fields import Call, observation_dtype
 from policies.recovery.base import Decision, Observation
 from policies.recovery.features import index_choice, network_inputs
-from policies.recovery.policy_file import Manifest, PolicyFileError, read_policy_file
+from policies.recovery.policy_file import OUTPUTS, Manifest, PolicyFileError, read_policy_file
 
 FLOOR = "floor"
 
@@ -56,7 +56,7 @@ class NetworkPolicy:
             ) from None
         reads = [entry.name for entry in self._session.get_inputs()]
         answers = [entry.name for entry in self._session.get_outputs()]
-        if reads != list(manifest.inputs) or answers != ["logits", "success"]:
+        if reads != list(manifest.inputs) or answers != list(OUTPUTS):
             raise PolicyFileError(
                 f"{source}: its model reads {', '.join(reads)} and not what the manifest says; "
                 "export the policy again"
@@ -76,23 +76,24 @@ class NetworkPolicy:
                         f"{entry.name!r} and there are {width}; train or export it again"
                     )
 
-    def logits(self, observation: Observation, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logits [N, 2 + C] and success logit [N], before masking."""
+    def answers(self, observation: Observation, mask: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What the graph answers, see `OUTPUTS`; before masking."""
         feed = {
             name: np.asarray(value, np.float32)
             for name, value in network_inputs(observation, mask, self.manifest.inputs).items()
         }
-        logits, success = self._session.run(["logits", "success"], feed)
-        return logits, success
+        return tuple(self._session.run(list(OUTPUTS), feed))
 
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
         """The likeliest legal action; the index rule's where the network is unsure or out of its depth."""
-        logits, _ = self.logits(observation, mask)
+        logits, _, strangeness = self.answers(observation, mask)
         probabilities = masked_softmax(logits, mask)
         action = probabilities.argmax(1).astype(np.int64)
         source = np.full(len(mask), self.name, object)
         best = probabilities[np.arange(len(mask)), action]
         floor = (best < self.manifest.floor_below) | ~np.isfinite(best)
+        if self.manifest.strange_above is not None:
+            floor |= strangeness > self.manifest.strange_above
         floor |= observation["calls"][:, :, Call.EXISTS].sum(1) > self.manifest.max_calls
         if floor.any():
             choice = index_choice(observation, mask)

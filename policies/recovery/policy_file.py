@@ -19,6 +19,8 @@ from fqg_env.fields import OBSERVATION_VERSION
 MODEL_FILE = "policy.onnx"
 MANIFEST_FILE = "manifest.json"
 FORMAT: Final = "conductor-policy/1"
+OUTPUTS = ("logits", "success", "strangeness")
+"""Of the graph: [N, 2 + C], [N], and [N] how unlike its training a board is."""
 
 
 class PolicyFileError(ValueError):
@@ -41,6 +43,8 @@ class Manifest(BaseModel):
     """Measured results, as `fqg evaluate` gives them."""
     floor_below: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """Where the probability of its best action is lower than this, the index rule decides."""
+    strange_above: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Boards of more strangeness are outside what it was trained on: the index rule decides."""
     max_calls: Annotated[StrictInt, Field(ge=1)] = 64
     """Levels with more calls are outside what it was trained on: the index rule decides."""
 

@@ -1,0 +1,121 @@
+"""Confidence: what a trained network knows of itself, fitted on fresh episodes when it is done.
+
+How likely does this run deliver every Essential goal, good, if it goes on so? And how unlike what it was
+trained on is this board? Where it is too strange, the index rule decides (policies/recovery/network.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.lane_groups import LaneGroups
+from training.recipe import Recipe
+from training.set_network import Conductor, Inputs, SetNetwork
+from training.vec_env import tensors
+
+CALIBRATED = 0.1
+"""A calibration error above this makes the success head's chances worth little."""
+STRANGE = 0.999
+"""The share of the decisions of training that are not called strange."""
+FAR = 10**9
+"""First level of these episodes: beyond every seed that training has used."""
+
+
+class Decisions(NamedTuple):
+    """Every decision of some episodes."""
+
+    whole: Tensor
+    """[M, H] what the heads read."""
+    succeeded: Tensor
+    """[M] whether the episode did."""
+
+
+class Confidence(NamedTuple):
+    """How far to trust what was fitted."""
+
+    success_ece: float
+    """Expected calibration error of the chance of success, on episodes it was not fitted on."""
+    strange_above: float
+    """Strangeness that `STRANGE` of those decisions do not exceed."""
+
+
+def gather(network: SetNetwork, recipe: Recipe, first: int) -> Decisions:
+    """Let the network play fresh `train` episodes."""
+    lanes = LaneGroups(recipe.draws, recipe.success_episodes)
+    lanes.deal(first)
+    wholes, owners = [], []
+    while (running := np.flatnonzero(lanes.running)).size:
+        x = Inputs(*tensors(lanes.inputs()))
+        with torch.no_grad():
+            c, whole = network.trunk(x)
+            logits = network.logits(x, c, whole).numpy()
+        wholes.append(whole[running])
+        owners.append(running)
+        lanes.step(np.where(lanes.masks, logits, -np.inf).argmax(1))
+    succeeded = lanes.each(lambda one: one.success)[np.concatenate(owners)]
+    return Decisions(torch.cat(wholes), torch.as_tensor(succeeded).float())
+
+
+def calibration_error(probability: np.ndarray, happened: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error over equal-width bins."""
+    which = np.minimum(bins - 1, (probability * bins).astype(int))
+    gaps = [
+        abs(probability[which == b].mean() - happened[which == b].mean()) * (which == b).mean()
+        for b in range(bins)
+        if (which == b).any()
+    ]
+    return float(sum(gaps))
+
+
+def fit_success(head: Any, seen: Decisions) -> None:
+    """Fit the success head by logistic regression."""
+    optimiser = torch.optim.LBFGS(head.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+    loss = torch.nn.BCEWithLogitsLoss()
+
+    def closure() -> Any:
+        optimiser.zero_grad()
+        value = loss(head(seen.whole).squeeze(1), seen.succeeded)
+        value = value + 1e-4 * head.weight.square().sum()
+        value.backward()
+        return value
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+
+
+def fit_strangeness(conductor: Conductor, seen: Decisions) -> None:
+    """Fit center and whitening; a dimension that hardly moves counts as one that moves a little."""
+    conductor.center.copy_(seen.whole.mean(0))
+    covariance = torch.cov(seen.whole.T.double())
+    covariance += torch.eye(len(covariance)) * (1e-3 * covariance.diagonal().mean() + 1e-9)
+    factor = torch.linalg.cholesky(torch.linalg.inv(covariance))
+    conductor.whiten.copy_(factor.float())
+
+
+def fit_confidence(network: SetNetwork, recipe: Recipe) -> tuple[Conductor, Confidence]:
+    """Fit both on one half of fresh episodes, and measure them on the other half."""
+    conductor = Conductor(network)
+    seen = gather(network, recipe, FAR)
+    fit_success(conductor.success, seen)
+    fit_strangeness(conductor, seen)
+    held_out = gather(network, recipe, FAR + recipe.success_episodes)
+    with torch.no_grad():
+        chance = torch.sigmoid(conductor.success(held_out.whole).squeeze(1)).numpy()
+        strangeness = conductor.strangeness(held_out.whole).numpy()
+    return conductor.eval(), Confidence(
+        calibration_error(chance, held_out.succeeded.numpy()),
+        float(np.quantile(strangeness, STRANGE)),
+    )
+
+
+def calibration_warning(error: float) -> str | None:
+    """A sentence for people where the success head is badly calibrated."""
+    if error <= CALIBRATED:
+        return None
+    return (
+        f"warning: the chances of success that the policy tells are off by {error:.2f} on average, more than "
+        f"{CALIBRATED:g}; train for more steps, or with more success_episodes, before you rely on them"
+    )
