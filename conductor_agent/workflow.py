@@ -343,8 +343,8 @@ def _without_missing(
 
     rest = dict(data)
     rest["functions"] = {k: v for k, v in data["functions"].items() if stays(k)}
-    if isinstance(data.get("plan"), list):
-        rest["plan"] = [name for name in data["plan"] if stays(name)]
+    if isinstance(data.get("plan"), list) and not all(map(stays, data["plan"])):
+        rest["plan"] = []  # what is left of it may lead nowhere: the default one is made anew
     if isinstance(data.get("recent"), dict):
         rest["recent"] = {k: v for k, v in data["recent"].items() if stays(k)}
     return rest, notes

@@ -31,7 +31,7 @@ MAX_ATTEMPTS = 64
 UNKNOWN_SHARE = 0.06
 """What a call of undeclared latency or cost takes, as a share of the budget."""
 P95_OF_TYPICAL = 2.5
-"""Declared 95th percentile of a latency where only the typical one is given; as authors declare, not exact."""
+"""Declared 95th percentile where only the typical latency is given; as authors declare, not exact."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,19 @@ from fqg_env.render import board_as_text
 from fqg_env.rules import FIRST_CALL
 from fqg_env.splits import SPLITS, level_key, level_name, source_of
 
+RENDER_MODES = ("ansi", "rgb_array")
+
+
+def render_mode_named(mode: str | None) -> str | None:
+    """The render mode of this name; None: nothing is rendered.
+
+    Raises:
+        LevelError: there is none.
+    """
+    if mode is not None and mode not in RENDER_MODES:
+        raise LevelError(f"there is no render mode {mode!r}." + suggest(mode, RENDER_MODES))
+    return mode
+
 
 def size_named(name: str) -> Any:
     """The size of this name.
@@ -108,7 +121,7 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
     every reset and step. An illegal action costs one attempt and never raises.
     """
 
-    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's own form)
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 1}  # noqa: RUF012 (Gymnasium's own form)
     observation_space: spaces.Dict  # type: ignore[assignment]  # it is a Dict of arrays, as declared
 
     def __init__(
@@ -123,7 +136,7 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
     ):
         self.observation_space = observation_space(size, belief)
         self.action_space = action_space(size)
-        self.render_mode = render_mode
+        self.render_mode = render_mode_named(render_mode)
         self.split = split
         self.puzzle: Puzzle | None = None
         self.lanes = Lanes(1, size_named(size), belief, source_of(split, tiers, mix, mode))
@@ -135,22 +148,23 @@ class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         """Begin an episode.
 
         Raises:
-            LevelError: there is no such option, level or seed.
+            LevelError: there is no such option, level or seed; the episode before goes on then.
         """
         check_options(options, "level")
+        given = (options or {}).get("level")
+        puzzle = None if given is None else puzzle_of(given)
+        key = None if seed is None else level_key(self.split, seed)
+        if puzzle is not None:
+            puzzle.load(self.lanes, None if key is None else int(key))
         super().reset(seed=seed)
-        if seed is not None:
-            self.lanes.keys[0] = level_key(self.split, seed)
+        if key is not None:
+            self.lanes.keys[0] = key
         elif not self._seeded:
             self.lanes.keys[0] = self.np_random.integers(2**63, dtype=np.uint64)
         self._seeded = True
-        given = (options or {}).get("level")
-        if given is None:
-            self.puzzle = None
+        self.puzzle = puzzle
+        if puzzle is None:
             self.lanes.draw_levels()
-        else:
-            self.puzzle = puzzle_of(given)
-            self.puzzle.load(self.lanes, None if seed is None else int(self.lanes.keys[0]))
         self.lanes.begin()
         return self._observation(), self.info()
 
@@ -215,7 +229,7 @@ def reset_mask(options: dict[str, Any] | None, n: int) -> np.ndarray:
     """The lanes [N] that a reset begins anew: all, or those in `options["reset_mask"]`.
 
     Raises:
-        ValueError: the mask does not have one value per lane.
+        ValueError: the mask does not have one value per lane, or one that is not true or false.
     """
     if not options or options.get("reset_mask") is None:
         return np.ones(n, np.uint8)
@@ -223,6 +237,10 @@ def reset_mask(options: dict[str, Any] | None, n: int) -> np.ndarray:
     if mask.shape != (n,):
         raise ValueError(
             f"reset_mask has shape {mask.shape}; it needs one value for each of the {n} lanes"
+        )
+    if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
+        raise ValueError(
+            "reset_mask holds what is neither true nor false; give booleans, or 0 and 1"
         )
     return mask.astype(np.uint8)
 
@@ -290,10 +308,10 @@ class VectorFunctionQuest(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarra
         mode: str = "hybrid",
         threads: int = 1,
     ):
-        if not isinstance(num_envs, int) or num_envs < 1:
+        if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:
             raise LevelError(f"num_envs={num_envs!r}: give a whole number, 1 or more")
         self.num_envs = num_envs
-        self.render_mode = render_mode
+        self.render_mode = render_mode_named(render_mode)
         self.copy = copy
         self.autoreset_mode = autoreset_named(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -148,9 +149,14 @@ def outcomes(levels: Any, boards: Any, truths: Any, success: Any, wrong: Any) ->
         wrong[n] = world.wrong_delivered(levels[n], boards[n], truths[n])
 
 
-@cache
 def pool_of(threads: int) -> ThreadPoolExecutor:
-    """The threads that steps are shared over; one pool for all lanes."""
+    """The threads that steps are shared over; one pool for all lanes of a process."""
+    return _pool(threads, os.getpid())
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """A pool for each process: one that was forked has none of the threads of the other."""
     return ThreadPoolExecutor(threads, thread_name_prefix="fqg-lanes")
 
 
@@ -191,7 +197,7 @@ class Lanes:
         source: Source = Source(),  # noqa: B008
         threads: int = 1,
     ):
-        if not isinstance(threads, int) or threads < 1:
+        if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
             raise LevelError(f"threads={threads!r}: give a whole number, 1 or more")
         self.n, self.size, self.source, self.threads = n, size, source, threads
         self.levels = arrays.new(arrays.level_dtype(size), n)

@@ -12,17 +12,32 @@ from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fqg_env import arrays
 from fqg_env.arrays import SIZES, Size
 from fqg_env.errors import LevelError
 
 SCHEMA: Final = "function-quest/1"
+
+
+def no_flag(value: Any) -> Any:
+    """A number as it is given.
+
+    Raises:
+        ValueError: it is true or false, which would count as 1 or 0.
+    """
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no number; write one")  # noqa: TRY004 (pydantic asks for it)
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(no_flag)]
+Number = Annotated[float, BeforeValidator(no_flag)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[Number, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[Number, Field(ge=0, le=1)]
 
 
 class Part(BaseModel):
@@ -62,7 +77,7 @@ class Goal(Part):
     """An artifact that counts at the end."""
 
     kind: GoalKind = GoalKind.ESSENTIAL
-    weight: Annotated[float, Field(gt=0, le=1)] = 1.0
+    weight: Annotated[Number, Field(gt=0, le=1)] = 1.0
 
 
 class Artifact(Part):
@@ -117,13 +132,13 @@ class Budget(Part):
 
     time_s: Positive
     cost: Positive
-    attempts: Annotated[int, Field(ge=1, le=arrays.MAX_ATTEMPTS)] = 24
+    attempts: Annotated[Whole, Field(ge=1, le=arrays.MAX_ATTEMPTS)] = 24
 
 
 class Shield(Part):
     """Hard rules on recovery, part of the level so that training and production mask alike."""
 
-    retries_per_function: Annotated[int, Field(ge=0, le=arrays.MAX_ATTEMPTS)] = 5
+    retries_per_function: Annotated[Whole, Field(ge=0, le=arrays.MAX_ATTEMPTS)] = 5
     retry_share: Share = 0.8
     """Retries allowed in all, as a share of the attempt budget."""
     unsafe_repeats: Literal["forbidden", "allowed"] = "forbidden"
@@ -188,14 +203,14 @@ class Level(Part):
     shield: Shield = Shield()
     scoring: Scoring = Scoring()
     responsibility: Responsibility = Responsibility.HYBRID
-    max_in_flight: Annotated[int, Field(ge=1, le=arrays.FLIGHTS)] = 1
+    max_in_flight: Annotated[Whole, Field(ge=1, le=arrays.FLIGHTS)] = 1
     memory_limit_bytes: Positive = 2e9
-    wait_base: Annotated[float, Field(ge=1 / 64, le=0.5)] = 1 / 32
+    wait_base: Annotated[Number, Field(ge=1 / 64, le=0.5)] = 1 / 32
     """First quantum of WAIT, as a share of the time budget."""
     recent: dict[str, Recent] = {}
     sealed: bool = False
     """Nothing comes from outside: no news of providers, no answer is lost."""
-    key: Annotated[int, Field(ge=0, lt=2**64)] = 0
+    key: Annotated[Whole, Field(ge=0, lt=2**64)] = 0
     """Seeds the draws of this level."""
 
     @cached_property

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 
 from fqg_env.arrays import VARIANTS
 from fqg_env.errors import suggest
-from fqg_env.level import CallKind, Function, GoalKind, Level
+from fqg_env.level import CallKind, Function, GoalKind, Level, Responsibility, Variant
+
+HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What is not seen and yet moves, colours or turns round what is: control characters, of terminals too."""
 
 
 def check(level: Level) -> None:
@@ -15,11 +20,31 @@ def check(level: Level) -> None:
     Raises:
         ValueError: the first that fails; `level_file` makes a `LevelError` of it.
     """
+    check_texts(level)
     check_names(level)
     check_plan(level)
+    check_recent(level)
     check_goals(level)
+    check_order(level)
     check_budget(level)
     check_scoring(level)
+
+
+def check_texts(level: Level) -> None:
+    """What people are told can be shown to them; a story may have lines."""
+    check_text("name", level.name)
+    check_text("story", level.story.replace("\n", " ").replace("\t", " "))
+    for name, artifact in level.artifacts.items():
+        check_text(f"artifacts.{name}.description", artifact.description)
+    for name, function in level.functions.items():
+        check_text(f"functions.{name}.description", function.description)
+
+
+def check_text(where: str, text: str) -> None:
+    """It holds no control character."""
+    found = HIDDEN.search(text)
+    if found:
+        raise ValueError(f"{where}: it holds the control character {found[0]!r}; remove it")
 
 
 def check_names(level: Level) -> None:
@@ -38,6 +63,7 @@ def check_names(level: Level) -> None:
                         + suggest(artifact, level.artifacts)
                     )
         for variant, preset in function.variants.items():
+            check_latency(f"{where}.variants.{variant}", preset)
             for artifact in preset.inputs or ():
                 if artifact not in level.artifacts:
                     raise ValueError(
@@ -53,6 +79,15 @@ def check_names(level: Level) -> None:
         if not probing and not function.outputs:
             raise ValueError(f"{where}.outputs: a {function.kind.value} has to make something")
     _ = level.size  # it fits one
+
+
+def check_latency(where: str, preset: Variant) -> None:
+    """The 95th percentile of a latency is no less than what is typical."""
+    typical, late = preset.latency_s, preset.p95_s
+    if typical is not None and late is not None and late < typical:
+        raise ValueError(
+            f"{where}.p95_s: {late:g} s, and typically it takes latency_s, {typical:g} s; raise it"
+        )
 
 
 def check_reads(level: Level, name: str, function: Function) -> None:
@@ -80,6 +115,22 @@ def check_plan(level: Level) -> None:
     for place, call in enumerate(plan):
         if call in plan[:place]:
             raise ValueError(f"plan: {level.call_names[call]!r} stands in it twice; once is enough")
+
+
+def check_recent(level: Level) -> None:
+    """What `recent` names is one call each, and another each time."""
+    named: dict[int, str] = {}
+    for name in level.recent:
+        calls = level.calls_named(name)
+        if len(calls) > 1:
+            raise ValueError(
+                f"recent: {name!r} has {len(calls)} variants; name one, as {level.call_names[calls[0]]!r}"
+            )
+        if calls[0] in named:
+            raise ValueError(
+                f"recent: {named[calls[0]]!r} and {name!r} are one call; once is enough"
+            )
+        named[calls[0]] = name
 
 
 def check_goals(level: Level) -> None:
@@ -112,23 +163,59 @@ def check_goals(level: Level) -> None:
             )
 
 
+def essential(level: Level) -> list[str]:
+    """The goals without which a run does not succeed."""
+    return [name for name, goal in level.goals.items() if goal.kind is GoalKind.ESSENTIAL]
+
+
+def check_order(level: Level) -> None:
+    """A plan that is written can be followed, and makes every essential goal."""
+    if not level.plan:
+        return
+    have = {name for name, artifact in level.artifacts.items() if artifact.given}
+    for name, c in zip(level.plan, level.default_plan, strict=True):
+        call = level.calls[c]
+        function, inputs = level.functions[call.function], level.inputs_of(call)
+        for need in (*inputs, *function.probes):
+            if need not in have:
+                raise ValueError(
+                    f"plan: {name!r} reads {need!r}, which is not there by then; put what makes it before"
+                )
+        have -= set(function.consumes) & set(inputs)
+        have |= set(function.outputs)
+    for goal in essential(level):
+        if goal not in have:
+            raise ValueError(
+                f"plan: the essential goal {goal!r} is not there at its end; add what makes it"
+            )
+
+
 def check_budget(level: Level) -> None:
-    """The plan has attempts enough, some way to the goals fits cost and time, no call is far over memory."""
-    plan = level.default_plan
-    if len(plan) > level.budget.attempts:
+    """Some way to the goals fits attempts, cost and time, and a plan to be followed fits attempts.
+
+    No call is far over memory.
+    """
+    plan, attempts = level.default_plan, level.budget.attempts
+    followed = level.plan or level.responsibility is Responsibility.COMMUNITY
+    if followed and len(plan) > attempts:
         raise ValueError(
-            f"budget.attempts: {level.budget.attempts} attempts, and the plan alone takes {len(plan)}"
+            f"budget.attempts: {attempts} attempts, and the plan alone takes {len(plan)}"
+        )
+    fewest = cheapest(level, "attempts", essential(level))
+    if fewest > attempts:
+        raise ValueError(
+            f"budget.attempts: {attempts} attempts, and the shortest way to the goals takes {fewest:g}"
         )
     presets = [
         level.functions[level.calls[i].function].variants[level.calls[i].variant] for i in plan
     ]
-    least_cost = cheapest(level, "cost")
+    least_cost = cheapest(level, "cost", level.goals)
     if least_cost > level.budget.cost:
         raise ValueError(
             f"budget.cost: {level.budget.cost:g}, and the cheapest way to the goals costs {least_cost:g}"
         )
-    least_s = cheapest(level, "latency_s")
-    if level.max_in_flight == 1 and least_s > level.budget.time_s:
+    least_s = cheapest(level, "latency_s", level.goals)
+    if least_s > level.budget.time_s:
         raise ValueError(
             f"budget.time_s: {level.budget.time_s:g} s, and the fastest way to the goals takes {least_s:g} s"
         )
@@ -137,17 +224,20 @@ def check_budget(level: Level) -> None:
             raise ValueError(f"functions.{call.function}: memory_bytes is over 64 times the limit")
 
 
-def cheapest(level: Level, field: str) -> float:
-    """A lower bound on what the dearest goal takes: the sum along its cheapest longest chain."""
+def cheapest(level: Level, field: str, goals: Iterable[str]) -> float:
+    """A lower bound on what the dearest of these goals takes: the sum along its cheapest longest chain.
+
+    However many attempts run at once, those of a chain run one after the other.
+    """
     best = {name: 0.0 if a.given else math.inf for name, a in level.artifacts.items()}
     for _ in level.artifacts:
         for call in level.calls:
             preset = level.functions[call.function].variants[call.variant]
-            own = getattr(preset, field) or 0.0
+            own = 1.0 if field == "attempts" else getattr(preset, field) or 0.0
             total = own + max((best[need] for need in level.inputs_of(call)), default=0.0)
             for output in level.functions[call.function].outputs:
                 best[output] = min(best[output], total)
-    return max(best[goal] for goal in level.goals)
+    return max(best[goal] for goal in goals)
 
 
 def check_scoring(level: Level) -> None:

@@ -11,18 +11,30 @@ from pydantic import ValidationError
 from fqg_env.errors import LevelError
 from fqg_env.level import SCHEMA, Level
 
+MOST_GIVEN = 40
+"""Characters of what was given, for an error to repeat it."""
+
+
+def printable(part: object) -> str:
+    """A key of a file as it can be shown: nothing in it moves the cursor of a terminal."""
+    text = str(part)
+    return text if text.isprintable() else repr(text)
+
 
 def explain(error: ValidationError, source: str) -> str:
     """The first fault of a file as one sentence: where, what, and what was given."""
     first = error.errors()[0]
     where = ".".join(
-        str(part) for part in first["loc"] if not str(part).startswith("function-after")
+        printable(part) for part in first["loc"] if not str(part).startswith("function-after")
     )
     what = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         what = "there is no such key here; check its spelling or remove it"
     elif first["type"] == "missing":
         what = "is missing; add it"
+    elif first["type"] != "value_error":
+        given = repr(first["input"])
+        what += f"; change {given if len(given) <= MOST_GIVEN else 'what is given'}"
     return f"{source}: {where}: {what}" if where else f"{source}: {what}"
 
 
@@ -47,6 +59,20 @@ class OnceLoader(yaml.SafeLoader):
             if _expanded(node, sizes) - len(sizes) > ALIASED:
                 raise _aliases("its aliases stand for too many values", node)
         return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value of a node.
+
+        Raises:
+            yaml.YAMLError: it is not what its tag, or its look, says.
+        """
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, TypeError):
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                problem=f"a value in it cannot be read as {kind!r}", problem_mark=node.start_mark
+            ) from None
 
 
 def _expanded(node: yaml.Node, sizes: dict[int, int]) -> int:

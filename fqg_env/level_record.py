@@ -39,6 +39,7 @@ def write_calls(level: Level, out: Any) -> None:
     artifact = {name: a for a, name in enumerate(level.artifacts)}
     function_index = {name: f for f, name in enumerate(level.functions)}
     provider_index = {name: p for p, name in enumerate(level.providers)}
+    recents = {level.calls_named(name)[0]: counts for name, counts in level.recent.items()}
     for c, call in enumerate(level.calls):
         function = level.functions[call.function]
         preset = function.variants[call.variant]
@@ -56,7 +57,7 @@ def write_calls(level: Level, out: Any) -> None:
         out["reputation_mean"][c] = number(reputation.mean if reputation else None)
         out["reputation_strength"][c] = reputation.strength if reputation else 0.0
         out["fidelity"][c] = number(function.fidelity)
-        recent = level.recent.get(call.name, Recent())
+        recent = recents.get(c, Recent())
         out["recent_success"][c], out["recent_failure"][c] = recent.success, recent.failure
         for need in level.inputs_of(call):
             out["needs"][c, artifact[need]] = 1

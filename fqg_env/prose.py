@@ -23,8 +23,9 @@ LONGEST = 40_000
 LETTERS = string.printable + "äöüÄÖÜßéèêàçñ"
 RULES = """\
 Answer with the number or the name of one action. A call answers once: what to try next, and whether
-it is tried again, is up to you. Every attempt costs time and money. WAIT lets time run; STOP delivers what is there and
-ends the run. A call uses up what is marked so. One that acts once may not be repeated once it may have acted.
+it is tried again, is up to you. Every attempt costs time and money. WAIT lets time run; STOP delivers
+what is there and ends the run. A call uses up what is marked so. One that acts once may not be repeated
+once it may have acted.
 Only a repair, a verify or an inspect reads what a gate has rejected. `help` repeats this, `board` shows the
 board; neither costs anything."""
 ANSWERS = {

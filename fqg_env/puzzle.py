@@ -12,6 +12,7 @@ What `faults` does not name is drawn from the prior, or is sound where the puzzl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ from fqg_env.arrays import Clash
 from fqg_env.draw import draw_hidden
 from fqg_env.errors import LevelError, suggest
 from fqg_env.faults import FAULTS, WINDOWS, Fault, faults_of
-from fqg_env.level import SCHEMA, Level, NotNegative, Positive
+from fqg_env.level import SCHEMA, CallKind, Level, NotNegative, Positive, Whole
+from fqg_env.level_checks import check_text
 from fqg_env.level_file import explain, parse_level, read_yaml
 from fqg_env.prior import PRIOR_SHARES
 
@@ -42,7 +44,7 @@ class Faults(BaseModel):
     functions: dict[str, str] = {}
     """`ok`, `flaky`, `very_flaky`, `broken`, `over_limit`, `silent`, `quota_1`, `quota_3`, `wrong:VARIANT` or
     `silent:VARIANT`."""
-    providers: dict[str, int] = {}
+    providers: dict[str, Whole] = {}
     defects: tuple[str, ...] = ()
     clashes: dict[str, str] = {}
     """Reader -> the one maker that it cannot read."""
@@ -61,7 +63,7 @@ class Puzzle(BaseModel):
     faults: Faults | None = None
     says: dict[str, str] = {}
     """Text of an outcome: by call or function for failures, with `!` behind for successes."""
-    points: dict[str, int] = {}
+    points: dict[str, Whole] = {}
     """What a function is worth the first time that it works, for levels that are scored in points."""
 
     def load(self, lanes: Lanes, key: int | None = None) -> None:
@@ -70,31 +72,38 @@ class Puzzle(BaseModel):
         Raises:
             LevelError: it does not fit the lanes, or the faults name what the level does not have.
         """
-        lanes.levels[:1] = self.level.record(lanes.size)
+        levels, hidden = self.level.record(lanes.size), lanes.hidden[:1].copy()
         if key is not None:
-            lanes.levels["key"][0] = key
-        draw_hidden(lanes.levels[0], lanes.hidden[0], 0, np.empty(FAULTS))
-        if self.faults is None:
-            return
-        record = lanes.hidden[0]
-        if self.faults.fixed:
+            levels["key"] = key
+        draw_hidden(levels[0], hidden[0], 0, np.empty(FAULTS))
+        if self.faults is not None:
+            self.hide(self.faults, hidden[0])
+        lanes.levels[:1], lanes.hidden[:1] = levels, hidden
+
+    def hide(self, faults: Faults, record: Any) -> None:
+        """Write what the faults name into a hidden record.
+
+        Raises:
+            LevelError: they name what the level does not have.
+        """
+        if faults.fixed:
             record["window"][:] = 0
             record["fault"][:] = 0
             record["defect"][:] = 0
             record["clash"][:] = Clash.FITS
-        for name, kind in self.faults.functions.items():
+        for name, kind in faults.functions.items():
             f = position(name, self.level.functions, "faults.functions")
             record["fault"][f] = fault_number(self.level, name, kind)
-        for name in self.faults.defects:
+        for name in faults.defects:
             record["defect"][position(name, self.level.artifact_names, "faults.defects")] = 1
-        for reader, maker in self.faults.clashes.items():
+        for reader, maker in faults.clashes.items():
             f = position(reader, self.level.functions, "faults.clashes")
             g = position(maker, self.level.functions, f"faults.clashes.{reader}")
             record["clash"][f, g] = Clash.CLASHES
-        for name, window in self.faults.providers.items():
+        for name, window in faults.providers.items():
             record["window"][provider_position(self.level, name, window)] = window
         for field in TAKES:
-            for name, value in getattr(self.faults, field).items():
+            for name, value in getattr(faults, field).items():
                 record[field][position(name, self.level.call_names, f"faults.{field}")] = value
 
 
@@ -155,21 +164,25 @@ def read_puzzle(path: str | Path) -> Puzzle:
         puzzle = Puzzle(level=level, **extra)
     except ValidationError as error:
         raise LevelError(explain(error, str(path))) from None
-    for name in puzzle.says:
-        if not level.calls_named(name.rstrip("!")):
-            raise LevelError(
-                f"{path}: says.{name}: no such call." + suggest(name, level.call_names)
-            )
-    for name in puzzle.points:
-        if name not in level.functions:
-            raise LevelError(
-                f"{path}: points.{name}: no such function." + suggest(name, level.functions)
-            )
     try:
+        check_says(level, puzzle.says)
+        for name in puzzle.points:
+            position(name, level.functions, "points")
         check_faults(level, puzzle.faults or Faults())
-    except LevelError as error:
+    except ValueError as error:
         raise LevelError(f"{path}: {error}") from None
     return puzzle
+
+
+def check_says(level: Level, says: Mapping[str, str]) -> None:
+    """Every text is of a function or a call, as they are looked up, and can be shown.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for name, text in says.items():
+        position(name.removesuffix("!"), (*level.call_names, *level.functions), "says")
+        check_text(f"says.{name}", text)
 
 
 def check_faults(level: Level, faults: Faults) -> None:
@@ -196,13 +209,33 @@ def check_faults(level: Level, faults: Faults) -> None:
     for name, window in faults.providers.items():
         provider_position(level, name, window)
     for name in faults.defects:
-        position(name, level.artifact_names, "faults.defects")
+        check_defect(level, name)
     for reader, maker in faults.clashes.items():
         position(reader, level.functions, "faults.clashes")
         position(maker, level.functions, f"faults.clashes.{reader}")
+        if reader == maker:
+            raise LevelError(
+                f"faults.clashes.{reader}: a function can read what it makes; name another maker"
+            )
     for field in TAKES:
         for name in getattr(faults, field):
             position(name, level.call_names, f"faults.{field}")
+
+
+def check_defect(level: Level, name: str) -> None:
+    """An artifact that may be bad from the start: it is given, and something can repair it.
+
+    Raises:
+        LevelError: it is not, or there is no such artifact.
+    """
+    position(name, level.artifact_names, "faults.defects")
+    if not level.artifacts[name].given:
+        raise LevelError(
+            f"faults.defects: {name!r} is not given, so it is not there to be bad; drop it"
+        )
+    makers = [f for f in level.functions.values() if name in f.outputs]
+    if not any(function.kind is CallKind.REPAIR for function in makers):
+        raise LevelError(f"faults.defects: nothing repairs {name!r}; add a repair of it or drop it")
 
 
 def fault_text(level: Level, function: str, number: int) -> str:

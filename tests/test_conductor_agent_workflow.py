@@ -63,6 +63,15 @@ def test_a_function_whose_program_is_missing_is_left_out_with_a_note(tmp_path):
     assert workflow.notes == ("crash: the program no-such-program is not installed",)
 
 
+def test_a_plan_that_lacks_what_is_left_out_is_made_anew(tmp_path):
+    def requires(data):
+        data["plan"] = ["echo", "crash"]
+        data["extensions"]["crash"]["requires"] = {"program": "no-such-program"}
+
+    level = read_workflow(written(tmp_path, requires)).level
+    assert [level.call_names[c] for c in level.default_plan] == ["short"]
+
+
 def put(path, value):
     """A change of one key, by its path."""
 

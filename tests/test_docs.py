@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 from conductor_agent import cli as conductor
 from fqg_env.arrays import SIZES
 from fqg_env.lanes import Lanes
+from fqg_env.level import Artifact, Budget, Function, Level, Scoring, Shield, Variant
+from fqg_env.puzzle import KEYS, Faults, read_puzzle
 from training import cli as fqg
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -157,6 +159,22 @@ def test_the_solution_that_is_shown_is_the_one_that_is_found():
     result = CliRunner().invoke(fqg.app, shlex.split(line.removeprefix("$ fqg ")))
     assert result.stdout == transcript, f"run again and paste: {line}"
     assert "none was found" not in transcript
+
+
+def test_the_level_file_that_is_shown_is_valid_and_its_keys_are_all_there(tmp_path: Path):
+    page = ROOT / "docs" / "game.md"
+    (tmp_path / "level.yaml").write_text(
+        next(text for language, text in fences(page) if language == "yaml"), "utf-8"
+    )
+    assert read_puzzle(tmp_path / "level.yaml").level.call_names == ("draw", "read")
+    table = page.read_text("utf-8").split("| key | holds |")[1].split("\n\n")[0]
+    firsts = [row.split(" | ")[0] for row in table.splitlines()[2:]]
+    assert {*re.findall(r"`(\w+)`", " ".join(firsts))} - {"variants"} == {
+        *Level.model_fields,
+        *KEYS,
+    }
+    for part in (Artifact, Function, Variant, Budget, Shield, Scoring, Faults):
+        assert all(f"`{name}" in table for name in part.model_fields), part
 
 
 def test_pages_name_no_place_of_ours():

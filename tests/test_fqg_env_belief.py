@@ -14,8 +14,8 @@ from fqg_env import faults, filtering, hearing, reading, rules
 from fqg_env import likelihood as model
 from fqg_env.arrays import CANCELLED, CODES, History, Kind, Verdict
 from fqg_env.belief import FLOOR
-from fqg_env.believed import observe_belief
-from fqg_env.faults import FAULTS, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS, Inputs
+from fqg_env.believed import UP_AT_END, observe_belief
+from fqg_env.faults import FAULTS, HIT, VERIFY_WRONG, WINDOW_PRIOR, WINDOWS, Inputs
 from fqg_env.fields import Belief, Doubt, observation_dtype
 from fqg_env.lanes import Lanes, draw_all_hidden
 from fqg_env.level import Artifact, CallKind, Goal, Level, Reputation
@@ -399,3 +399,37 @@ def test_where_edges_couple_it_is_near_what_particles_say(calls: tuple[int, ...]
     assert len(error) >= 10
     assert np.average(error, weights=weight) < 0.01
     assert error.max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("windows", "later", "until"),
+    [
+        ({2: 1.0}, 0.5, 0.15),  # down until 15% of the time: then it works as it does
+        ({3: 1.0}, 0.5, 0.4),
+        ({4: 1.0}, 0.5 * (1.0 - HIT), 0.0),  # down for good: no wait pays
+        ({2: 0.97, 3: 0.03}, 0.5 * (1.0 - 0.03 * HIT), 0.15),  # a longer wait is not worth its time
+        ({2: 0.9, 3: 0.1}, 0.5, 0.4),  # it is now
+        ({0: 0.9, 3: 0.1}, 0.5 * (1.0 - 0.1 * HIT), 0.0),  # most likely up
+        ({0: 0.995, 2: 0.005}, 0.5 * (1.0 - 0.005 * HIT), 0.0),  # not waited for
+    ],
+)
+def test_a_wait_is_as_long_as_it_is_worth(
+    windows: dict[int, float], later: float, until: float
+) -> None:
+    """Time weighs 0.15 of the return for the whole budget, and the call works half of the time."""
+    lanes = Lanes(1, SMALL)
+    Puzzle(level=level({"read": maker("text")})).load(lanes)
+    lanes.begin()
+    belief, out = lanes.beliefs, lanes.observations
+    belief["provider"][0, 0] = [windows.get(w, 0.0) for w in range(WINDOWS)]
+    belief["mixed"], belief["works"], belief["works_well"] = 0, 0.5, 0.5
+    observe_belief(lanes.levels[0], lanes.boards[0], belief[0], out[0])
+    seen = out["belief"][0, 0]
+    assert seen[Belief.ANSWERS_LATER] == pytest.approx(later, abs=1e-6)
+    assert seen[Belief.LATER_IN] == pytest.approx(until, abs=1e-6)
+
+
+def test_an_outage_hits_until_it_ends_and_not_at_its_end() -> None:
+    """Of windows until 6%, 15% and 40%, at the end of each."""
+    hit = 1.0 - HIT
+    assert UP_AT_END[1:4, 1:4].tolist() == [[1.0, hit, hit], [1.0, 1.0, hit], [1.0, 1.0, 1.0]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import warnings
 from dataclasses import replace
+from multiprocessing import get_context
 from typing import Any
 
 import gymnasium
@@ -176,13 +178,22 @@ def test_a_mask_of_the_wrong_shape_is_refused() -> None:
         vector(3).reset(options={"reset_mask": np.array([True])})
 
 
+@pytest.mark.parametrize("mask", [[2, 1, 0], ["a", "b", "c"], [None, True, True], [0.5, 1, 1]])
+def test_a_mask_of_what_is_neither_true_nor_false_is_refused(mask: Any) -> None:
+    vec = vector(3)
+    vec.reset(seed=0)
+    with pytest.raises(ValueError, match="give booleans, or 0 and 1"):
+        vec.reset(options={"reset_mask": mask})
+    vec.reset(options={"reset_mask": [1, 0, 1]})
+
+
 @pytest.mark.parametrize("seed", [[1], [1, 2, 3], [], 1.5, "a", [1, 1.5]])
 def test_a_vector_reset_needs_one_seed_or_one_for_every_lane(seed: Any) -> None:
     with pytest.raises(ValueError, match=r"one for each of the 2 lanes|no whole number"):
         VectorFunctionQuest(2, size="small").reset(seed=seed)
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, None])
+@pytest.mark.parametrize("threads", [0, -1, 1.5, None, True])
 def test_threads_that_there_cannot_be_are_refused(threads: Any) -> None:
     with pytest.raises(LevelError, match="give a whole number, 1 or more"):
         VectorFunctionQuest(2, size="small", threads=threads)
@@ -292,12 +303,39 @@ class TestGivenLevels:
                 options={"level": one_move().model_copy(update={"functions": functions})}
             )
 
+    def test_one_that_is_refused_leaves_the_episode_as_it_is(self) -> None:
+        functions = {f"read_{i}": one_move().functions["read"] for i in range(20)}
+        large = one_move().model_copy(update={"functions": functions})
+        ghost = Puzzle(level=one_move(), faults=Faults(functions={"raed": "broken"}))
+        env, other = single(), single()
+        with pytest.raises(LevelError):
+            env.reset(options={"level": large})
+        with pytest.raises(gymnasium.error.ResetNeeded):
+            env.step(0)
+        for given in (env, other):
+            given.reset(seed=1)
+            given.reset(options={"level": "escape_the_room"})
+            given.step(2)
+        for wrong in (large, ghost, "escape_room"):
+            with pytest.raises(LevelError):
+                env.reset(seed=9, options={"level": wrong})
+            assert env.puzzle is other.puzzle or env.puzzle == other.puzzle
+            assert env.lanes.levels.tobytes() == other.lanes.levels.tobytes()
+            assert env.lanes.hidden.tobytes() == other.lanes.hidden.tobytes()
+        assert same(env.step(3)[0], other.step(3)[0])
+        assert same(env.reset()[0], other.reset()[0])
+
 
 def test_wrong_names_are_answered_with_the_near_one() -> None:
     with pytest.raises(LevelError, match="Did you mean 'standard'"):
         FunctionQuest(size="standart")
     with pytest.raises(LevelError, match="Did you mean 'train'"):
         single(split="trian").reset(seed=0)
+    for kind in (FunctionQuest, VectorFunctionQuest):
+        with pytest.raises(LevelError, match="no render mode 'anzi'. Did you mean 'ansi'"):
+            kind(render_mode="anzi")
+    with pytest.raises(LevelError, match="Known are ansi, rgb_array"):
+        FunctionQuest(render_mode=3)
     with pytest.raises(LevelError, match="seeds are 0 or more"):
         vector(1).reset(seed=[-1])
 
@@ -330,7 +368,7 @@ def test_what_comes_before_the_first_reset_is_refused_in_words() -> None:
         single(render_mode="ansi").render()
     with pytest.raises(ValueError, match="the first reset begins all of them"):
         vector(2).reset(options={"reset_mask": np.array([True, False])})
-    for lanes in (0, -1, 2.5):
+    for lanes in (0, -1, 2.5, True):
         with pytest.raises(LevelError, match="give a whole number, 1 or more"):
             vector(lanes)
 
@@ -495,3 +533,24 @@ def test_threads_change_nothing() -> None:
         first, second = one.step(action), three.step(action)
         assert all(np.array_equal(first[0][name], second[0][name]) for name in first[0])
         assert np.array_equal(first[1], second[1]) and np.array_equal(first[2], second[2])
+
+
+def test_a_process_that_was_forked_steps_with_threads_of_its_own() -> None:
+    """Those of its parent are not there: a step that is handed to them never ends."""
+    vec = VectorFunctionQuest(4, size="small", threads=2)
+    vec.reset(seed=0)
+    vec.step(np.zeros(4, int))  # the parent has its threads now
+
+    def play() -> None:
+        vec.step(np.zeros(4, int))
+        os._exit(17)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of what is tested here
+        child = get_context("fork").Process(target=play)
+        child.start()
+    child.join(60)
+    if child.is_alive():
+        child.kill()
+        child.join()
+    assert child.exitcode == 17

@@ -259,7 +259,9 @@ def test_where_a_mix_says_so_codes_are_confused_and_hints_point_anywhere() -> No
         codes, hints = [], []
         for key in range(400):
             levels["key"] = key + 1
-            codes.append(draw.draw_category(levels[0], hidden[0], 0, 1, Cause.WRONG_PARAMETERS) in clear)
+            codes.append(
+                draw.draw_category(levels[0], hidden[0], 0, 1, Cause.WRONG_PARAMETERS) in clear
+            )
             row["hint"] = 0.0
             draw.draw_hint(levels[0], hidden[0], row[0], 0, 0, 1.0)
             hints.append(row["hint"][0, 1] > 0.0)
@@ -329,3 +331,46 @@ def test_policies_that_diverge_meet_the_same_luck() -> None:
     both = (two.done == 0) & (one.done == 0)
     assert both.sum() > n / 2
     assert np.array_equal(lasting[both], two.boards["last_category"][np.arange(n), first][both])
+
+
+@pytest.mark.parametrize(
+    ("cause", "until", "window"),
+    [
+        (Cause.OUTAGE, 0.05, 1),
+        (Cause.OUTAGE, 0.06, 1),
+        (Cause.OUTAGE, 0.0600005, 1),
+        (Cause.OUTAGE, 0.07, 2),
+        (Cause.OUTAGE, 0.2, 3),
+        (Cause.OUTAGE, 0.5, 4),
+        (Cause.OUTAGE, 3.0, 4),
+        (Cause.LIMIT, 0.01, 6),
+        (Cause.LIMIT, 0.05, 7),
+        (Cause.LIMIT, 0.2, -1),
+    ],
+)
+def test_an_announced_time_means_the_window_that_ends_next(
+    cause: Cause, until: float, window: int
+) -> None:
+    assert model.announced_window(cause, until) == window
+
+
+@pytest.mark.parametrize(
+    ("began", "ahead", "meant"),
+    [
+        (0.0, PUBLISHED.flake_passes, True),  # exactly as the game says it
+        (0.0, 0.001, True),  # nearly, as real times are
+        (0.0, 0.02, True),
+        (0.0, 0.031, False),
+        (0.02, 0.02, False),  # near too, yet exactly the end of a window: that was meant
+    ],
+)
+def test_a_passing_failure_is_announced_nearly_as_the_game_does(
+    began: float, ahead: float, meant: bool
+) -> None:
+    record, call = LEVELS[0], NAMES.index("read/a")
+    budget = float(record["time_budget_s"])
+    row = arrays.new(arrays.row_dtype(SMALL), 1)
+    draw.clear_row(record, row[0])
+    row["category"], row["retry_after_s"] = 1, ahead * budget
+    p = model.likelihood(record, call, UP, Fault.FLAKY, 1, Inputs.FINE, began * budget, row[0])
+    assert (p > 0.0) is meant

@@ -272,9 +272,9 @@ class TestWait:
 
 class TestBudgets:
     def test_time_cancels_what_is_in_flight_and_charges_its_part(self) -> None:
-        variants = {"default": preset(640.0, 8.0)}
+        variants = {"default": preset(320.0, 8.0)}
         drawn = level({"read": maker("text", variants=variants)}, max_in_flight=2)
-        game = Game(drawn)
+        game = Game(drawn, latency_s={"read": 640.0})  # far longer than declared
         game.act("read")
         while not game.board["stopped"]:
             game.act("WAIT")

@@ -195,8 +195,11 @@ def test_an_outage_is_announced_and_ends_a_wait() -> None:
         assert float(game.board["down_until_s"][0]) == pytest.approx(0.4 * 320.0)
         assert game.lanes.observations["calls"][0, 0, Call.PROVIDER_DOWN] > 0.3
         assert game.lanes.beliefs["provider"][0, 0, 0] < 0.4
-        while game.board["down_until_s"][0] > 0.0:
+        for _ in range(40):
+            if game.board["down_until_s"][0] == 0.0:
+                break
             game.act("WAIT")
+        assert game.board["down_until_s"][0] == 0.0
         assert float(game.board["at_s"]) == pytest.approx(0.4 * 320.0, abs=0.01)
     assert told / len(SEEDS) == pytest.approx(PUBLISHED.signalled, abs=0.17)
 
@@ -293,3 +296,36 @@ def test_the_plan_fits_the_attempts_in_every_family_and_size() -> None:
         lanes.deal("train")
         planned = (lanes.levels["plan"] >= 0).sum(1)
         assert (lanes.levels["attempt_budget"] >= planned + 2).all()
+
+
+def test_an_attempt_that_takes_far_too_long_costs_twice_and_no_more() -> None:
+    """A success takes at most 1.3 times as long as is typical, or five times that; this reads 10 s and 1."""
+    met = set()
+    for seed in range(200):
+        game = Game(one_move(sealed=True), seed)
+        game.act("read")
+        met.add((round(float(game.board["at_s"]), 6), round(float(game.board["cost"]), 6)))
+    assert met == {(7.0, 0.7), (9.0, 0.9), (10.0, 1.0), (13.0, 1.3), (65.0, 2.0)}
+
+
+def test_all_that_could_only_make_the_same_is_cancelled() -> None:
+    speeds = {"fast": 1.0, "slow": 30.0, "slower": 40.0}
+    makers = {name: maker("text", variants={"default": preset(s)}) for name, s in speeds.items()}
+    game = Game(level(makers, max_in_flight=3, sealed=True))
+    game.act("fast", "slow", "slower")
+    assert game.held("text") and game.board["in_flight"] == 0
+    assert [game.last(name) for name in speeds] == ["SUCCESS", "CANCELLED", "CANCELLED"]
+
+
+def test_each_unsafe_repeat_costs_a_quarter_of_its_weight_up_to_four() -> None:
+    drawn = level(
+        {"pay": maker("text", idempotent=False)},
+        shield=Shield(unsafe_repeats="allowed", retries_per_function=10),
+        sealed=True,
+    )
+    game = Game(drawn)
+    for repeats in range(7):
+        game.act("pay")
+        paid = 0.15 * game.board["cost"] / 100.0 + 0.15 * game.board["at_s"] / 320.0
+        assert game.board["unsafe_repeats"] == repeats and not game.board["stopped"]
+        assert -game.total == pytest.approx(paid + 0.025 * min(repeats, 4), abs=1e-9)

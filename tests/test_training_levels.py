@@ -15,7 +15,7 @@ from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError
 from fqg_env.frequencies import WINDOWS
 from fqg_env.lanes import Lanes
-from fqg_env.level import Artifact, Goal
+from fqg_env.level import Artifact, CallKind, Goal
 from fqg_env.puzzle import PLAIN, Faults, Puzzle, read_puzzle, write_puzzle
 from fqg_env.splits import Source, level_key
 from training.hidden_words import WORDS, clashing, fault_words, window_words
@@ -53,6 +53,7 @@ def test_a_solution_is_told_in_words(tmp_path: Path) -> None:
             "north_ocr": hand_drawn.maker("text", provider="north"),
             "north_scan": hand_drawn.maker("draft", provider="north"),
             "reader": hand_drawn.maker("text", inputs=("draft",), provider="south"),
+            "mend": hand_drawn.maker("page", kind=CallKind.REPAIR),
         },
         {"page": Artifact(given=True), "draft": Artifact(), "text": Artifact(goal=Goal())},
     )
