@@ -63,7 +63,7 @@ from fqg_env.prior import (
     STILL,
     prior,
 )
-from fqg_env.reading import typical_cost, typical_s
+from fqg_env.reading import over_ripe, typical_cost, typical_s
 
 _EXTENSION, _UPSTREAM = BLAMES[Blame.EXTENSION], BLAMES[Blame.UPSTREAM]
 _TIMEOUT, _CRASHED, _UNKNOWN = (
@@ -72,6 +72,10 @@ _TIMEOUT, _CRASHED, _UNKNOWN = (
     CODES[Category.UNKNOWN],
 )
 _LOW_QUALITY, _INVALID_OUTPUT = CODES[Category.LOW_QUALITY], CODES[Category.INVALID_OUTPUT]
+
+
+RIPE_ASKED = 1000
+"""Sets the luck of verdicts on a version that is past half its time to live apart from those before."""
 
 
 # --- what is hidden -----------------------------------------------------------------------------------
@@ -359,7 +363,9 @@ def draw_probe(level: Any, hidden: Any, board: Any, truth: Any, call: int, row: 
         if level.probes[call, a] == 0:
             continue
         if level.kind[call] == Kind.VERIFY:
-            wrong = uniform(level.key, Draw.VERDICT, call * 64 + a, board.version[a]) < VERIFY_WRONG
+            # asked again it says the same, until what it looks at may have gone off
+            nth = board.version[a] + (RIPE_ASKED if over_ripe(level, board, a) else 0)
+            wrong = uniform(level.key, Draw.VERDICT, call * 64 + a, nth) < VERIFY_WRONG
             says_bad = truly_bad(level, board, truth, a) != wrong
             row.verdict[a] = Verdict.BAD if says_bad else Verdict.GOOD
             continue

@@ -299,17 +299,22 @@ def test_a_verify_is_wrong_as_often_as_it_says_and_repeats_itself() -> None:
     )
     row, bad = arrays.new(arrays.row_dtype(SMALL), 1), np.zeros(SMALL.artifacts, np.uint8)
     rules.reset(levels[0], boards[0])
-    wrong = 0
+    levels["time_to_live_s"][0, TEXT] = 10.0
+    wrong, aged = 0, Counter[tuple[int, int]]()
     for i in range(n):
         levels["key"] = level_key("train", i)
         said = []
-        for nth in (1, 2):
-            boards["tries"][0, call] = nth
+        for nth, at_s in ((1, 0.0), (2, 0.0), (3, 6.0)):  # the last is past half the time to live
+            boards["tries"][0, call], boards["at_s"] = nth, at_s
             draw.draw(levels[0], hidden[0], boards[0], truth[0], call, row[0], bad)
             said.append(int(row["verdict"][0, TEXT]))
         assert said[0] == said[1] != Verdict.NONE
         wrong += said[0] == Verdict.BAD
+        aged[said[1], said[2]] += 1
     assert abs(wrong / n - VERIFY_WRONG) < 4.0 * math.sqrt(VERIFY_WRONG / n)
+    # an old verdict says nothing of the luck of a new one, which the posterior takes for fresh evidence
+    again = VERIFY_WRONG**2
+    assert abs(aged[Verdict.BAD, Verdict.BAD] / n - again) < 4.0 * math.sqrt(again / n)
 
 
 def test_policies_that_diverge_meet_the_same_luck() -> None:
