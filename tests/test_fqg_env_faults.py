@@ -313,7 +313,8 @@ def test_a_verify_is_wrong_as_often_as_it_says_and_repeats_itself() -> None:
         aged[said[1], said[2]] += 1
     assert abs(wrong / n - VERIFY_WRONG) < 4.0 * math.sqrt(VERIFY_WRONG / n)
     # an old verdict says nothing of the luck of a new one, which the posterior takes for fresh evidence
-    again = VERIFY_WRONG**2
+    stale = PUBLISHED.stale
+    again = VERIFY_WRONG * (stale * (1.0 - VERIFY_WRONG) + (1.0 - stale) * VERIFY_WRONG)
     assert abs(aged[Verdict.BAD, Verdict.BAD] / n - again) < 4.0 * math.sqrt(again / n)
 
 

@@ -13,12 +13,13 @@ from typer.testing import CliRunner, Result
 
 from fqg_env.errors import LevelError
 from policies.recovery.policy_file import read_policy_file
-from training import checkpoint, ppo, success
+from training import checkpoint, confidence, ppo
 from training.checkpoint import CHECKPOINT, NEW, OLD, find_checkpoint
 from training.cli import app
 from training.ppo import Interrupted, train
 from training.quickstart import claim
 from training.recipe import Recipe, read_recipe
+from training.set_network import Conductor
 
 TINY = Recipe(name="tiny", lanes=16, steps=128, rollout=4, batch=32, hidden=8, success_episodes=16)
 
@@ -251,10 +252,13 @@ def test_a_gpu_that_is_not_there_is_refused(
 def test_a_badly_calibrated_head_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert success.calibration_warning(0.1) is None
+    assert confidence.calibration_warning(0.1) is None
     arguments = ("train", "--recipe", recipe_file(tmp_path), "--json")
     for error, told in ((0.09, False), (0.25, True)):
-        monkeypatch.setattr(ppo, "fit_confidence", lambda *_, e=error: e)
+        fitted = confidence.Confidence(error, 10.0)
+        monkeypatch.setattr(
+            ppo, "fit_confidence", lambda network, _, f=fitted: (Conductor(network), f)
+        )
         result = fqg(*arguments, "--out", tmp_path / f"out{error}")
         assert ("off by 0.25 on average" in result.stderr) == told
         assert json.loads(result.stdout)["success_ece"] == error
