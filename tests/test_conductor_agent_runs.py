@@ -305,6 +305,7 @@ def test_exit_codes_of_partial_and_failed(tmp_path, monkeypatch, capsys):
     data["artifacts"]["text"]["goal"] = {"weight": 0.5, "kind": "recommended"}
     data["artifacts"]["book"] = {"goal": {"weight": 0.5}}
     data["functions"]["bind"] = {"inputs": ["text"], "outputs": ["book"]}
+    data["plan"].append("bind")  # a plan that is named reaches every essential goal
     data["extensions"]["bind"] = {"source": "small.py", "extension": "crash", "class": "operator"}
     for entry in data["extensions"].values():
         entry["source"] = str(FOLDER / "small.py")

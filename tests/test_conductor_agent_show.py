@@ -76,7 +76,7 @@ def test_everything_else_shows_it_as_text_too(tmp_path):
             decision = super().decide(observation, mask)
             return certain(decision.action, mask.shape[1], EVIL)
 
-    flow = workflow({"bad": work(), "echo": work()}, name=EVIL)
+    flow = workflow({"bad": work(), "echo": work()}, name="v2[/beta] [red]x[/red] [/] :smile:")
     hints = (Hint(0.5, call=EVIL), Hint(0.5, strategy=EVIL))
     failure = error(
         Category.UNABLE, EVIL, detail=EVIL, hints=hints, cause=Cause(EVIL, EVIL, trace=EVIL)
