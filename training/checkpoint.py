@@ -17,6 +17,7 @@ from sb3_contrib import MaskablePPO
 from fqg_env.errors import LevelError
 from policies.recovery.policy_file import MANIFEST_FILE, MODEL_FILE
 from policies.recovery.registry import one_line
+from training.card import CARD_FILE
 from training.recipe import Recipe
 from training.teacher import Teacher
 from training.vec_env import ConductorVecEnv
@@ -35,6 +36,7 @@ OUTPUTS = (
     CURVE,
     f"{POLICY}/{MODEL_FILE}",
     f"{POLICY}/{MANIFEST_FILE}",
+    f"{POLICY}/{CARD_FILE}",
 )
 """What a training leaves in OUT."""
 

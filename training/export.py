@@ -13,6 +13,7 @@ import torch
 
 from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.policy_file import OUTPUTS, Manifest, write_policy_file
+from training.card import CARD_FILE, card
 from training.set_network import INPUTS, SHAPES, Conductor
 
 AXES = {
@@ -91,7 +92,7 @@ def export(
         difference = largest_difference(conductor, model, example(3, calls, artifacts))
         if difference > ROUNDING:
             raise RuntimeError(f"the exported graph differs from the network by {difference:.2g}")
-    return write_policy_file(
+    manifest = write_policy_file(
         folder,
         model,
         {
@@ -104,3 +105,5 @@ def export(
             "strange_above": strange_above,
         },
     )
+    (folder / CARD_FILE).write_text(card(manifest), "utf-8")
+    return manifest
