@@ -64,7 +64,7 @@ def test_a_network_learns_what_it_is_told() -> None:
     assert torch.isfinite(labels.gain).any(1).all()
     teacher.learn(labels)
     with torch.no_grad():
-        logits = network(*labels.inputs)
+        logits = network(*tensors(labels.inputs))
     chosen = logits.masked_fill(torch.isnan(labels.gain), -1e9).argmax(1)
     assert labels.gain[torch.arange(len(chosen)), chosen].mean() > 0.0
 

@@ -1,6 +1,6 @@
 """Teacher: what each action gains over the index rule's, by imagined rollouts, where the network leads to.
 
-The network plays; at every decision each action is rolled out in a few worlds drawn from the posterior, and
+Rule and network play; at every decision each action is rolled out in a few worlds drawn from the posterior, and
 then the rule goes on (policies/recovery/advantages.py). The network minimises the sum over actions of
 p (log p - gain / temperature): linear in the gain, so that the noise of few worlds averages out over labels,
 and least where p is proportional to exp(gain / temperature). It is a step of policy improvement that is
@@ -28,8 +28,8 @@ ILLEGAL = -1e9
 class Labels:
     """Decisions and what each action gains over the rule's."""
 
-    inputs: list[Tensor]
-    """[M, ...] each, as the network takes them."""
+    inputs: dict[str, np.ndarray]
+    """[M, ...] each, as they lie in observations: a third of what they take as floats."""
     gain: Tensor
     """[M, 2 + C]; NaN: illegal."""
 
@@ -74,24 +74,31 @@ class Teacher:
             self.network.sharpen(self.teaching.sharpen)
 
     def play(self) -> Labels:
-        """Let the network play so many steps in every lane, and label every decision."""
-        inputs: list[list[Tensor]] = []
+        """Play so many steps in every lane, and label every decision.
+
+        At first the rule plays, at last the network, in between now one and now the other (as in DAgger, Ross,
+        Gordon and Bagnell 2011): what a network does that has learned little leads to boards that teach little.
+        """
+        inputs: list[dict[str, np.ndarray]] = []
         gains: list[Tensor] = []
         for _ in range(self.teaching.steps):
-            seen = tensors(self.env.lanes.inputs())
+            seen = self.env.lanes.inputs()
             draw = self.labels // self.env.num_envs + len(gains)
             gain = self.env.lanes.advantages(self.teaching.worlds, draw, self.threads)
             inputs.append(seen)
             gains.append(torch.as_tensor(gain).float())
-            self.env.step_async(self.choose(seen, ~torch.isnan(gains[-1])))
+            own = self.choose(seen, ~torch.isnan(gains[-1]))
+            rule = torch.rand(len(own)).numpy() * self.teaching.labels >= self.labels
+            self.env.step_async(np.where(rule, seen["index"].argmax(1), own))
             self.env.step_wait()
-        return Labels([torch.cat(each) for each in zip(*inputs, strict=True)], torch.cat(gains))
+        together = {name: np.concatenate([one[name] for one in inputs]) for name in inputs[0]}
+        return Labels(together, torch.cat(gains))
 
     @torch.no_grad()
-    def choose(self, inputs: list[Tensor], legal: Tensor) -> np.ndarray:
+    def choose(self, inputs: dict[str, np.ndarray], legal: Tensor) -> np.ndarray:
         """[N] actions drawn from what the network will be once it is sharpened."""
         device = next(self.network.parameters()).device
-        logits = self.network(*(x.to(device) for x in inputs))
+        logits = self.network(*(x.to(device) for x in tensors(inputs)))
         sharp = (logits.cpu() * self.teaching.sharpen).masked_fill(~legal, ILLEGAL)
         chosen: np.ndarray = torch.multinomial(torch.softmax(sharp, 1), 1).squeeze(1).numpy()
         return chosen
@@ -101,7 +108,8 @@ class Teacher:
         device = next(self.network.parameters()).device
         for _ in range(self.teaching.epochs):
             for part in torch.split(torch.randperm(len(labels.gain)), self.teaching.batch):
-                logits = self.network(*(x[part].to(device) for x in labels.inputs))
+                picked = {name: array[part.numpy()] for name, array in labels.inputs.items()}
+                logits = self.network(*(x.to(device) for x in tensors(picked)))
                 gain = labels.gain[part].to(device)
                 self.optimizer.zero_grad()
                 loss = loss_of(logits, gain, self.teaching.temperature).mean()
