@@ -1,7 +1,7 @@
 """Teacher: what each action gains over the index rule's, by imagined rollouts, where the network leads to.
 
-Rule and network play; at every decision each action is rolled out in a few worlds drawn from the posterior, and
-then the rule goes on (policies/recovery/advantages.py). The network minimises the sum over actions of
+Rule and network play; at every decision each action is rolled out in a few worlds drawn from the posterior,
+and then the rule goes on (policies/recovery/advantages.py). The network minimises the sum over actions of
 p (log p - gain / temperature): linear in the gain, so that the noise of few worlds averages out over labels,
 and least where p is proportional to exp(gain / temperature). It is a step of policy improvement that is
 learned rather than searched (compare expert iteration, Anthony, Tian and Barber 2017).
@@ -76,8 +76,8 @@ class Teacher:
     def play(self) -> Labels:
         """Play so many steps in every lane, and label every decision.
 
-        At first the rule plays, at last the network, in between now one and now the other (as in DAgger, Ross,
-        Gordon and Bagnell 2011): what a network does that has learned little leads to boards that teach little.
+        At first the rule plays, at last the network, in between now one and now the other (as in DAgger,
+        Ross, Gordon and Bagnell 2011): a network that has learned little leads to boards that teach little.
         """
         inputs: list[dict[str, np.ndarray]] = []
         gains: list[Tensor] = []
