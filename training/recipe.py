@@ -54,7 +54,7 @@ class Teaching(BaseModel):
     """Settings of the teacher, which comes before PPO."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    labels: Whole = 655_360
+    labels: Whole = 98_304
     worlds: Annotated[int, Field(ge=1, le=1024)] = 4
     """Imagined worlds that every action is played in."""
     steps: Whole = 64
@@ -80,8 +80,8 @@ class Recipe(BaseModel):
     name: str
     draws: Annotated[tuple[Draws, ...], Field(min_length=1)] = (Draws(),)
     lanes: Lanes = 512
-    steps: Whole = 1_310_720
-    teacher: Teaching | None = None
+    steps: Whole = 393_216
+    teacher: Teaching | None = Teaching()
     """Comes before PPO; none: PPO goes on from the index rule."""
     hidden: Width = 32
     value_hidden: Width = 32
@@ -89,10 +89,10 @@ class Recipe(BaseModel):
     """Of messages between calls and artifacts."""
     trust: Annotated[float, Field(ge=0, le=100)] = 3.0
     """What the index rule's choice adds to its logit at the start."""
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 5e-4
     """Falls linearly to zero over the steps."""
     rollout: Whole = 32
-    batch: Whole = 2048
+    batch: Whole = 1024
     epochs: Whole = 2
     clip: Share = 0.2
     gae_lambda: Share = 0.95
