@@ -144,7 +144,7 @@ def train(
         find_checkpoint(out, chosen, seed)
     else:
         clear_earlier(out, force)
-    with bar("training", chosen.steps) as update:
+    with bar("training", chosen.decisions) as update:
         try:
             result = run(
                 chosen,
@@ -243,7 +243,7 @@ class Watcher:
         from training.quickstart import RIVALS
 
         totals = {
-            "Training": self.plan.recipe.steps,
+            "Training": self.plan.recipe.decisions,
             "Judging": self.plan.to_judge * (len(RIVALS) + 1),
             "Deploying": 2 * self.plan.pages,
         }

@@ -81,7 +81,7 @@ class Recipe(BaseModel):
     draws: Annotated[tuple[Draws, ...], Field(min_length=1)] = (Draws(),)
     lanes: Lanes = 512
     steps: Whole = 393_216
-    teacher: Teaching | None = Teaching()
+    teacher: Teaching | None = None
     """Comes before PPO; none: PPO goes on from the index rule."""
     hidden: Width = 32
     value_hidden: Width = 32
@@ -99,6 +99,11 @@ class Recipe(BaseModel):
     entropy: Share = 0.0005
     success_episodes: Lanes = 2048
     """Episodes that the success head is fitted on when the policy is done."""
+
+    @property
+    def decisions(self) -> int:
+        """Decisions of a whole training, the teacher's labels among them."""
+        return self.steps + (self.teacher.labels if self.teacher else 0)
 
     @model_validator(mode="after")
     def _check_batches(self) -> Recipe:
