@@ -64,9 +64,6 @@ class Teacher:
 
     def round(self) -> None:
         """Play and label so many steps, and learn from them."""
-        left = 1.0 - self.labels / self.teaching.labels
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.teaching.learning_rate * left
         labels = self.play()
         self.learn(labels)
         self.labels += len(labels.gain)
@@ -105,9 +102,11 @@ class Teacher:
 
     def learn(self, labels: Labels) -> None:
         """Go over the labels a few times."""
-        device = next(self.network.parameters()).device
-        for _ in range(self.teaching.epochs):
-            for part in torch.split(torch.randperm(len(labels.gain)), self.teaching.batch):
+        device, m = next(self.network.parameters()).device, len(labels.gain)
+        for epoch in range(self.teaching.epochs):
+            for number, part in enumerate(torch.split(torch.randperm(m), self.teaching.batch)):
+                done = (epoch + number * self.teaching.batch / m) / self.teaching.epochs
+                self.slow_down(self.labels + done * m)
                 picked = {name: array[part.numpy()] for name, array in labels.inputs.items()}
                 logits = self.network(*(x.to(device) for x in tensors(picked)))
                 gain = labels.gain[part].to(device)
@@ -116,6 +115,12 @@ class Teacher:
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
                 self.optimizer.step()
+
+    def slow_down(self, labels: float) -> None:
+        """Set the learning rate: the noise of the last steps is what stays in the network."""
+        left = max(0.0, 1.0 - labels / self.teaching.labels)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.teaching.learning_rate * left
 
     def state_dict(self) -> dict[str, Any]:
         """What it goes on from, besides the network and the lanes."""
