@@ -18,7 +18,7 @@ from training.checkpoint import CHECKPOINT, NEW, OLD, find_checkpoint
 from training.cli import app
 from training.ppo import Interrupted, train
 from training.quickstart import claim
-from training.recipe import Recipe, Teaching, read_recipe
+from training.recipe import Recipe, read_recipe
 from training.set_network import Conductor
 
 TINY = Recipe(name="tiny", lanes=16, steps=128, rollout=4, batch=32, hidden=8, success_episodes=16)
@@ -216,7 +216,7 @@ def test_a_recipe_that_cannot_be_trained_gets_one_sentence(
 
 
 def test_a_recipe_says_only_where_it_differs_from_quick() -> None:
-    assert Recipe(name="quick", teacher=Teaching()) == read_recipe("quick")
+    assert Recipe(name="quick") == read_recipe("quick")
 
 
 def test_a_cut_of_the_last_fit_says_how_to_go_on(

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from fqg_env.fields import Run
 from training import ppo
 from training.lane_groups import LaneGroups
 from training.ppo import Interrupted, train
@@ -68,17 +67,6 @@ def test_a_network_learns_what_it_is_told() -> None:
         logits = network(*tensors(labels.inputs))
     chosen = logits.masked_fill(torch.isnan(labels.gain), -1e9).argmax(1)
     assert labels.gain[torch.arange(len(chosen)), chosen].mean() > 0.0
-
-
-def test_the_rule_plays_first_and_the_network_last() -> None:
-    """A network that always stops is seldom asked at first, and alone at last."""
-    for labels, begun in ((0, True), (10**9, False)):
-        network, env = ready()
-        torch.nn.init.constant_(network.other.bias, 100.0)
-        teacher = Teacher(network, env, TEACHING.model_copy(update={"labels": 10**9}), 1)
-        teacher.labels = labels
-        left = teacher.play().inputs["run"][16:, Run.ATTEMPTS_LEFT]  # after the first step
-        assert (left < 1.0).any() == begun
 
 
 def test_sharpening_multiplies_logits() -> None:

@@ -54,20 +54,19 @@ class Teaching(BaseModel):
     """Settings of the teacher, which comes before PPO."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    labels: Whole = 98_304
+    labels: Whole = 655_360
     worlds: Annotated[int, Field(ge=1, le=1024)] = 4
     """Imagined worlds that every action is played in."""
-    steps: Whole = 64
-    """Decisions in every lane between two rounds of learning: what is learned from at once is all there is to
-    fit, so few labels would be fitted too well."""
+    steps: Whole = 16
+    """Decisions in every lane between two rounds of learning."""
     temperature: Annotated[float, Field(gt=0, le=10)] = 0.025
     """The gain in return that makes an action e times as likely."""
     sharpen: Annotated[float, Field(ge=1, le=100)] = 4.0
     """What the logits are multiplied by where the network plays, and at last where PPO goes on."""
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 6e-3
-    """Falls linearly to zero over the labels. At a sixth of it the same labels taught two thirds as much."""
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    """Falls linearly to zero over the labels."""
     batch: Whole = 1024
-    epochs: Whole = 6
+    epochs: Whole = 4
 
 
 class Recipe(BaseModel):
@@ -80,7 +79,7 @@ class Recipe(BaseModel):
     name: str
     draws: Annotated[tuple[Draws, ...], Field(min_length=1)] = (Draws(),)
     lanes: Lanes = 512
-    steps: Whole = 393_216
+    steps: Whole = 1_310_720
     teacher: Teaching | None = None
     """Comes before PPO; none: PPO goes on from the index rule."""
     hidden: Width = 32
@@ -89,10 +88,10 @@ class Recipe(BaseModel):
     """Of messages between calls and artifacts."""
     trust: Annotated[float, Field(ge=0, le=100)] = 3.0
     """What the index rule's choice adds to its logit at the start."""
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 5e-4
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
     """Falls linearly to zero over the steps."""
     rollout: Whole = 32
-    batch: Whole = 1024
+    batch: Whole = 2048
     epochs: Whole = 2
     clip: Share = 0.2
     gae_lambda: Share = 0.95

@@ -1,6 +1,6 @@
 """Teacher: what each action gains over the index rule's, by imagined rollouts, where the network leads to.
 
-Rule and network play; at every decision each action is rolled out in a few worlds drawn from the posterior,
+The network plays; at every decision each action is rolled out in a few worlds drawn from the posterior,
 and then the rule goes on (policies/recovery/advantages.py). The network minimises the sum over actions of
 p (log p - gain / temperature): linear in the gain, so that the noise of few worlds averages out over labels,
 and least where p is proportional to exp(gain / temperature). It is a step of policy improvement that is
@@ -71,10 +71,10 @@ class Teacher:
             self.network.sharpen(self.teaching.sharpen)
 
     def play(self) -> Labels:
-        """Play so many steps in every lane, and label every decision.
+        """Let the network play so many steps in every lane, and label every decision.
 
-        At first the rule plays, at last the network, in between now one and now the other (as in DAgger,
-        Ross, Gordon and Bagnell 2011): a network that has learned little leads to boards that teach little.
+        The network alone, from the first step: the mean gain of its choices on its own boards, summed over an
+        episode, is exactly what it gains over the rule (Kakade and Langford 2002), and on no other boards.
         """
         inputs: list[dict[str, np.ndarray]] = []
         gains: list[Tensor] = []
@@ -84,9 +84,7 @@ class Teacher:
             gain = self.env.lanes.advantages(self.teaching.worlds, draw, self.threads)
             inputs.append(seen)
             gains.append(torch.as_tensor(gain).float())
-            own = self.choose(seen, ~torch.isnan(gains[-1]))
-            rule = torch.rand(len(own)).numpy() * self.teaching.labels >= self.labels
-            self.env.step_async(np.where(rule, seen["index"].argmax(1), own))
+            self.env.step_async(self.choose(seen, ~torch.isnan(gains[-1])))
             self.env.step_wait()
         together = {name: np.concatenate([one[name] for one in inputs]) for name in inputs[0]}
         return Labels(together, torch.cat(gains))
