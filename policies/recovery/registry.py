@@ -66,21 +66,12 @@ def _search() -> Any:
     return Search()
 
 
-def _shipped() -> Any:
-    from policies.recovery.network import load
-
-    return load(PRETRAINED / "shipped")
-
-
-PRETRAINED = Path(__file__).parent / "pretrained"
-"""Policy files that come with the package."""
 BUILT_IN: dict[str, Callable[[], Any]] = {
     "random": _random,
     **{name: partial(tunable, name) for name in TUNABLE},
     "oracle": _oracle,
     "bayes": _bayes,
     "search": _search,
-    "shipped": _shipped,
 }
 
 
