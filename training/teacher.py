@@ -78,14 +78,14 @@ class Teacher:
         """
         inputs: list[dict[str, np.ndarray]] = []
         gains: list[Tensor] = []
+        seen = self.env.lanes.inputs()
         for _ in range(self.teaching.steps):
-            seen = self.env.lanes.inputs()
             draw = self.labels // self.env.num_envs + len(gains)
             gain = self.env.lanes.advantages(self.teaching.worlds, draw, self.threads)
             inputs.append(seen)
             gains.append(torch.as_tensor(gain).float())
             self.env.step_async(self.choose(seen, ~torch.isnan(gains[-1])))
-            self.env.step_wait()
+            seen, *_ = self.env.step_wait()
         together = {name: np.concatenate([one[name] for one in inputs]) for name in inputs[0]}
         return Labels(together, torch.cat(gains))
 
