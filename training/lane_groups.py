@@ -110,10 +110,16 @@ class LaneGroups:
         """Play actions [N]; returns rewards [N], goals in their expectation, and which lanes are over [N]."""
         for lanes, part in zip(self.groups, self.parts, strict=True):
             lanes.step(actions[part])
-            expect_goals(
-                lanes.levels, lanes.boards, lanes.truths, lanes.beliefs, lanes.rewards, lanes.done
-            )
-            lanes.judge()
+            if lanes.done.any():
+                expect_goals(
+                    lanes.levels,
+                    lanes.boards,
+                    lanes.truths,
+                    lanes.beliefs,
+                    lanes.rewards,
+                    lanes.done,
+                )
+                lanes.judge()
         return self.each(lambda lanes: lanes.rewards), self.each(lambda lanes: lanes.done)
 
     def begin(self, which: np.ndarray) -> None:
