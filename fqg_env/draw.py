@@ -100,11 +100,11 @@ def draw_hidden(level: Any, hidden: Any, mix: int, shares: Any) -> None:
     `shares` [K] is working space.
     """
     spread = MIX_SPREAD[mix]
+    for w in range(WINDOWS):
+        shares[w] = MIX_WINDOWS[mix, w]
+    lean(level, shares, WINDOWS, spread, 0)
     for p in range(level.providers):
         u = uniform(level.key, Draw.WINDOW, p, 0)
-        for w in range(WINDOWS):
-            shares[w] = MIX_WINDOWS[mix, w]
-        lean(level, shares, WINDOWS, spread, 0)
         hidden.window[p] = pick_by(u, shares, WINDOWS)
     for c in range(level.calls):
         if level.variant[c] == 0:

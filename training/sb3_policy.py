@@ -19,7 +19,7 @@ class SetPolicy(MaskableActorCriticPolicy):
     Args:
         hidden: width of the actor's tokens.
         value_hidden: width of the critic's tokens.
-        rounds: of messages, in both.
+        rounds: of messages, in the actor; the critic does without.
         trust: see `SetNetwork`.
     """
 
@@ -38,7 +38,7 @@ class SetPolicy(MaskableActorCriticPolicy):
 
     def _build(self, lr_schedule: Any) -> None:
         self.network = SetNetwork(self.hidden, self.rounds, self.trust)
-        self.critic = ValueNetwork(self.value_hidden, self.rounds)
+        self.critic = ValueNetwork(self.value_hidden)
         # SB3's own trunk would be idle weights
         for idle in ("features_extractor", "pi_features_extractor", "vf_features_extractor"):
             if hasattr(self, idle):

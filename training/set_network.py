@@ -211,11 +211,14 @@ class Conductor(nn.Module):
 
 
 class ValueNetwork(nn.Module):
-    """The critic: a trunk of its own, since in a shared one value learning wrecks the policy."""
+    """The critic: a trunk of its own, since in a shared one value learning wrecks the policy.
 
-    def __init__(self, hidden: int = 32, rounds: int = 0):
+    Without messages: the rule's thoughts among the inputs tell it what comes of each call and artifact.
+    """
+
+    def __init__(self, hidden: int = 32):
         super().__init__()
-        self.trunk = Trunk(hidden, rounds)
+        self.trunk = Trunk(hidden, 0)
         self.head = nn.Linear(hidden, 1)
 
     def forward(self, *inputs: Tensor) -> Tensor:
