@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training.lane_groups import LaneGroups
 from training.recipe import Recipe
-from training.set_network import Conductor, Inputs, SetNetwork
+from training.set_network import Conductor, SetNetwork
 from training.vec_env import tensors
 
 CALIBRATED = 0.1
@@ -49,7 +49,7 @@ def gather(network: SetNetwork, recipe: Recipe, first: int) -> Decisions:
     lanes.deal(first)
     wholes, owners = [], []
     while (running := np.flatnonzero(lanes.running)).size:
-        x = Inputs(*tensors(lanes.inputs()))
+        x = network.sight(tensors(lanes.inputs()))
         with torch.no_grad():
             c, whole = network.trunk(x)
             logits = network.logits(x, c, whole).numpy()

@@ -118,6 +118,7 @@ def new_model(
             "value_hidden": recipe.value_hidden,
             "rounds": recipe.rounds,
             "trust": recipe.trust,
+            "without": recipe.without,
         },
         seed=seed,
         device=device,

@@ -20,6 +20,8 @@ Whole = Annotated[int, Field(ge=1)]
 Lanes = Annotated[int, Field(ge=1, le=16_384)]
 Width = Annotated[int, Field(ge=1, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Part = Literal["belief", "rule", "memory"]
+"""Of what a network reads: the posterior; the index rule's thoughts; reputations and recent runs."""
 
 
 class Draws(BaseModel):
@@ -79,7 +81,7 @@ class Recipe(BaseModel):
     name: str
     draws: Annotated[tuple[Draws, ...], Field(min_length=1)] = (Draws(),)
     lanes: Lanes = 512
-    steps: Whole = 1_310_720
+    steps: Annotated[int, Field(ge=0)] = 1_310_720
     teacher: Teaching | None = None
     """Comes before PPO; none: PPO goes on from the index rule."""
     hidden: Width = 32
@@ -88,6 +90,8 @@ class Recipe(BaseModel):
     """Of messages between calls and artifacts."""
     trust: Annotated[float, Field(ge=0, le=100)] = 3.0
     """What the index rule's choice adds to its logit at the start."""
+    without: tuple[Part, ...] = ()
+    """Parts of the inputs that the network does not see, to find out what they are worth."""
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
     """Falls linearly to zero over the steps."""
     rollout: Whole = 32

@@ -10,6 +10,7 @@ from sb3_contrib.common.maskable.distributions import MaskableDistribution
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from torch import Tensor
 
+from training.recipe import Part
 from training.set_network import INPUTS, SetNetwork, ValueNetwork
 
 
@@ -21,6 +22,7 @@ class SetPolicy(MaskableActorCriticPolicy):
         value_hidden: width of the critic's tokens.
         rounds: of messages, in the actor; the critic does without.
         trust: see `SetNetwork`.
+        without: parts of the inputs that neither sees.
     """
 
     def __init__(
@@ -30,15 +32,16 @@ class SetPolicy(MaskableActorCriticPolicy):
         value_hidden: int,
         rounds: int,
         trust: float,
+        without: tuple[Part, ...] = (),
         **kwargs: Any,
     ):
         self.hidden, self.value_hidden = hidden, value_hidden
-        self.rounds, self.trust = rounds, trust
+        self.rounds, self.trust, self.without = rounds, trust, without
         super().__init__(*args, **kwargs)
 
     def _build(self, lr_schedule: Any) -> None:
-        self.network = SetNetwork(self.hidden, self.rounds, self.trust)
-        self.critic = ValueNetwork(self.value_hidden)
+        self.network = SetNetwork(self.hidden, self.rounds, self.trust, self.without)
+        self.critic = ValueNetwork(self.value_hidden, self.without)
         # SB3's own trunk would be idle weights
         for idle in ("features_extractor", "pi_features_extractor", "vf_features_extractor"):
             if hasattr(self, idle):

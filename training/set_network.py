@@ -9,6 +9,7 @@ Letters in shapes: N batch, C calls, A artifacts, H hidden.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,7 @@ from fqg_env.fields import (
     Call,
 )
 from policies.recovery.features import REACH_FIELDS, WAY_FIELDS
+from training.recipe import Part
 
 SHAPES: dict[str, tuple[str | int, ...]] = {
     "calls": ("N", "C", CALL_FIELDS),
@@ -61,6 +63,44 @@ class Inputs:
     index: Tensor
     ways: Tensor
     reach: Tensor
+
+
+PARTS: dict[Part, tuple[str, ...]] = {
+    "belief": ("belief", "doubt"),
+    "rule": ("index", "ways", "reach"),
+    "memory": (),  # see MEMORY
+}
+"""Inputs that a network can be trained without, to see what they are worth."""
+MEMORY = [
+    Call.REPUTATION,
+    Call.REPUTATION_STRENGTH,
+    Call.RECENT_SUCCESS,
+    Call.RECENT_FAILURE,
+    Call.FIDELITY,
+]
+"""Fields of `calls` that tell of earlier runs."""
+
+
+class Sight(nn.Module):
+    """What a network sees of its inputs: all, or all but some parts, which are zero to it."""
+
+    remembered: Tensor
+
+    def __init__(self, without: Iterable[Part] = ()):
+        super().__init__()
+        self.without = tuple(without)
+        self.unseen = {name for part in self.without for name in PARTS[part]}
+        remembered = torch.ones(CALL_FIELDS)
+        remembered[MEMORY] = 0.0
+        self.register_buffer("remembered", remembered, persistent=False)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Inputs:
+        """The inputs in the order of `SHAPES`, by name."""
+        named = zip(SHAPES, inputs, strict=True)
+        x = {name: value * 0.0 if name in self.unseen else value for name, value in named}
+        if "memory" in self.without:
+            x["calls"] = x["calls"] * self.remembered
+        return Inputs(**x)
 
 
 def exist(x: Inputs) -> tuple[Tensor, Tensor]:
@@ -150,10 +190,14 @@ class SetNetwork(nn.Module):
         hidden: width of a token.
         rounds: of messages between calls and artifacts.
         trust: what the index rule's choice adds to its logit.
+        without: parts of its inputs that it does not see.
     """
 
-    def __init__(self, hidden: int, rounds: int = 1, trust: float = 3.0):
+    def __init__(
+        self, hidden: int, rounds: int = 1, trust: float = 3.0, without: Iterable[Part] = ()
+    ):
         super().__init__()
+        self.sight = Sight(without)
         self.trunk = Trunk(hidden, rounds)
         self.token = nn.Linear(hidden, hidden)
         self.pointer = nn.Linear(hidden, 1)
@@ -165,7 +209,7 @@ class SetNetwork(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Logits [N, 2 + C], of inputs in the order of `SHAPES`."""
-        x = Inputs(*inputs)
+        x = self.sight(inputs)
         return self.logits(x, *self.trunk(x))
 
     def logits(self, x: Inputs, c: Tensor, whole: Tensor) -> Tensor:
@@ -200,7 +244,7 @@ class Conductor(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits [N, 2 + C], success logit [N], and strangeness [N], of inputs in the order of `SHAPES`."""
-        x = Inputs(*inputs)
+        x = self.network.sight(inputs)
         c, whole = self.network.trunk(x)
         success: Tensor = self.success(whole).squeeze(1)
         return self.network.logits(x, c, whole), success, self.strangeness(whole)
@@ -216,12 +260,13 @@ class ValueNetwork(nn.Module):
     Without messages: the rule's thoughts among the inputs tell it what comes of each call and artifact.
     """
 
-    def __init__(self, hidden: int = 32):
+    def __init__(self, hidden: int = 32, without: Iterable[Part] = ()):
         super().__init__()
+        self.sight = Sight(without)
         self.trunk = Trunk(hidden, 0)
         self.head = nn.Linear(hidden, 1)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Expected return to come [N], of inputs in the order of `SHAPES`."""
-        value: Tensor = self.head(self.trunk(Inputs(*inputs))[1]).squeeze(1)
+        value: Tensor = self.head(self.trunk(self.sight(inputs))[1]).squeeze(1)
         return value

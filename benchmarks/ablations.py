@@ -1,0 +1,138 @@
+"""What each part of a training is worth: the same recipe without it, over seeds, on the same test levels.
+
+    python benchmarks/ablations.py --out DIR [--recipe NAME_OR_FILE] [--seeds N] [--workers N] [--episodes N]
+        [--device auto|cpu|cuda] [--train-only] [--json]
+
+Every variant is trained once with each seed into DIR, `--workers` trainings side by side; what is there is
+not trained again. Each plays the same test levels as the index rule; the figure is the paired difference of
+the return with its 95% interval, for every seed.
+
+Example:  python benchmarks/ablations.py --out /tmp/ablations --recipe taught --seeds 3 --workers 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fqg_env.errors import LevelError
+from training.recipe import Recipe, read_recipe
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "no_teacher": {"teacher": None},
+    "no_ppo": {"steps": 0},
+    "no_posterior": {"without": ["belief"]},
+    "no_rule": {"without": ["rule"]},
+    "no_memory": {"without": ["memory"]},
+    "no_messages": {"rounds": 0},
+}
+"""What is changed in the recipe."""
+FIRST = 20_000
+"""The first test level: none of those that docs/results.md judges on."""
+
+
+def run_of(out: Path, variant: str, seed: int) -> Path:
+    """The folder of one training."""
+    return out / f"{variant}-{seed}"
+
+
+def train_one(recipe: Recipe, out: Path, variant: str, seed: int, device: str) -> str:
+    """Train one variant in a process of its own; returns what went wrong, or nothing."""
+    folder = run_of(out, variant, seed)
+    if (folder / "policy").exists():
+        return ""
+    file = out / f"{variant}.yaml"
+    changed = Recipe.model_validate(recipe.model_dump() | VARIANTS[variant])
+    file.write_text(yaml.safe_dump(changed.model_dump(mode="json"), sort_keys=False), "utf-8")
+    resume = ["--resume"] if folder.exists() else []
+    options = ["--recipe", file, "--seed", seed, "--out", folder, "--device", device, *resume]
+    command = [sys.executable, "-m", "training.cli", "train", *map(str, options)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    print(f"{folder.name}: {'done' if answer.returncode == 0 else 'failed'}", file=sys.stderr)
+    return "" if answer.returncode == 0 else answer.stderr[-300:]
+
+
+def train_all(recipe: Recipe, out: Path, seeds: int, workers: int, device: str) -> list[str]:
+    """Train every variant with every seed; returns what went wrong."""
+    jobs = [(variant, seed) for seed in range(seeds) for variant in VARIANTS]
+    with ThreadPoolExecutor(workers) as pool:
+        told = pool.map(lambda job: train_one(recipe, out, job[0], job[1], device), jobs)
+        return [line for line in told if line]
+
+
+def judged(out: Path, seeds: int, workers: int, episodes: int) -> dict[str, list[dict[str, Any]]]:
+    """Each variant's paired difference to the index rule, a seed after the other."""
+    from training.evaluate import Question, judge
+    from training.setting import Setting
+
+    names = {
+        f"{variant} {seed}": str(run_of(out, variant, seed) / "policy")
+        for variant in VARIANTS
+        for seed in range(seeds)
+    }
+    setting = Setting(split="test", episodes=episodes, tiers=(6, 20), seed=FIRST)
+    paired = judge(Question({"index": "index", **names}, setting, workers)).result["paired"]
+    return {
+        variant: [paired[f"{variant} {seed}/index"] for seed in range(seeds)]
+        for variant in VARIANTS
+    }
+
+
+def table(result: dict[str, list[dict[str, Any]]]) -> str:
+    """In Markdown."""
+    seeds = len(next(iter(result.values())))
+    head = ["variant", *(f"seed {seed}: over `index` [95%]" for seed in range(seeds)), "mean"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for variant, each in result.items():
+        means = [one["difference_mean"] for one in each]
+        told = [
+            f"{one['difference_mean']:+.4f} [{one['difference_ci95'][0]:+.4f}, "
+            f"{one['difference_ci95'][1]:+.4f}]"
+            for one in each
+        ]
+        row = [variant.replace("_", " "), *told, f"{sum(means) / len(means):+.4f}"]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Train, judge and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
+    parser.add_argument("--recipe", default="taught", help="a name or a file; default: taught")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--episodes", type=int, default=8192)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--train-only", action="store_true", help="judge nothing yet")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    arguments = parser.parse_args()
+    try:
+        recipe = read_recipe(arguments.recipe)
+    except LevelError as error:
+        print(f"ablations: {error}", file=sys.stderr)
+        return 2
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    wrong = train_all(recipe, arguments.out, arguments.seeds, arguments.workers, arguments.device)
+    if wrong:
+        print("\n".join(wrong), file=sys.stderr)
+        return 4
+    if arguments.train_only:
+        return 0
+    result = judged(arguments.out, arguments.seeds, arguments.workers, arguments.episodes)
+    print(json.dumps(result) if arguments.json else table(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
