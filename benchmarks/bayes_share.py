@@ -1,6 +1,6 @@
 """How near policies come to the Bayes optimum on templates, without luck: by the exact value of each choice.
 
-    python benchmarks/bayes_share.py [--episodes N] [--split exact] [--json]
+    python benchmarks/bayes_share.py [--episodes N] [--split exact] [--policy NAME_OR_FOLDER ...] [--json]
 
 The share of a policy is 1 - (what its choices lose in exact value per episode) / (the value of the start):
 its return in the mean over all luck (the performance difference lemma, Kakade and Langford 2002), on the
@@ -32,8 +32,10 @@ RULES = ("retry_fallback", "lookup", "code_aware", "index")
 SIMULATIONS = (16, 64, 256)
 
 
-def contestants() -> dict[str, Any]:
-    """The rules, and the planner with more and more simulations and with 100 ms."""
+def contestants(named: list[str]) -> dict[str, Any]:
+    """Those named, or else the rules, and the planner with more and more simulations and with 100 ms."""
+    if named:
+        return {name: policy_named(name) for name in named}
     out = {name: policy_named(name) for name in RULES}
     out |= {f"search, {n} simulations": Search(simulations=n) for n in SIMULATIONS}
     return out | {"search, 100 ms": Search(seconds=0.1)}
@@ -91,11 +93,17 @@ def main() -> None:
     parser.add_argument(
         "--split", default="exact", choices=[n for n, s in SPLITS.items() if s.templates]
     )
+    parser.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        help="a name or a folder, instead of the usual ones",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     arguments = parser.parse_args()
     setting = Setting(split=arguments.split, episodes=arguments.episodes)
     result = {}
-    for name, policy in contestants().items():
+    for name, policy in contestants(arguments.policy).items():
         print(f"{name} ...", file=sys.stderr)
         result[name] = measured(policy, setting)
     print(json.dumps(result) if arguments.json else table(result))

@@ -98,7 +98,7 @@ def test_a_cut_training_goes_on_where_it_was(tmp_path: Path) -> None:
     train(half, 0, tmp_path)
     result = train(TINY, 0, tmp_path, resume=True)
     assert result["steps"] == TINY.steps
-    assert load(tmp_path / "policy").name == "trained"
+    assert load(tmp_path / "policy").name == TINY.name
 
 
 def test_the_judge_is_fair_and_workers_change_nothing(trained: Path) -> None:

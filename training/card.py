@@ -26,7 +26,7 @@ whether content is true or safe: it sees outcomes, never data. Limits are enforc
 ## What was measured while it was made
 
 {results}
-
+{held_out}
 SHA-256 of the graph: `{sha256}`
 """
 
@@ -43,6 +43,18 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {k} | {told(v)} |" for k, v in figures.items())])
 
 
+def held_out(levels: dict[str, dict[str, Any]]) -> str:
+    """What was measured on held-out levels, a row each; nothing where nothing was."""
+    if not levels:
+        return ""
+    head = list(next(iter(levels.values())))
+    lines = ["", "## On held-out levels", "", "| | " + " | ".join(head) + " |"]
+    lines.append("|" + "---|" * (1 + len(head)))
+    for caption, figures in levels.items():
+        lines.append(f"| {caption} | " + " | ".join(told(x) for x in figures.values()) + " |")
+    return "\n".join([*lines, ""])
+
+
 def card(manifest: Manifest) -> str:
     """The card in Markdown."""
     hands_over = (
@@ -57,6 +69,7 @@ def card(manifest: Manifest) -> str:
         outputs=", ".join(OUTPUTS),
         hands_over=hands_over,
         recipe=table(manifest.recipe),
-        results=table(manifest.results),
+        results=table({k: v for k, v in manifest.results.items() if k != "held_out"}),
+        held_out=held_out(manifest.results.get("held_out", {})),
         sha256=manifest.sha256,
     )

@@ -220,15 +220,17 @@ def finish(
     network = model.policy.network.cpu().eval()
     conductor, confidence = fit_confidence(network, recipe)
     elapsed_s = curve[-1].elapsed_s if curve else 0.0
+    labels = recipe.teacher.labels if recipe.teacher else 0
+    taught_s = max((p.elapsed_s for p in curve if p.steps <= labels), default=0.0)
     last = curve[-max(1, len(curve) // 10) :]
     result = {
         "recipe": recipe.name,
         "seed": seed,
         "device": device,
-        "labels": recipe.teacher.labels if recipe.teacher else 0,
+        "labels": labels,
         "steps": model.num_timesteps,
         "elapsed_s": elapsed_s,
-        "steps_per_s": model.num_timesteps / max(1e-9, elapsed_s),
+        "steps_per_s": model.num_timesteps / max(1e-9, elapsed_s - taught_s),
         "env_share": last[-1].env_share if last else None,
         "return_mean": float(np.mean([p.return_mean for p in last])) if last else None,
         "success_rate": float(np.mean([p.success_rate for p in last])) if last else None,
@@ -238,7 +240,7 @@ def finish(
     export(
         conductor,
         out / POLICY,
-        "trained",
+        recipe.name,
         {"seed": seed, **recipe.model_dump()},
         {k: v for k, v in result.items() if k != "policy"},
         max_calls=GENERALISES * max(SIZES[one.size].calls for one in recipe.draws),

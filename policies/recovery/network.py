@@ -76,17 +76,15 @@ class NetworkPolicy:
                         f"{entry.name!r} and there are {width}; train or export it again"
                     )
 
-    def answers(self, observation: Observation, mask: np.ndarray) -> tuple[np.ndarray, ...]:
+    def answers(self, inputs: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """What the graph answers, see `OUTPUTS`; before masking."""
-        feed = {
-            name: np.asarray(value, np.float32)
-            for name, value in network_inputs(observation, mask, self.manifest.inputs).items()
-        }
+        feed = {name: np.asarray(value, np.float32) for name, value in inputs.items()}
         return tuple(self._session.run(list(OUTPUTS), feed))
 
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
         """The likeliest legal action; the index rule's where the network is unsure or out of its depth."""
-        logits, _, strangeness = self.answers(observation, mask)
+        inputs = network_inputs(observation, mask, self.manifest.inputs)
+        logits, _, strangeness = self.answers(inputs)
         probabilities = masked_softmax(logits, mask)
         action = probabilities.argmax(1).astype(np.int64)
         source = np.full(len(mask), self.name, object)
@@ -96,7 +94,8 @@ class NetworkPolicy:
             floor |= strangeness > self.manifest.strange_above
         floor |= observation["calls"][:, :, Call.EXISTS].sum(1) > self.manifest.max_calls
         if floor.any():
-            choice = index_choice(observation, mask)
+            known = inputs.get("index")
+            choice = index_choice(observation, mask) if known is None else known
             action[floor] = choice[floor].argmax(1)
             probabilities[floor] = choice[floor]
             source[floor] = FLOOR

@@ -66,12 +66,19 @@ def _search() -> Any:
     return Search()
 
 
+def _shipped() -> Any:
+    from policies.recovery.network import load
+
+    return load(Path(__file__).parent / "pretrained" / "shipped")
+
+
 BUILT_IN: dict[str, Callable[[], Any]] = {
     "random": _random,
     **{name: partial(tunable, name) for name in TUNABLE},
     "oracle": _oracle,
     "bayes": _bayes,
     "search": _search,
+    "shipped": _shipped,
 }
 
 

@@ -1,0 +1,74 @@
+"""Make a trained conductor the one that comes with the package, with what was measured of it in its card.
+
+    python docs/ship.py RUN [--workers N]
+
+RUN is the folder of an `fqg train`. Its policy becomes `policies/recovery/pretrained/NAME`, NAME that of its
+recipe, with a few figures from held-out levels (those of docs/results.md, so from the cache after
+make_results.py) in its manifest and its card.
+
+Example:  python docs/ship.py runs/seed0 --workers 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from make_results import LEARNED, RULES, SHIFTED, setting_of
+
+from policies.recovery.policy_file import PolicyFileError, read_policy_file, write_policy_file
+from training.card import CARD_FILE, card
+from training.evaluate import Question, judge
+from training.result_cache import ResultCache, default_folder
+
+PRETRAINED = Path(__file__).parent.parent / "policies" / "recovery" / "pretrained"
+EPISODES = 4096
+KEPT = ("return_mean", "success_rate", "wrong_delivered_rate", "floor_share")
+
+
+def measured(policy: str, workers: int) -> dict[str, Any]:
+    """What it reaches on held-out levels: its figures, and what it gains over the best rule there."""
+    cache, found = ResultCache(default_folder()), {}
+    for caption, change in {**LEARNED, **SHIFTED}.items():
+        print(caption, file=sys.stderr)
+        names = {name: name for name in RULES} | {"it": policy}
+        question = Question(names, setting_of(change, EPISODES), workers, cache=cache)
+        result = judge(question).result
+        best = max(RULES, key=lambda rule: result["policies"][rule]["return_mean"])
+        pair = result["paired"][f"it/{best}"]
+        own = {name: round(result["policies"]["it"][name], 4) for name in KEPT}
+        found[caption] = own | {
+            "best_rule": best,
+            "over_it": round(pair["difference_mean"], 4),
+            "over_it_ci95": [round(x, 4) for x in pair["difference_ci95"]],
+        }
+    return found
+
+
+def main() -> int:
+    """Judge, and copy."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="folder of a training")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    arguments = parser.parse_args()
+    policy = arguments.run / "policy"
+    try:
+        manifest, model = read_policy_file(policy)
+    except PolicyFileError as error:
+        print(f"ship: {error}", file=sys.stderr)
+        return 2
+    results = manifest.results | {"held_out": measured(str(policy), arguments.workers)}
+    told = manifest.model_dump(exclude={"sha256"}) | {"results": results}
+    folder = PRETRAINED / manifest.name
+    shipped = write_policy_file(folder, model, told)
+    (folder / CARD_FILE).write_text(card(shipped), "utf-8")
+    print(f"{folder}: {len(model):,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
