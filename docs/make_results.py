@@ -189,12 +189,13 @@ SHIFTED: dict[str, dict[str, Any]] = {
 
 def setting_of(change: dict[str, Any], episodes: int) -> Setting:
     """The usual setting, changed."""
-    return Setting(**({"episodes": episodes, "tiers": (6, 20), "seed": 10_000} | change))
+    usual: dict[str, Any] = {"episodes": episodes, "tiers": (6, 20), "seed": 10_000}
+    return Setting(**(usual | change))
 
 
 def learned_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """Each policy, and its difference to the index rule on the same levels."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, p in result["policies"].items():
         pair = result["paired"].get(f"{name}/index")
         over = "" if pair is None else signed(pair["difference_mean"], pair["difference_ci95"])
@@ -245,28 +246,22 @@ def learned(folders: list[str], workers: int, episodes: int = 4096) -> str:
         return judge(question).result
 
     head = (
-        "policy",
-        "success",
-        "return [95%]",
-        "IQM [95%]",
-        "over `index` [95%]",
-        "wrong",
-        "floor",
-    )
+        "policy", "success", "return [95%]", "IQM [95%]", "over `index` [95%]", "wrong", "floor",
+    )  # fmt: skip
     blocks = []
     for caption, change in LEARNED.items():
         print(caption, file=sys.stderr)
         rows = learned_rows(played((*RULES, "oracle"), change))
         blocks += [f"{caption}:", "", *markdown(head, rows), ""]
-    head = (
+    glance = (
         "levels", "best rule", *(f"{seed} over it [95%]" for seed in seeds), "IQM of seed 0",
         "wrong: rule / seeds", "floor",
     )  # fmt: skip
-    rows = []
+    shifted = []
     for caption, change in SHIFTED.items():
         print(caption, file=sys.stderr)
-        rows.append(shifted_row(caption, played(RULES, change), list(seeds)))
-    return "\n".join([*blocks, "Levels unlike those of training:", "", *markdown(head, rows), ""])
+        shifted.append(shifted_row(caption, played(RULES, change), list(seeds)))
+    return "\n".join([*blocks, "Levels unlike those of training:", "", *markdown(glance, shifted), ""])
 
 
 def put(text: str, name: str, block: str) -> str:
