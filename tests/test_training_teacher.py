@@ -11,8 +11,8 @@ import torch
 from training import ppo
 from training.lane_groups import LaneGroups
 from training.ppo import Interrupted, train
-from training.recipe import Draws, Recipe, Teaching
-from training.set_network import SetNetwork
+from training.recipe import Draws, Part, Recipe, Teaching
+from training.set_network import MEMORY, PARTS, SetNetwork
 from training.teacher import Teacher, loss_of
 from training.vec_env import ConductorVecEnv, tensors
 
@@ -153,3 +153,28 @@ def test_groups_side_by_side_play_as_each_alone() -> None:
         np.testing.assert_array_equal(gains[part, :actions], alone.advantages(1, 0, 1))
         assert not env.lanes.masks[part, actions:].any()
         assert np.isnan(gains[part, actions:]).all()
+
+
+@pytest.mark.parametrize("part", ["belief", "rule", "memory"])
+def test_what_a_network_does_not_see_changes_nothing(part: Part) -> None:
+    """Other numbers there give the same logits; a network that sees them answers otherwise."""
+    _, env = ready()
+    inputs = env.lanes.inputs()
+    other = {name: value.copy() for name, value in inputs.items()}
+    for name in PARTS[part]:
+        other[name] = 1.0 - other[name]
+    if part == "memory":
+        other["calls"][:, :, MEMORY] += 0.5
+    for without, same in ((part,), True), ((), False):
+        network = SetNetwork(8, without=without)
+        torch.nn.init.normal_(network.pointer.weight)
+        with torch.no_grad():
+            one, two = (network(*tensors(x)) for x in (inputs, other))
+        assert torch.equal(one, two) is same
+
+
+def test_no_step_of_ppo_leaves_what_the_teacher_taught(tmp_path: Path) -> None:
+    """`steps: 0` is the teacher alone, exported."""
+    result = train(TINY.model_copy(update={"steps": 0}), 0, tmp_path)
+    assert (result["labels"], result["steps"]) == (TEACHING.labels, 0)
+    assert (tmp_path / "policy" / "policy.onnx").exists()
