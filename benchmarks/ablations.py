@@ -7,7 +7,7 @@ Every variant is trained once with each seed into DIR, `--workers` trainings sid
 not trained again. Each plays the same test levels as the index rule; the figure is the paired difference of
 the return with its 95% interval, for every seed.
 
-Example:  python benchmarks/ablations.py --out /tmp/ablations --recipe taught --seeds 3 --workers 2
+Example:  python benchmarks/ablations.py --out /tmp/ablations --seeds 3 --workers 2
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ from typing import Any
 import yaml
 
 from fqg_env.errors import LevelError
+from training.checkpoint import CHECKPOINT, RESULT
 from training.recipe import Recipe, read_recipe
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "all": {},
     "no_teacher": {"teacher": None},
     "no_ppo": {"steps": 0},
-    "no_posterior": {"without": ["belief"]},
-    "no_rule": {"without": ["rule"]},
+    "no_thoughts": {"without": ["thoughts"]},
+    "no_posterior": {"without": ["belief", "thoughts"]},
     "no_memory": {"without": ["memory"]},
     "no_messages": {"rounds": 0},
 }
-"""What is changed in the recipe."""
+"""What is changed in the recipe. The rule's choice, which rests on the posterior, stays in all of them."""
+SHORT = Path(__file__).with_name("ablations.yaml")
 FIRST = 20_000
 """The first test level: none of those that docs/results.md judges on."""
 
@@ -47,12 +49,12 @@ def run_of(out: Path, variant: str, seed: int) -> Path:
 def train_one(recipe: Recipe, out: Path, variant: str, seed: int, device: str) -> str:
     """Train one variant in a process of its own; returns what went wrong, or nothing."""
     folder = run_of(out, variant, seed)
-    if (folder / "policy").exists():
+    if (folder / RESULT).exists():
         return ""
     file = out / f"{variant}.yaml"
     changed = Recipe.model_validate(recipe.model_dump() | VARIANTS[variant])
     file.write_text(yaml.safe_dump(changed.model_dump(mode="json"), sort_keys=False), "utf-8")
-    resume = ["--resume"] if folder.exists() else []
+    resume = ["--resume"] if (folder / CHECKPOINT).exists() else ["--force"]
     options = ["--recipe", file, "--seed", seed, "--out", folder, "--device", device, *resume]
     command = [sys.executable, "-m", "training.cli", "train", *map(str, options)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
@@ -69,7 +71,7 @@ def train_all(recipe: Recipe, out: Path, seeds: int, workers: int, device: str) 
 
 
 def judged(out: Path, seeds: int, workers: int, episodes: int) -> dict[str, list[dict[str, Any]]]:
-    """Each variant's paired difference to the index rule, a seed after the other."""
+    """Each variant's paired difference to the index rule, and that of `all` to it, a seed after the other."""
     from training.evaluate import Question, judge
     from training.setting import Setting
 
@@ -81,25 +83,32 @@ def judged(out: Path, seeds: int, workers: int, episodes: int) -> dict[str, list
     setting = Setting(split="test", episodes=episodes, tiers=(6, 20), seed=FIRST)
     paired = judge(Question({"index": "index", **names}, setting, workers)).result["paired"]
     return {
-        variant: [paired[f"{variant} {seed}/index"] for seed in range(seeds)]
+        variant: [
+            {
+                "over_index": paired[f"{variant} {seed}/index"],
+                "worth": paired.get(f"all {seed}/{variant} {seed}"),
+            }
+            for seed in range(seeds)
+        ]
         for variant in VARIANTS
     }
 
 
+def signed(pair: dict[str, Any] | None) -> str:
+    """A paired difference with its interval over levels."""
+    if pair is None:
+        return ""
+    low, high = pair["difference_ci95"]
+    return f"{pair['difference_mean']:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
 def table(result: dict[str, list[dict[str, Any]]]) -> str:
-    """In Markdown."""
-    seeds = len(next(iter(result.values())))
-    head = ["variant", *(f"seed {seed}: over `index` [95%]" for seed in range(seeds)), "mean"]
+    """In Markdown: over the rule, and what the part that is left out is worth, each seed."""
+    head = ["variant", "over `index`, each seed [95% over levels]", "`all` over it, each seed"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for variant, each in result.items():
-        means = [one["difference_mean"] for one in each]
-        told = [
-            f"{one['difference_mean']:+.4f} [{one['difference_ci95'][0]:+.4f}, "
-            f"{one['difference_ci95'][1]:+.4f}]"
-            for one in each
-        ]
-        row = [variant.replace("_", " "), *told, f"{sum(means) / len(means):+.4f}"]
-        lines.append("| " + " | ".join(row) + " |")
+        cells = ["; ".join(signed(one[key]) for one in each) for key in ("over_index", "worth")]
+        lines.append("| " + " | ".join([variant.replace("_", " "), *cells]) + " |")
     return "\n".join(lines)
 
 
@@ -109,7 +118,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
-    parser.add_argument("--recipe", default="taught", help="a name or a file; default: taught")
+    parser.add_argument(
+        "--recipe", default=str(SHORT), help="a name or a file; default: ablations.yaml"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--episodes", type=int, default=8192)

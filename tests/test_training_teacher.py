@@ -50,9 +50,10 @@ def test_the_loss_is_least_where_gains_say_how_likely() -> None:
 
 
 def test_threads_change_no_label() -> None:
-    """Worlds are named by level and step, not by who plays them."""
+    """Worlds are named by lane, level and step, not by who plays them."""
     _, env = ready()
-    one, three = (env.lanes.advantages(2, 5, threads) for threads in (1, 3))
+    every = np.ones(env.lanes.masks.shape, bool)
+    one, three = (env.lanes.advantages(2, 5, threads, every) for threads in (1, 3))
     np.testing.assert_array_equal(one, three)
 
 
@@ -141,7 +142,7 @@ def test_groups_side_by_side_play_as_each_alone() -> None:
     torch.nn.init.normal_(network.pointer.weight)
     with torch.no_grad():
         logits = network(*tensors(env.lanes.inputs()))
-    gains = env.lanes.advantages(1, 0, 1)
+    gains = env.lanes.advantages(1, 0, 1, np.ones(env.lanes.masks.shape, bool))
     for one, part in zip(MIXED.draws, env.lanes.parts, strict=True):
         alone = LaneGroups((one,), part.stop - part.start)
         alone.deal(part.start)
@@ -150,12 +151,12 @@ def test_groups_side_by_side_play_as_each_alone() -> None:
         legal = alone.masks
         actions = legal.shape[1]
         assert torch.allclose(logits[part, :actions][legal], same[legal], atol=1e-5)
-        np.testing.assert_array_equal(gains[part, :actions], alone.advantages(1, 0, 1))
+        np.testing.assert_array_equal(gains[part, :actions], alone.advantages(1, 0, 1, legal))
         assert not env.lanes.masks[part, actions:].any()
         assert np.isnan(gains[part, actions:]).all()
 
 
-@pytest.mark.parametrize("part", ["belief", "rule", "memory"])
+@pytest.mark.parametrize("part", ["belief", "thoughts", "memory"])
 def test_what_a_network_does_not_see_changes_nothing(part: Part) -> None:
     """Other numbers there give the same logits; a network that sees them answers otherwise."""
     _, env = ready()

@@ -135,7 +135,7 @@ def load_checkpoint(
         model = MaskablePPO.load(checkpoint / MODEL, env=env, device=device)
         taught = None
         if (checkpoint / TEACHER).exists():
-            taught = torch.load(checkpoint / TEACHER, weights_only=True)
+            taught = torch.load(checkpoint / TEACHER, map_location="cpu", weights_only=True)
         env.reset()
         load_lanes(checkpoint / LANES, env)
     except Exception as problem:  # noqa: BLE001 (a damaged pickle may raise anything)

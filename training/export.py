@@ -60,6 +60,11 @@ def to_onnx(conductor: Conductor) -> bytes:
     return buffer.getvalue()
 
 
+def inputs_of(session: Any) -> tuple[str, ...]:
+    """What a graph reads: without messages it has no use for relations, and the exporter leaves them out."""
+    return tuple(entry.name for entry in session.get_inputs())
+
+
 def largest_difference(
     conductor: Conductor, model: bytes, inputs: tuple[torch.Tensor, ...]
 ) -> float:
@@ -67,7 +72,8 @@ def largest_difference(
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     with torch.no_grad():
         logits, *_ = conductor.cpu().eval()(*inputs)
-    feed = {name: tensor.numpy() for name, tensor in zip(INPUTS, inputs, strict=True)}
+    given = dict(zip(INPUTS, inputs, strict=True))
+    feed = {name: given[name].numpy() for name in inputs_of(session)}
     answer = session.run(["logits"], feed)[0]
     scale = max(1.0, float(logits.abs().max()))
     return float(np.abs(answer - logits.numpy()).max()) / scale
@@ -98,7 +104,7 @@ def export(
         {
             "name": name,
             "observation_version": OBSERVATION_VERSION,
-            "inputs": INPUTS,
+            "inputs": inputs_of(onnxruntime.InferenceSession(model)),
             "recipe": recipe,
             "results": results or {},
             "max_calls": max_calls,

@@ -9,31 +9,25 @@ import numpy as np
 
 from fqg_env.arrays import SIZES
 from fqg_env.compiled import kernel
-from fqg_env.faults import truly_bad
 from fqg_env.lanes import STATE, Lanes
-from fqg_env.reading import delivered
 from policies.recovery.advantages import advantages
 from policies.recovery.features import network_inputs
+from policies.recovery.rollouts import luck_of_goals
 from training.recipe import Draws
 from training.set_network import INPUTS
 
+PRIOR = "published"
+"""The mix that the posterior begins from, so that its expectations are right in the mean."""
+
 
 @kernel
-def expect_goals(
+def forget_luck(
     levels: Any, boards: Any, truths: Any, beliefs: Any, rewards: Any, done: Any
 ) -> None:
-    """Replace the drawn worth of what was delivered by its expectation under the posterior.
-
-    As far as the posterior is calibrated the mean is the same, and the noise of the draw is gone.
-    """
+    """Take the luck of what was delivered from the last reward of each episode that is over."""
     for n in range(len(levels)):
-        if not done[n]:
-            continue
-        for a in range(levels[n].artifacts):
-            if delivered(levels[n], boards[n], a):
-                w = levels[n].goal_weight[a] * (1.0 + levels[n].wrong_weight)
-                bad = truly_bad(levels[n], boards[n], truths[n], a)
-                rewards[n] += w * (bad - beliefs[n].bad[a])
+        if done[n]:
+            rewards[n] -= luck_of_goals(levels[n], boards[n], truths[n], beliefs[n])
 
 
 def shares_of(draws: Sequence[Draws], n: int) -> list[int]:
@@ -101,17 +95,25 @@ class LaneGroups:
             seen.append(network_inputs(views, lanes.masks, INPUTS))
         return {name: corner([one[name] for one in seen]) for name in INPUTS}
 
-    def advantages(self, worlds: int, draw: int, threads: int) -> np.ndarray:
+    def advantages(
+        self, worlds: int, draw: int, threads: int, candidates: np.ndarray
+    ) -> np.ndarray:
         """[N, 2 + C] see policies/recovery/advantages.py."""
-        found = [advantages(lanes, worlds, draw, threads) for lanes in self.groups]
+        found = []
+        for lanes, part in zip(self.groups, self.parts, strict=True):
+            tried = np.ascontiguousarray(candidates[part, : lanes.masks.shape[1]])
+            found.append(advantages(lanes, worlds, draw, threads, tried))
         return corner(found, np.nan)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Play actions [N]; returns rewards [N], goals in their expectation, and which lanes are over [N]."""
+        """Play actions [N]; returns rewards [N] and which lanes are over [N].
+
+        Where the mix is that of the posterior, goals count as what it expects them to be worth.
+        """
         for lanes, part in zip(self.groups, self.parts, strict=True):
             lanes.step(actions[part])
-            if lanes.done.any():
-                expect_goals(
+            if lanes.done.any() and lanes.source.mix == PRIOR:
+                forget_luck(
                     lanes.levels,
                     lanes.boards,
                     lanes.truths,
@@ -119,6 +121,7 @@ class LaneGroups:
                     lanes.rewards,
                     lanes.done,
                 )
+            if lanes.done.any():
                 lanes.judge()
         return self.each(lambda lanes: lanes.rewards), self.each(lambda lanes: lanes.done)
 

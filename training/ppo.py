@@ -38,6 +38,9 @@ from training.vec_env import ConductorVecEnv
 GENERALISES = 2
 """Levels of up to so many times the calls of training are trusted to the network, see docs/results.md."""
 
+TAUGHT_ON = 2**32
+"""Beyond every seed."""
+
 
 class Interrupted(Exception):
     """Training was stopped by the user; there is a checkpoint to go on from."""
@@ -168,8 +171,7 @@ def train(
     except KeyboardInterrupt:
         watch.save()
         raise Interrupted(str(out)) from None
-    if left > 0:
-        watch.save()
+    watch.save()
     try:
         return finish(recipe, seed, out, model, watch.curve, device)
     except KeyboardInterrupt:
@@ -177,7 +179,7 @@ def train(
 
 
 def teach(teacher: Teacher, watch: Watch) -> None:
-    """Let the teacher's rounds come first; PPO then begins on fresh lanes."""
+    """Let the teacher's rounds come first; PPO then begins on other levels."""
     while not teacher.done:
         teacher.round()
         watch.note(teacher.env)
@@ -204,6 +206,8 @@ def ready(
         env = ConductorVecEnv(recipe, seed)
         board = str(out / "tensorboard") if _has_tensorboard() else None
         model = new_model(recipe, env, seed, device, board)
+        # where the teacher plays, and no PPO of any seed: SB3 deals anew when it begins
+        env.lanes.deal(env.start_seed + TAUGHT_ON * recipe.lanes)
     watch.model = model  # so that it can be saved before SB3 hands it over
     if recipe.teacher is not None:
         cores = len(os.sched_getaffinity(0))

@@ -20,8 +20,9 @@ Whole = Annotated[int, Field(ge=1)]
 Lanes = Annotated[int, Field(ge=1, le=16_384)]
 Width = Annotated[int, Field(ge=1, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Part = Literal["belief", "rule", "memory"]
-"""Of what a network reads: the posterior; the index rule's thoughts; reputations and recent runs."""
+Part = Literal["belief", "thoughts", "memory"]
+"""Of what a network reads: the posterior; what the index rule thinks, besides its choice; reputations and
+recent runs, as they are (the posterior begins from them too)."""
 
 
 class Draws(BaseModel):
@@ -57,18 +58,20 @@ class Teaching(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     labels: Whole = 655_360
-    worlds: Annotated[int, Field(ge=1, le=1024)] = 4
-    """Imagined worlds that every action is played in."""
+    worlds: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Imagined worlds that an action is played in."""
+    tries: Whole = 4
+    """Actions tried at a decision, besides the rule's choice, drawn from the network."""
     steps: Whole = 16
     """Decisions in every lane between two rounds of learning."""
     temperature: Annotated[float, Field(gt=0, le=10)] = 0.025
     """The gain in return that makes an action e times as likely."""
     sharpen: Annotated[float, Field(ge=1, le=100)] = 4.0
     """What the logits are multiplied by where the network plays, and at last where PPO goes on."""
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 3e-3
     """Falls linearly to zero over the labels."""
     batch: Whole = 1024
-    epochs: Whole = 4
+    epochs: Whole = 2
 
 
 class Recipe(BaseModel):

@@ -67,7 +67,7 @@ class Inputs:
 
 PARTS: dict[Part, tuple[str, ...]] = {
     "belief": ("belief", "doubt"),
-    "rule": ("index", "ways", "reach"),
+    "thoughts": ("ways", "reach"),
     "memory": (),  # see MEMORY
 }
 """Inputs that a network can be trained without, to see what they are worth."""
@@ -76,7 +76,6 @@ MEMORY = [
     Call.REPUTATION_STRENGTH,
     Call.RECENT_SUCCESS,
     Call.RECENT_FAILURE,
-    Call.FIDELITY,
 ]
 """Fields of `calls` that tell of earlier runs."""
 

@@ -1,10 +1,11 @@
-"""Teacher: what each action gains over the index rule's, by imagined rollouts, where the network leads to.
+"""Teacher: what actions gain over the index rule's, by imagined rollouts, where the network leads to.
 
-The network plays; at every decision each action is rolled out in a few worlds drawn from the posterior,
-and then the rule goes on (policies/recovery/advantages.py). The network minimises the sum over actions of
-p (log p - gain / temperature): linear in the gain, so that the noise of few worlds averages out over labels,
-and least where p is proportional to exp(gain / temperature). It is a step of policy improvement that is
-learned rather than searched (compare expert iteration, Anthony, Tian and Barber 2017).
+The network plays; at every decision the rule's action and a few drawn from the network are rolled out in
+worlds drawn from the posterior, and then the rule goes on (policies/recovery/advantages.py). The network
+minimises the sum over these actions of p (log p - gain / temperature): linear in the gain, so that the noise
+of few worlds averages out over labels, and least where p is proportional to exp(gain / temperature). It is a
+step of policy improvement that is learned rather than searched (compare expert iteration, Anthony, Tian and
+Barber 2017).
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ class Labels:
     inputs: dict[str, np.ndarray]
     """[M, ...] each, as they lie in observations: a third of what they take as floats."""
     gain: Tensor
-    """[M, 2 + C]; NaN: illegal."""
+    """[M, 2 + C]; NaN: not tried."""
 
 
 def loss_of(logits: Tensor, gain: Tensor, temperature: float) -> Tensor:
     """[M] the loss of logits [M, 2 + C] under gains [M, 2 + C]."""
-    legal = ~torch.isnan(gain)
-    logp = torch.log_softmax(logits.masked_fill(~legal, ILLEGAL), 1)
+    tried = ~torch.isnan(gain)
+    logp = torch.log_softmax(logits.masked_fill(~tried, ILLEGAL), 1)
     return (logp.exp() * (logp - gain.nan_to_num(0.0) / temperature)).sum(1)
 
 
@@ -78,23 +79,39 @@ class Teacher:
         """
         inputs: list[dict[str, np.ndarray]] = []
         gains: list[Tensor] = []
-        seen = self.env.lanes.inputs()
-        for _ in range(self.teaching.steps):
-            draw = self.labels // self.env.num_envs + len(gains)
-            gain = self.env.lanes.advantages(self.teaching.worlds, draw, self.threads)
+        seen, lanes, teaching = self.env.lanes.inputs(), self.env.lanes, self.teaching
+        for _ in range(teaching.steps):
+            logits = self.logits(seen, torch.as_tensor(lanes.masks))
+            draw = self.labels // lanes.n + len(gains)
+            tried = self.draw(logits).numpy()
+            gain = lanes.advantages(teaching.worlds, draw, self.threads, tried)
             inputs.append(seen)
             gains.append(torch.as_tensor(gain).float())
-            self.env.step_async(self.choose(seen, ~torch.isnan(gains[-1])))
+            self.env.step_async(self.choose(logits, ~torch.isnan(gains[-1])))
             seen, *_ = self.env.step_wait()
         together = {name: np.concatenate([one[name] for one in inputs]) for name in inputs[0]}
         return Labels(together, torch.cat(gains))
 
     @torch.no_grad()
-    def choose(self, inputs: dict[str, np.ndarray], legal: Tensor) -> np.ndarray:
-        """[N] actions drawn from what the network will be once it is sharpened."""
+    def logits(self, inputs: dict[str, np.ndarray], legal: Tensor) -> Tensor:
+        """[N, 2 + C] the network's logits."""
         device = next(self.network.parameters()).device
-        logits = self.network(*(x.to(device) for x in tensors(inputs)))
-        sharp = (logits.cpu() * self.teaching.sharpen).masked_fill(~legal, ILLEGAL)
+        logits: Tensor = self.network(*(x.to(device) for x in tensors(inputs))).cpu()
+        return logits.masked_fill(~legal, ILLEGAL)
+
+    def draw(self, logits: Tensor) -> Tensor:
+        """[N, 2 + C] whether an action is tried: so many are drawn from the network, without replacement.
+
+        The loss over some actions is least where the one over all is, as long as luck has no part in
+        which they are.
+        """
+        noisy = logits - torch.empty_like(logits).exponential_().log()  # the Gumbel-top-k trick
+        best = noisy.topk(min(self.teaching.tries, logits.shape[1]), 1).indices
+        return torch.zeros_like(logits, dtype=torch.bool).scatter_(1, best, value=True)
+
+    def choose(self, logits: Tensor, tried: Tensor) -> np.ndarray:
+        """[N] actions of those tried, drawn from what the network will be once it is sharpened."""
+        sharp = (logits * self.teaching.sharpen).masked_fill(~tried, ILLEGAL)
         chosen: np.ndarray = torch.multinomial(torch.softmax(sharp, 1), 1).squeeze(1).numpy()
         return chosen
 

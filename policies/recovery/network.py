@@ -91,7 +91,7 @@ class NetworkPolicy:
         best = probabilities[np.arange(len(mask)), action]
         floor = (best < self.manifest.floor_below) | ~np.isfinite(best)
         if self.manifest.strange_above is not None:
-            floor |= strangeness > self.manifest.strange_above
+            floor |= ~(strangeness <= self.manifest.strange_above)  # what is no number is strange
         floor |= observation["calls"][:, :, Call.EXISTS].sum(1) > self.manifest.max_calls
         if floor.any():
             known = inputs.get("index")

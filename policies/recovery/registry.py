@@ -66,10 +66,19 @@ def _search() -> Any:
     return Search()
 
 
-def _shipped() -> Any:
-    from policies.recovery.network import load
+def from_file(path: str | Path) -> Any:
+    """The policy in a folder.
 
-    return load(Path(__file__).parent / "pretrained" / "shipped")
+    Raises:
+        PolicyError: it cannot be loaded.
+    """
+    from policies.recovery.network import load
+    from policies.recovery.policy_file import PolicyFileError
+
+    try:
+        return load(path)
+    except PolicyFileError as error:
+        raise PolicyError(str(error)) from None
 
 
 BUILT_IN: dict[str, Callable[[], Any]] = {
@@ -78,7 +87,7 @@ BUILT_IN: dict[str, Callable[[], Any]] = {
     "oracle": _oracle,
     "bayes": _bayes,
     "search": _search,
-    "shipped": _shipped,
+    "shipped": partial(from_file, Path(__file__).parent / "pretrained" / "shipped"),
 }
 
 
@@ -146,13 +155,7 @@ def policy_named(name: str) -> Any:
     if name in BUILT_IN:
         return BUILT_IN[name]()
     if Path(name).exists() or "/" in name or "\\" in name:
-        from policies.recovery.network import load
-        from policies.recovery.policy_file import PolicyFileError
-
-        try:
-            return load(name)
-        except PolicyFileError as error:
-            raise PolicyError(str(error)) from None
+        return from_file(name)
     if ":" in name:
         return _own_class(name)
     raise PolicyError(
