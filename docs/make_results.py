@@ -261,7 +261,9 @@ def learned(folders: list[str], workers: int, episodes: int = 4096) -> str:
     for caption, change in SHIFTED.items():
         print(caption, file=sys.stderr)
         shifted.append(shifted_row(caption, played(RULES, change), list(seeds)))
-    return "\n".join([*blocks, "Levels unlike those of training:", "", *markdown(glance, shifted), ""])
+    return "\n".join(
+        [*blocks, "Levels unlike those of training:", "", *markdown(glance, shifted), ""]
+    )
 
 
 def put(text: str, name: str, block: str) -> str:

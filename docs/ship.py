@@ -2,9 +2,9 @@
 
     python docs/ship.py RUN [--workers N]
 
-RUN is the folder of an `fqg train`. Its policy becomes `policies/recovery/pretrained/NAME`, NAME that of its
-recipe, with a few figures from held-out levels (those of docs/results.md, so from the cache after
-make_results.py) in its manifest and its card.
+RUN is the folder of `fqg train --recipe shipped --seed 0`: always the first seed, so that nobody picks one by
+its test levels. Its policy becomes `policies/recovery/pretrained/shipped`, with a few figures from held-out
+levels (those of docs/results.md, so from the cache after make_results.py) in its manifest and its card.
 
 Example:  python docs/ship.py runs/seed0 --workers 2
 """
@@ -24,7 +24,7 @@ from training.evaluate import Question, judge
 from training.result_cache import ResultCache, default_folder
 
 PRETRAINED = Path(__file__).parent.parent / "policies" / "recovery" / "pretrained"
-EPISODES = 4096
+NAME, EPISODES = "shipped", 4096
 KEPT = ("return_mean", "success_rate", "wrong_delivered_rate", "floor_share")
 
 
@@ -61,9 +61,12 @@ def main() -> int:
     except PolicyFileError as error:
         print(f"ship: {error}", file=sys.stderr)
         return 2
+    if (manifest.name, manifest.recipe.get("seed")) != (NAME, 0):
+        print(f"ship: {policy} is not of the recipe {NAME}, seed 0; train that", file=sys.stderr)
+        return 2
     results = manifest.results | {"held_out": measured(str(policy), arguments.workers)}
     told = manifest.model_dump(exclude={"sha256"}) | {"results": results}
-    folder = PRETRAINED / manifest.name
+    folder = PRETRAINED / NAME
     shipped = write_policy_file(folder, model, told)
     (folder / CARD_FILE).write_text(card(shipped), "utf-8")
     print(f"{folder}: {len(model):,} bytes")

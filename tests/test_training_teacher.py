@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from fqg_env.arrays import SIZES
+from fqg_env.lanes import Lanes
 from training import ppo
-from training.lane_groups import LaneGroups
+from training.export import ROUNDING, example, largest_difference, to_onnx
+from training.lane_groups import LaneGroups, forget_luck
 from training.ppo import Interrupted, train
 from training.recipe import Draws, Part, Recipe, Teaching
-from training.set_network import MEMORY, PARTS, SetNetwork
+from training.set_network import MEMORY, PARTS, Conductor, SetNetwork, ValueNetwork
 from training.teacher import Teacher, loss_of
 from training.vec_env import ConductorVecEnv, tensors
 
@@ -71,9 +75,11 @@ def test_a_network_learns_what_it_is_told() -> None:
 
 
 def test_sharpening_multiplies_logits() -> None:
-    """The rule's trust among them."""
+    """The rule's trust among them, and every bias."""
     network, env = ready()
-    torch.nn.init.normal_(network.pointer.weight)
+    for layer in (network.pointer, network.other):
+        torch.nn.init.normal_(layer.weight)
+        torch.nn.init.normal_(layer.bias)
     inputs = tensors(env.lanes.inputs())
     with torch.no_grad():
         before = network(*inputs)
@@ -169,9 +175,21 @@ def test_what_a_network_does_not_see_changes_nothing(part: Part) -> None:
     for without, same in ((part,), True), ((), False):
         network = SetNetwork(8, without=without)
         torch.nn.init.normal_(network.pointer.weight)
-        with torch.no_grad():
-            one, two = (network(*tensors(x)) for x in (inputs, other))
-        assert torch.equal(one, two) is same
+        for each in (network, ValueNetwork(8, without), Conductor(network)):
+            with torch.no_grad():
+                one, two = (each(*tensors(x)) for x in (inputs, other))
+            if isinstance(each, Conductor):
+                one, two = one[0], two[0]
+            assert torch.equal(one, two) is same
+
+
+@pytest.mark.parametrize("change", [{"rounds": 0}, {"without": ("belief", "thoughts")}])
+def test_a_network_without_some_part_is_exported_as_it_is(change: dict[str, Any]) -> None:
+    """The graph reads what it needs, and answers what the network answers."""
+    network = SetNetwork(8, **change)
+    torch.nn.init.normal_(network.pointer.weight)
+    conductor = Conductor(network)
+    assert largest_difference(conductor, to_onnx(conductor), example(3, 9, 5)) < ROUNDING
 
 
 def test_no_step_of_ppo_leaves_what_the_teacher_taught(tmp_path: Path) -> None:
@@ -179,3 +197,55 @@ def test_no_step_of_ppo_leaves_what_the_teacher_taught(tmp_path: Path) -> None:
     result = train(TINY.model_copy(update={"steps": 0}), 0, tmp_path)
     assert (result["labels"], result["steps"]) == (TEACHING.labels, 0)
     assert (tmp_path / "policy" / "policy.onnx").exists()
+
+
+def test_a_training_teaches_on_levels_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every lane has another level, every seed others, and PPO none of them."""
+    seen = []
+
+    def look(teacher: Teacher) -> None:
+        seen.append({int(key) for lanes in teacher.env.lanes.groups for key in lanes.keys})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Teacher, "round", look)
+    for seed in (0, 1):
+        with pytest.raises(Interrupted):
+            train(TINY, seed, tmp_path / str(seed))
+    env = ConductorVecEnv(TINY, 0)
+    env.reset()
+    seen.append({int(key) for lanes in env.lanes.groups for key in lanes.keys})
+    assert [len(keys) for keys in seen] == [TINY.lanes] * 3
+    assert len(set.union(*seen)) == 3 * TINY.lanes
+
+
+def test_only_what_is_drawn_is_tried() -> None:
+    """The rule's choice and so many actions of the network; the choice falls on one of them."""
+    network, env = ready()
+    teacher = Teacher(network, env, TEACHING.model_copy(update={"tries": 2}), 1)
+    labels = teacher.play()
+    tried = (~torch.isnan(labels.gain)).sum(1)
+    assert tried.min() >= 1 and tried.max() == 3
+    rule = torch.as_tensor(labels.inputs["index"]).argmax(1)
+    assert (labels.gain[torch.arange(len(rule)), rule] == 0.0).all()
+    logits = torch.full((64, 5), -1e9)
+    logits[:, 1:4] = 0.0
+    assert not teacher.draw(logits)[:, [0, 4]].any()
+    assert (teacher.draw(logits).sum(1) == 2).all()
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_the_luck_of_what_is_delivered_is_taken_from_the_last_reward(bad: int) -> None:
+    """Whatever a goal turned out to be, it counts as the posterior expects: 1 - 0.3 * (1 + 0.5) of its weight."""
+    lanes = Lanes(1, SIZES["small"], True)
+    lanes.deal("train", 3)
+    level, board, truth, belief = lanes.levels, lanes.boards, lanes.truths, lanes.beliefs
+    goal = int(np.flatnonzero(level["goal_class"][0] > 0)[0])
+    assert belief is not None
+    level["wrong_weight"], level["goal_weight"][0, goal] = 0.5, 0.8
+    board["present"][0, goal] = 1
+    truth["bad"][0, goal], belief["bad"][0, goal] = bad, 0.3
+    rewards = np.array([0.8 * (1.0 if not bad else -0.5)])
+    forget_luck(level, board, truth, belief, rewards, np.ones(1, np.uint8))
+    assert rewards[0] == pytest.approx(0.8 * (1.0 - 0.3 * 1.5))

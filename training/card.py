@@ -57,11 +57,12 @@ def held_out(levels: dict[str, dict[str, Any]]) -> str:
 
 def card(manifest: Manifest) -> str:
     """The card in Markdown."""
-    hands_over = (
-        f"on levels of more than {manifest.max_calls} calls, where its numbers are not finite"
-    )
+    where = [f"on levels of more than {manifest.max_calls} calls"]
     if manifest.strange_above is not None:
-        hands_over += f", and on boards stranger than {manifest.strange_above:.3g}"
+        where.append(f"on boards stranger than {manifest.strange_above:.3g}")
+    if manifest.floor_below > 0:
+        where.append(f"where its best action has a chance below {manifest.floor_below:g}")
+    hands_over = ", ".join(where) + " and where its numbers are not finite"
     return CARD.format(
         name=manifest.name,
         version=manifest.observation_version,

@@ -49,13 +49,11 @@ def gather(network: SetNetwork, recipe: Recipe, first: int) -> Decisions:
     lanes.deal(first)
     wholes, owners = [], []
     while (running := np.flatnonzero(lanes.running)).size:
-        x = network.sight(tensors(lanes.inputs()))
         with torch.no_grad():
-            c, whole = network.trunk(x)
-            logits = network.logits(x, c, whole).numpy()
+            logits, whole = network.read(tensors(lanes.inputs()))
         wholes.append(whole[running])
         owners.append(running)
-        lanes.step(np.where(lanes.masks, logits, -np.inf).argmax(1))
+        lanes.step(np.where(lanes.masks, logits.numpy(), -np.inf).argmax(1))
     succeeded = lanes.each(lambda one: one.success)[np.concatenate(owners)]
     return Decisions(torch.cat(wholes), torch.as_tensor(succeeded).float())
 

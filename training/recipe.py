@@ -113,13 +113,20 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _check_batches(self) -> Recipe:
-        """Advantages are normalised within a batch, which takes two decisions."""
+        """Advantages are normalised within a batch, which takes two decisions; every source gets lanes."""
         decisions = self.lanes * self.rollout
         told = f"lanes * rollout is {decisions:,}"
         if not 2 <= decisions <= LARGEST_ROLLOUT:
             raise ValueError(f"rollout: {told}; make it 2 to {LARGEST_ROLLOUT:,}")
         if not 2 <= self.batch <= decisions:
             raise ValueError(f"batch: {self.batch:,}, and {told}; make it 2 to {decisions:,}")
+        whole = sum(one.share for one in self.draws)
+        for number, one in enumerate(self.draws):
+            if one.share / whole * min(self.lanes, self.success_episodes) < 2:
+                raise ValueError(
+                    f"draws.{number}: a share of {one.share:g} in {whole:g} leaves it less than two lanes; "
+                    "make it larger, or `lanes` and `success_episodes`"
+                )
         if decisions % self.batch == 1:
             raise ValueError(
                 f"batch: {self.batch:,}, and {told}; that leaves a batch of one, so name another"

@@ -208,14 +208,15 @@ class SetNetwork(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Logits [N, 2 + C], of inputs in the order of `SHAPES`."""
-        x = self.sight(inputs)
-        return self.logits(x, *self.trunk(x))
+        return self.read(inputs)[0]
 
-    def logits(self, x: Inputs, c: Tensor, whole: Tensor) -> Tensor:
-        """Logits [N, 2 + C], of what the trunk gives."""
+    def read(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits [N, 2 + C], and the whole [N, H] that other heads may read too."""
+        x = self.sight(inputs)
+        c, whole = self.trunk(x)
         token = torch.relu(self.token(c) + whole.unsqueeze(1))
         logits = torch.cat([self.other(whole), self.pointer(token).squeeze(2)], 1)
-        return logits + self.trust * x.index
+        return logits + self.trust * x.index, whole
 
     @torch.no_grad()
     def sharpen(self, factor: float) -> None:
@@ -243,10 +244,9 @@ class Conductor(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits [N, 2 + C], success logit [N], and strangeness [N], of inputs in the order of `SHAPES`."""
-        x = self.network.sight(inputs)
-        c, whole = self.network.trunk(x)
+        logits, whole = self.network.read(inputs)
         success: Tensor = self.success(whole).squeeze(1)
-        return self.network.logits(x, c, whole), success, self.strangeness(whole)
+        return logits, success, self.strangeness(whole)
 
     def strangeness(self, whole: Tensor) -> Tensor:
         """[N] squared Mahalanobis distance of the whole [N, H] from the training's, per dimension."""
@@ -259,7 +259,7 @@ class ValueNetwork(nn.Module):
     Without messages: the rule's thoughts among the inputs tell it what comes of each call and artifact.
     """
 
-    def __init__(self, hidden: int = 32, without: Iterable[Part] = ()):
+    def __init__(self, hidden: int, without: Iterable[Part] = ()):
         super().__init__()
         self.sight = Sight(without)
         self.trunk = Trunk(hidden, 0)

@@ -60,7 +60,7 @@ class Teacher:
 
     @property
     def done(self) -> bool:
-        """Every label has been learned from, and the network is sharpened."""
+        """Every label has been learned from."""
         return self.labels >= self.teaching.labels
 
     def round(self) -> None:
