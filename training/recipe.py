@@ -84,7 +84,7 @@ class Recipe(BaseModel):
     name: str
     draws: Annotated[tuple[Draws, ...], Field(min_length=1)] = (Draws(),)
     lanes: Lanes = 512
-    steps: Annotated[int, Field(ge=0)] = 1_310_720
+    steps: Annotated[int, Field(ge=0)] = 983_040
     teacher: Teaching | None = None
     """Comes before PPO; none: PPO goes on from the index rule."""
     hidden: Width = 32
