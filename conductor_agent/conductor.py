@@ -70,6 +70,14 @@ class Choice:
     source: str
     why: str
     took_ms: float
+    success: float | None = None
+
+
+def chance_of(decision: Decision) -> float | None:
+    """The chance of success that a policy tells, where it tells one that is a chance."""
+    told = getattr(decision, "success", None)
+    chance = None if told is None else float(told[0])
+    return chance if chance is not None and 0.0 <= chance <= 1.0 else None
 
 
 @dataclass
@@ -127,10 +135,11 @@ class Conductor:
 
     async def choose(self) -> Choice:
         """Ask the policy; where it fails, is too slow or answers something illegal, the floor decides."""
-        began = time.perf_counter()
+        began, success = time.perf_counter(), None
         try:
             decision = await self._asked.decide(*self._seen(), self.left_s())
             action, probabilities, source = self._read(decision)
+            success = chance_of(decision)
             why = "" if self.legal(action) else f"the policy chose {action}, which is not legal"
         except TooSlowError as problem:
             why = f"the policy is too slow: {problem}"
@@ -140,7 +149,8 @@ class Conductor:
             action, probabilities, _ = self._read(self._floor.decide(*self._seen()))
             source = "floor"
             action = action if self.legal(action) else STOP
-        return Choice(action, probabilities, source, why, (time.perf_counter() - began) * 1e3)
+        took_ms = (time.perf_counter() - began) * 1e3
+        return Choice(action, probabilities, source, why, took_ms, success)
 
     async def warm_up(self) -> None:
         """Let the policy load what it needs before the run's time begins."""
@@ -178,6 +188,7 @@ class Conductor:
             observation=observation,
             took_ms=choice.took_ms,
             why=choice.why,
+            success=choice.success,
         )
 
     # Attempt

@@ -37,6 +37,8 @@ class Decided(Base, frozen=True, kw_only=True, tag="decided"):
     observation: str
     """SHA-256 of the observation's bytes."""
     took_ms: float
+    success: float | None = None
+    """Chance of success if it goes on so, where the policy tells it."""
     why: str = ""
     """Why the floor decided; empty where it did not."""
 

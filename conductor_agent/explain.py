@@ -41,6 +41,8 @@ class Step:
     source: str
     probability: float
     """How likely the policy was to choose this."""
+    success: float | None
+    """Chance that the run succeeds if it goes on so, where the policy tells it."""
     why: str
     """Why the floor decided; empty where it did not."""
     believed: dict[str, Any]
@@ -82,6 +84,7 @@ def _step(run: Fold, event: Decided) -> Step:
         strategy=event.strategy,
         source=event.source,
         probability=event.probabilities.get(event.action, 0.0),
+        success=None if event.success is None else round(event.success, 3),
         why=event.why,
         believed=_believed(run, run.action(event.action) - FIRST_CALL),
         same_observation=run.digest() == event.observation,

@@ -221,7 +221,8 @@ def show_steps(console: Terminal, steps: list[Step]) -> None:
             (f"{step.at_s:8.2f}", "dim"), f"  {number}. ", (step.action, "bold"),
             f"  {step.strategy.replace('_', ' ')}  ", (f"{step.source} {step.probability:.0%}", "dim"),
         )  # fmt: skip
-        for text in (*_believed(step), *([step.why] if step.why else [])):
+        chance = [] if step.success is None else [f"the run succeeds: {step.success:.0%}"]
+        for text in (*_believed(step), *chance, *([step.why] if step.why else [])):
             console.tell(INDENT, (text, "dim"))
         for told in step.outcome:
             console.tell(INDENT, _told(told))

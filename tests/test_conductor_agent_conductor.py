@@ -178,6 +178,24 @@ def test_where_the_policy_fails_the_floor_decides_and_the_journal_says_so(answer
     assert run.fold.stopped() is Stopped.POLICY
 
 
+@pytest.mark.parametrize(
+    ("told", "written"),
+    [(0.25, 0.25), (1.5, None), (float("nan"), None), ("no", None), (None, None)],
+)
+def test_the_chance_of_success_that_a_policy_tells_is_written_down(told, written):
+    class Hopeful(Index):
+        name = "hopeful"
+
+        def decide(self, observation, mask):
+            return super().decide(observation, mask)._replace(success=told and [told])
+
+    first = play(Hopeful(), lambda _: good()).recorder.events[0]
+    assert first.success == written
+    assert from_json(to_json(first)) == first
+    if written is not None:
+        assert first.source == "hopeful"
+
+
 def test_a_policy_may_scribble_on_what_it_sees_or_say_nonsense():
     class Careless(Index):
         name = "careless"

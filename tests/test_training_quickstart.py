@@ -189,6 +189,17 @@ def test_the_floor_decides_where_the_network_is_unsure(trained: Path) -> None:
     assert (decision.action == rule.action).all()
 
 
+def test_the_chance_of_success_is_the_graph_s(trained: Path) -> None:
+    """Between 0 and 1, a logistic of what the graph answers."""
+    policy = load(trained / "policy")
+    lanes = deal(Setting(split="validation"), 0, 64)
+    seen = observations(lanes)
+    _, logit, _ = policy.answers(network_inputs(seen, lanes.masks, policy.manifest.inputs))
+    chance = policy.decide(seen, lanes.masks).success
+    assert chance is not None
+    np.testing.assert_allclose(np.log(chance / (1 - chance)), logit, atol=1e-3)
+
+
 def test_the_floor_decides_on_boards_unlike_those_of_training(trained: Path) -> None:
     """Times and prices a hundred times what they can be are strange; levels as in training mostly are not."""
     policy = load(trained / "policy")

@@ -107,7 +107,8 @@ def decision_of(answer: Any, method: str) -> Decision:
     Raises:
         AnswerError: it has not.
     """
-    if not all(hasattr(answer, name) for name in Decision._fields):
+    needed = set(Decision._fields) - set(Decision._field_defaults)
+    if not all(hasattr(answer, name) for name in needed):
         raise AnswerError(
             f"{method} must return a Decision: action [N], probabilities, source; `certain` of "
             f"policies.recovery.base makes one; it returned {kind_of(answer)}"

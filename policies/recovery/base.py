@@ -25,6 +25,8 @@ class Decision(NamedTuple):
     """[N, 2 + C] float32: how likely each action was to be chosen; rows sum to 1."""
     source: np.ndarray
     """[N] who decided: the policy's name, or `floor` where it handed over."""
+    success: np.ndarray | None = None
+    """[N] chance that the run delivers every Essential goal, good, if it goes on so; None: not told."""
 
 
 @runtime_checkable

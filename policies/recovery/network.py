@@ -84,7 +84,7 @@ class NetworkPolicy:
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
         """The likeliest legal action; the index rule's where the network is unsure or out of its depth."""
         inputs = network_inputs(observation, mask, self.manifest.inputs)
-        logits, _, strangeness = self.answers(inputs)
+        logits, success, strangeness = self.answers(inputs)
         probabilities = masked_softmax(logits, mask)
         action = probabilities.argmax(1).astype(np.int64)
         source = np.full(len(mask), self.name, object)
@@ -99,7 +99,9 @@ class NetworkPolicy:
             action[floor] = choice[floor].argmax(1)
             probabilities[floor] = choice[floor]
             source[floor] = FLOOR
-        return Decision(action, probabilities, source)
+        with np.errstate(over="ignore"):
+            chance = 1.0 / (1.0 + np.exp(-success))
+        return Decision(action, probabilities, source, chance)
 
 
 def load(path: str | Path) -> NetworkPolicy:
