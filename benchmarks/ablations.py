@@ -23,7 +23,8 @@ from typing import Any
 import yaml
 
 from fqg_env.errors import LevelError
-from training.checkpoint import CHECKPOINT, RESULT
+from policies.recovery.policy_file import read_policy_file
+from training.checkpoint import CHECKPOINT, POLICY, RESULT
 from training.recipe import Recipe, read_recipe
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -49,10 +50,12 @@ def run_of(out: Path, variant: str, seed: int) -> Path:
 def train_one(recipe: Recipe, out: Path, variant: str, seed: int, device: str) -> str:
     """Train one variant in a process of its own; returns what went wrong, or nothing."""
     folder = run_of(out, variant, seed)
-    if (folder / RESULT).exists():
-        return ""
     file = out / f"{variant}.yaml"
     changed = Recipe.model_validate(recipe.model_dump() | VARIANTS[variant])
+    if (folder / RESULT).exists():
+        there = read_policy_file(folder / POLICY)[0].recipe
+        same = there == {"seed": seed, **changed.model_dump(mode="json")}
+        return "" if same else f"{folder}: it is of another recipe or seed; name another --out"
     file.write_text(yaml.safe_dump(changed.model_dump(mode="json"), sort_keys=False), "utf-8")
     resume = ["--resume"] if (folder / CHECKPOINT).exists() else ["--force"]
     options = ["--recipe", file, "--seed", seed, "--out", folder, "--device", device, *resume]
@@ -132,6 +135,9 @@ def main() -> int:
         recipe = read_recipe(arguments.recipe)
     except LevelError as error:
         print(f"ablations: {error}", file=sys.stderr)
+        return 2
+    if arguments.out.is_file() or min(arguments.workers, arguments.seeds) < 1:
+        print("ablations: --out is a folder; --workers and --seeds are 1 or more", file=sys.stderr)
         return 2
     arguments.out.mkdir(parents=True, exist_ok=True)
     wrong = train_all(recipe, arguments.out, arguments.seeds, arguments.workers, arguments.device)

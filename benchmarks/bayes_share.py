@@ -22,7 +22,7 @@ import numpy as np
 from fqg_env.rules import STOP
 from fqg_env.splits import SPLITS
 from policies.recovery.bayes import action_values, facts_seen, template_of
-from policies.recovery.registry import policy_named
+from policies.recovery.registry import PolicyError, policy_named
 from policies.recovery.search import Search
 from training.episodes import actions_of, ask
 from training.setting import Setting, deal
@@ -103,7 +103,12 @@ def main() -> None:
     arguments = parser.parse_args()
     setting = Setting(split=arguments.split, episodes=arguments.episodes)
     result = {}
-    for name, policy in contestants(arguments.policy).items():
+    try:
+        policies = contestants(arguments.policy)
+    except PolicyError as error:
+        print(f"bayes_share: {error}", file=sys.stderr)
+        sys.exit(2)
+    for name, policy in policies.items():
         print(f"{name} ...", file=sys.stderr)
         result[name] = measured(policy, setting)
     print(json.dumps(result) if arguments.json else table(result))

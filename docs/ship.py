@@ -21,6 +21,7 @@ from make_results import LEARNED, RULES, SHIFTED, setting_of
 from policies.recovery.policy_file import PolicyFileError, read_policy_file, write_policy_file
 from training.card import CARD_FILE, card
 from training.evaluate import Question, judge
+from training.recipe import read_recipe
 from training.result_cache import ResultCache, default_folder
 
 PRETRAINED = Path(__file__).parent.parent / "policies" / "recovery" / "pretrained"
@@ -61,7 +62,7 @@ def main() -> int:
     except PolicyFileError as error:
         print(f"ship: {error}", file=sys.stderr)
         return 2
-    if (manifest.name, manifest.recipe.get("seed")) != (NAME, 0):
+    if manifest.recipe != {"seed": 0, **read_recipe(NAME).model_dump(mode="json")}:
         print(f"ship: {policy} is not of the recipe {NAME}, seed 0; train that", file=sys.stderr)
         return 2
     results = manifest.results | {"held_out": measured(str(policy), arguments.workers)}

@@ -54,14 +54,23 @@ def test_every_package_is_listed():
 
 
 def test_every_data_file_is_packaged():
-    patterns = SETUPTOOLS["package-data"]["*"]
+    patterns = SETUPTOOLS["package-data"]
+    packages = sorted(SETUPTOOLS["packages"], key=len)
     kept = subprocess.run(
         ["git", "ls-files", *STACK], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if kept.returncode:
         pytest.skip("not a git checkout")
     data = [Path(name) for name in kept.stdout.splitlines() if not name.endswith(".py")]
-    assert [str(file) for file in data if not any(fnmatch(file.name, p) for p in patterns)] == []
+
+    def packaged(file):
+        home = [name for name in packages if file.is_relative_to(name.replace(".", "/"))][-1]
+        inside = file.relative_to(home.replace(".", "/"))
+        depth = len(inside.parts)
+        asked = (*patterns["*"], *patterns.get(home, ()))
+        return any(fnmatch(str(inside), p) and p.count("/") + 1 == depth for p in asked)
+
+    assert [str(file) for file in data if not packaged(file)] == []
     assert {str(file.parent) for file in data if file.name == "py.typed"} == set(STACK)
 
 

@@ -190,14 +190,25 @@ def test_the_floor_decides_where_the_network_is_unsure(trained: Path) -> None:
 
 
 def test_the_chance_of_success_is_the_graph_s(trained: Path) -> None:
-    """Between 0 and 1, a logistic of what the graph answers."""
+    """Between 0 and 1, a logistic of what the graph answers, where it goes on."""
     policy = load(trained / "policy")
     lanes = deal(Setting(split="validation"), 0, 64)
     seen = observations(lanes)
     _, logit, _ = policy.answers(network_inputs(seen, lanes.masks, policy.manifest.inputs))
-    chance = policy.decide(seen, lanes.masks).success
-    assert chance is not None
-    np.testing.assert_allclose(np.log(chance / (1 - chance)), logit, atol=1e-3)
+    decision = policy.decide(seen, lanes.masks)
+    assert decision.success is not None
+    on = decision.action != 1
+    chance = decision.success[on]
+    np.testing.assert_allclose(np.log(chance / (1 - chance)), logit[on], atol=1e-3)
+
+
+def test_who_stops_without_an_essential_goal_sees_no_chance(trained: Path) -> None:
+    """Whatever the head says: what lies there is what is delivered."""
+    lanes = deal(Setting(split="validation"), 0, 64)
+    decision = load(trained / "policy").decide(
+        observations(lanes), (lanes.masks * [0, 1, *16 * [0]])
+    )
+    assert (decision.action == 1).all() and (decision.success == 0.0).all()
 
 
 def test_the_floor_decides_on_boards_unlike_those_of_training(trained: Path) -> None:

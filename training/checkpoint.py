@@ -67,7 +67,8 @@ def save_checkpoint(
 
     A cut at any moment leaves the last whole checkpoint, in its place or as `checkpoint.old`.
     Written between rollouts nothing counts that was not learnt from; after Ctrl-C the steps of the rollout
-    that was cut do. That a resumed training equals an uncut one bit for bit is not tested.
+    that was cut do. Cut between two rounds of the teacher, a resumed training equals an uncut one bit for bit
+    (tested).
     """
     new = out / NEW
     shutil.rmtree(new, ignore_errors=True)
@@ -134,7 +135,7 @@ def load_checkpoint(
         curve = read_curve(checkpoint / CURVE)
         model = MaskablePPO.load(checkpoint / MODEL, env=env, device=device)
         taught = None
-        if (checkpoint / TEACHER).exists():
+        if env.recipe.teacher is not None:
             taught = torch.load(checkpoint / TEACHER, map_location="cpu", weights_only=True)
         env.reset()
         load_lanes(checkpoint / LANES, env)
@@ -192,7 +193,9 @@ def clear_earlier(out: Path, force: bool) -> None:
         LevelError: there is one and `force` is off, or it cannot be removed.
     """
     earlier = [out / name for name in OUTPUTS if (out / name).exists()]
-    if earlier and not force:
+    if [
+        path for path in earlier if path.name != NEW
+    ] and not force:  # NEW was cut while it was written
         raise LevelError(
             f"{out}: there is an earlier training here; name another folder with --out, go on with it "
             "with --resume, or replace it with --force"

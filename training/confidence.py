@@ -22,7 +22,7 @@ CALIBRATED = 0.1
 STRANGE = 0.999
 """The share of the decisions of training that are not called strange."""
 FAR = 10**9
-"""First level of these episodes: beyond every seed that training has used."""
+"""First level of these episodes: beyond those of seeds below a million."""
 
 
 class Decisions(NamedTuple):
@@ -105,7 +105,7 @@ def fit_confidence(network: SetNetwork, recipe: Recipe) -> tuple[Conductor, Conf
         strangeness = conductor.strangeness(held_out.whole).numpy()
     return conductor.eval(), Confidence(
         calibration_error(chance, held_out.succeeded.numpy()),
-        float(np.quantile(strangeness, STRANGE)),
+        max(1e-6, float(np.quantile(strangeness, STRANGE))),
     )
 
 

@@ -173,7 +173,7 @@ def train(
         raise Interrupted(str(out)) from None
     watch.save()
     try:
-        return finish(recipe, seed, out, model, watch.curve, device)
+        return finish(recipe, seed, out, model, watch, device)
     except KeyboardInterrupt:
         raise Interrupted(str(out)) from None
 
@@ -218,13 +218,14 @@ def ready(
 
 
 def finish(
-    recipe: Recipe, seed: int, out: Path, model: Any, curve: list[Point], device: str
+    recipe: Recipe, seed: int, out: Path, model: Any, watch: Watch, device: str
 ) -> dict[str, Any]:
     """Fit the success head, export, and sum up."""
+    curve, taught = watch.curve, watch.teacher
     network = model.policy.network.cpu().eval()
     conductor, confidence = fit_confidence(network, recipe)
     elapsed_s = curve[-1].elapsed_s if curve else 0.0
-    labels = recipe.teacher.labels if recipe.teacher else 0
+    labels = taught.labels if taught else 0
     taught_s = max((p.elapsed_s for p in curve if p.steps <= labels), default=0.0)
     last = curve[-max(1, len(curve) // 10) :]
     result = {

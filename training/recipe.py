@@ -16,9 +16,9 @@ from fqg_env.splits import ALL_TIERS, Source, source_of
 FOLDER = Path(__file__).parent / "recipes"
 LARGEST_ROLLOUT = 2**20
 """Decisions over all lanes between two updates: more do not fit a usual memory."""
-Whole = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=1, le=10**12)]
 Lanes = Annotated[int, Field(ge=1, le=16_384)]
-Width = Annotated[int, Field(ge=1, le=1024)]
+Width = Annotated[int, Field(ge=2, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Part = Literal["belief", "thoughts", "memory"]
 """Of what a network reads: the posterior; what the index rule thinks, besides its choice; reputations and
@@ -29,7 +29,7 @@ class Draws(BaseModel):
     """Levels to train on, and their share of the lanes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    share: Annotated[float, Field(gt=0)] = 1.0
+    share: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 1.0
     size: str = "small"
     split: Literal["train", "exact_train"] = "train"
     tiers: tuple[int, int] = (6, TIERS)
@@ -64,7 +64,7 @@ class Teaching(BaseModel):
     """Actions tried at a decision, besides the rule's choice, drawn from the network."""
     steps: Whole = 16
     """Decisions in every lane between two rounds of learning."""
-    temperature: Annotated[float, Field(gt=0, le=10)] = 0.025
+    temperature: Annotated[float, Field(ge=1e-4, le=10)] = 0.025
     """The gain in return that makes an action e times as likely."""
     sharpen: Annotated[float, Field(ge=1, le=100)] = 4.0
     """What the logits are multiplied by where the network plays, and at last where PPO goes on."""
@@ -81,10 +81,10 @@ class Recipe(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
+    name: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
     draws: Annotated[tuple[Draws, ...], Field(min_length=1)] = (Draws(),)
     lanes: Lanes = 512
-    steps: Annotated[int, Field(ge=0)] = 983_040
+    steps: Annotated[int, Field(ge=0, le=10**12)] = 983_040
     teacher: Teaching | None = None
     """Comes before PPO; none: PPO goes on from the index rule."""
     hidden: Width = 32

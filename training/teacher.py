@@ -142,6 +142,10 @@ class Teacher:
         return {"labels": self.labels, "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from there.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is no state of a teacher.
+        """
         self.labels = state["labels"]
         self.optimizer.load_state_dict(state["optimizer"])

@@ -8,7 +8,8 @@ import numpy as np
 import onnxruntime
 
 from fqg_env.arrays import SIZES
-from fqg_env.fields import Call, observation_dtype
+from fqg_env.fields import Artifact, Call, Doubt, observation_dtype
+from fqg_env.rules import STOP
 from policies.recovery.base import Decision, Observation
 from policies.recovery.features import index_choice, network_inputs
 from policies.recovery.policy_file import OUTPUTS, Manifest, PolicyFileError, read_policy_file
@@ -24,6 +25,16 @@ def masked_softmax(logits: np.ndarray, mask: np.ndarray) -> np.ndarray:
     weight = np.exp(shifted)
     out: np.ndarray = (weight / weight.sum(1, keepdims=True)).astype(np.float32)
     return out
+
+
+def chance_as_it_is(observation: Observation) -> np.ndarray:
+    """[N] the chance that every Essential goal lies there and is good: that of success where a run stops."""
+    of_artifact = observation["artifacts"]
+    essential = of_artifact[:, :, Artifact.ESSENTIAL] > 0
+    there = (of_artifact[:, :, Artifact.PRESENT] > 0) & (of_artifact[:, :, Artifact.REJECTED] == 0)
+    good = np.where(there, 1.0 - observation["doubt"][:, :, Doubt.BAD], 0.0)
+    chance: np.ndarray = np.where(essential, good, 1.0).prod(1)
+    return chance
 
 
 class NetworkPolicy:
@@ -85,6 +96,8 @@ class NetworkPolicy:
         """The likeliest legal action; the index rule's where the network is unsure or out of its depth."""
         inputs = network_inputs(observation, mask, self.manifest.inputs)
         logits, success, strangeness = self.answers(inputs)
+        if (logits.shape, success.shape, strangeness.shape) != (mask.shape, *2 * [mask.shape[:1]]):
+            raise ValueError("its graph answers arrays of other shapes; export the policy again")
         probabilities = masked_softmax(logits, mask)
         action = probabilities.argmax(1).astype(np.int64)
         source = np.full(len(mask), self.name, object)
@@ -101,6 +114,7 @@ class NetworkPolicy:
             source[floor] = FLOOR
         with np.errstate(over="ignore"):
             chance = 1.0 / (1.0 + np.exp(-success))
+        chance = np.where(action == STOP, chance_as_it_is(observation), chance)
         return Decision(action, probabilities, source, chance)
 
 
