@@ -249,3 +249,16 @@ def test_the_luck_of_what_is_delivered_is_taken_from_the_last_reward(bad: int) -
     rewards = np.array([0.8 * (1.0 if not bad else -0.5)])
     forget_luck(level, board, truth, belief, rewards, np.ones(1, np.uint8))
     assert rewards[0] == pytest.approx(0.8 * (1.0 - 0.3 * 1.5))
+
+
+def test_lessons_end_at_rate_zero_and_sharpened() -> None:
+    """The rate falls with every label; the last round multiplies what the rule's choice adds."""
+    network, env = ready()
+    teacher = Teacher(network, env, TEACHING, 1)
+    rates = []
+    while not teacher.done:
+        teacher.round()
+        rates.append(teacher.optimizer.param_groups[0]["lr"])
+    assert rates == sorted(rates, reverse=True)
+    assert 0.0 < rates[-1] < TEACHING.learning_rate / 2
+    assert network.trust > 0.9 * 3.0 * TEACHING.sharpen

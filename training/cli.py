@@ -186,7 +186,7 @@ def quickstart(
     pages: Annotated[int, typer.Option(min=1, help="Scanned pages.")] = 12,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a conductor, judge it, deploy it on a real workflow: about 5 minutes on 2 cores.
+    """Train a conductor, judge it, deploy it on a real workflow: about 6 minutes on 2 cores.
 
     A quickstart replaces what an earlier quickstart left in OUT, its policy too.
     """
