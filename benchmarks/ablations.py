@@ -79,7 +79,7 @@ def judged(out: Path, seeds: int, workers: int, episodes: int) -> dict[str, list
     from training.setting import Setting
 
     names = {
-        f"{variant} {seed}": str(run_of(out, variant, seed) / "policy")
+        f"{variant} {seed}": str(run_of(out, variant, seed) / POLICY)
         for variant in VARIANTS
         for seed in range(seeds)
     }

@@ -171,6 +171,9 @@ def main() -> int:
     except LevelError as error:
         print(f"training_speed: {error}", file=sys.stderr)
         return 2
+    if recipe.steps < SHORT * recipe.lanes * recipe.rollout:
+        print(f"training_speed: {recipe.name} has less than {SHORT} rollouts", file=sys.stderr)
+        return 2
     both = ["cpu", "cuda"] if gpu else ["cpu"]
     devices = both if arguments.device == "all" else [arguments.device]
     result = measure(recipe, devices, arguments.quick)

@@ -193,9 +193,8 @@ def clear_earlier(out: Path, force: bool) -> None:
         LevelError: there is one and `force` is off, or it cannot be removed.
     """
     earlier = [out / name for name in OUTPUTS if (out / name).exists()]
-    if [
-        path for path in earlier if path.name != NEW
-    ] and not force:  # NEW was cut while it was written
+    kept = [path for path in earlier if path.name != NEW]  # that was cut while it was written
+    if kept and not force:
         raise LevelError(
             f"{out}: there is an earlier training here; name another folder with --out, go on with it "
             "with --resume, or replace it with --force"

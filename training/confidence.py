@@ -22,7 +22,7 @@ CALIBRATED = 0.1
 STRANGE = 0.999
 """The share of the decisions of training that are not called strange."""
 FAR = 10**9
-"""First level of these episodes: beyond those of seeds below a million."""
+"""First level of these episodes: beyond what PPO begins on, while seed times lanes is smaller."""
 
 
 class Decisions(NamedTuple):

@@ -114,7 +114,8 @@ class NetworkPolicy:
             source[floor] = FLOOR
         with np.errstate(over="ignore"):
             chance = 1.0 / (1.0 + np.exp(-success))
-        chance = np.where(action == STOP, chance_as_it_is(observation), chance)
+        if (stops := action == STOP).any():
+            chance = np.where(stops, chance_as_it_is(observation), chance)
         return Decision(action, probabilities, source, chance)
 
 
