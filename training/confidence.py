@@ -21,8 +21,8 @@ CALIBRATED = 0.1
 """A calibration error above this makes the success head's chances worth little."""
 STRANGE = 0.999
 """The share of the decisions of training that are not called strange."""
-FAR = 10**9
-"""First level of these episodes: beyond what PPO begins on, while seed times lanes is smaller."""
+FAR = 2**60
+"""First level of these episodes: beyond what the teacher and PPO play."""
 
 
 class Decisions(NamedTuple):
