@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conductor_agent import extension_cli
 from conductor_agent.plain import clean, to_json
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+app.add_typer(extension_cli.app)
 
 
 class BadInput(ValueError):
