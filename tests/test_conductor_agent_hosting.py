@@ -201,9 +201,9 @@ async def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
         ("family_hog", {}, LIMITS, Limit.MEMORY, "watchdog"),
         ("threads", {}, LIMITS, Limit.TASKS, "watchdog"),
         ("flood", {}, LIMITS, Limit.LOG, "log pipe"),
-        ("big_answer", {"bytes": 1_000_001}, LIMITS, Limit.REPLY, "worker"),
-        ("big_file", {"bytes": 2_000_000}, LIMITS, Limit.FILE, "rlimit"),
-        ("many_files", {}, LIMITS, Limit.OPEN_FILES, "rlimit"),
+        ("big_answer", {"bytes": 1_000_001}, LIMITS, Limit.REPLY, "told: worker"),
+        ("big_file", {"bytes": 2_000_000}, LIMITS, Limit.FILE, "told: rlimit"),
+        ("many_files", {}, LIMITS, Limit.OPEN_FILES, "told: rlimit"),
     ],
 )
 def test_a_broken_limit_is_named(

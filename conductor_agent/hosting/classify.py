@@ -12,7 +12,7 @@ import signal as signals
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -22,6 +22,7 @@ from fqg_env.outcome import (
     Category,
     Cause,
     Hint,
+    Outcome,
     OwnRecovery,
     Partial,
     Phase,
@@ -36,6 +37,8 @@ DOMAIN = "hosting"
 MAX_CAUSES = 5
 MAX_MESSAGE = 500
 MAX_TRACE = 4000
+TOLD = "told: "
+"""Begins the enforcer in evidence that comes from an extension's process; ours never does."""
 EXIT_NO_MSGSPEC = 69
 """Exit code of a worker whose Python lacks msgspec (EX_UNAVAILABLE)."""
 
@@ -81,6 +84,7 @@ class Row(NamedTuple):
     message: str
 
 
+Told = TypeVar("Told", bound=Outcome)
 _X = Blame.EXTENSION
 
 EXCEPTIONS: tuple[tuple[type[BaseException], Row], ...] = (
@@ -253,6 +257,20 @@ def from_enforcement(limit: str, wanted: str, found: str) -> StandardError:
         f"Limit {limit} needs enforcement {wanted}, this machine gives {found}.",
     )
     return _error(row, Phase.ADMISSION, "ENFORCEMENT_UNAVAILABLE", "")
+
+
+def as_told(outcome: Told) -> Told:
+    """What came out of an extension's process: its own word, whoever it names in it. The converter runs
+    in there too, beside code that can write anything, so that neither `domain` nor a signature would
+    prove where an error was made. Evidence of a broken limit is marked as told, and nobody in there
+    speaks for the policy, whose failures are nobody's fault.
+    """
+    if not isinstance(outcome, StandardError):
+        return outcome
+    if outcome.policy is not None:
+        enforcer = f"{TOLD}{outcome.policy.enforcer}"[:MAX_MESSAGE]
+        outcome = replace(outcome, policy=replace(outcome.policy, enforcer=enforcer))
+    return replace(outcome, blame=_X) if outcome.blame is Blame.POLICY else outcome
 
 
 def from_cancel(reason: str = "") -> StandardError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from conductor_agent.hosting import frames
-from conductor_agent.hosting.classify import Fault, from_cancel, from_protocol, from_spawn
+from conductor_agent.hosting.classify import Fault, as_told, from_cancel, from_protocol, from_spawn
 from conductor_agent.hosting.launch import Launched, launch
 from conductor_agent.hosting.process import WorkerProcess
 from conductor_agent.hosting.watch import Watchdog
@@ -58,6 +58,8 @@ class WorkerPool:
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="fqg-spawn")
         self._reaper = ThreadPoolExecutor(8, thread_name_prefix="fqg-reap")
         self._sweeper: asyncio.TimerHandle | None = None
+        self.unheard: Callable[[ExtensionSource, StandardError], None] = lambda *_: None
+        """Told of broken limits that no call answers, see `WorkerProcess.unheard`."""
 
     def shelf(self, source: ExtensionSource, limits: ResourceLimits) -> Shelf:
         """Where the workers of this source and these limits are."""
@@ -151,6 +153,7 @@ class WorkerPool:
         worker = WorkerProcess(
             launching.result(), shelf.limits, self._watchdog, self._reaper, shelf.generation
         )
+        worker.unheard = lambda failure: self.unheard(shelf.source, failure)
         self._forget_ended()
         self._workers.add(worker)
         if wanted.done():
@@ -213,4 +216,4 @@ def _not_ready(worker: WorkerProcess, body: bytes | bytearray) -> StandardError 
     if ready.version != frames.VERSION:
         return from_protocol(Fault.VERSION, f"version {ready.version}", starting=True)
     worker.extensions = ready.extensions
-    return ready.failure
+    return None if ready.failure is None else as_told(ready.failure)

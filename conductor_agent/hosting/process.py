@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,8 @@ class WorkerProcess:
         self.ended = False
         self.gone: asyncio.Future[bool] | None = None
         """Set when the end began; done when no process is left."""
+        self.unheard: Callable[[StandardError], None] = lambda _: None
+        """Told of a broken limit that no call answers: it was idle, given up, or had answered before."""
         self._launched = launched
         self._limits = limits
         self._watchdog = watchdog
@@ -145,6 +148,8 @@ class WorkerProcess:
     def _resolve(self, answer: Answer) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(answer)
+        elif isinstance(answer, StandardError) and answer.policy is not None:
+            self.unheard(answer)
 
     def _bury(self) -> bool:
         """In a thread: kill, reap, tidy up. True when nothing was left over."""
@@ -251,6 +256,8 @@ class WorkerProcess:
 
     def _after_breach(self, failure: StandardError) -> None:
         self._take_what_is_there()
+        if self.ended:  # for another reason meanwhile, which is what the call answers
+            self.unheard(failure)
         self._end_with_log(failure)
 
     def _fault(self, fault: Fault) -> None:

@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Self
 from msgspec.structs import replace
 
 from conductor_agent.hosting import frames
-from conductor_agent.hosting.classify import DOMAIN, from_answer, from_enforcement, from_request
+from conductor_agent.hosting.classify import (
+    DOMAIN,
+    as_told,
+    from_answer,
+    from_enforcement,
+    from_request,
+)
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
 from conductor_agent.hosting.enforcement import PROFILE, Level, enforcement, reaches
 from conductor_agent.hosting.pool import WorkerPool
@@ -51,6 +57,7 @@ class Supervisor:
         require: Mapping[str, Level] | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        unheard: Callable[[ExtensionSource, StandardError], None] = lambda *_: None,
     ) -> None:
         """
         Args:
@@ -58,10 +65,13 @@ class Supervisor:
             require: limit -> weakest enforcement to accept; otherwise every call is refused.
             entropy: source of call ids.
             now: stamps errors.
+            unheard: told of a broken limit that no reply answers: a worker broke it when idle, after
+                its answer was sent, or when its call was given up.
         """
         self._refusal = _unmet(require or {})
         self._now = now
         self._pool = WorkerPool(python, entropy)
+        self._pool.unheard = unheard
 
     def enforcement(self) -> dict[str, dict[str, str]]:
         """What enforces each limit here: name -> {"level", "mechanism"}."""
@@ -165,7 +175,7 @@ class Supervisor:
         try:
             message = frames.from_worker(body)
             if isinstance(message, frames.Result):
-                return message.outcome
+                return as_told(message.outcome)
             problem = "It is not a result."
         except frames.FrameError as found:
             problem = str(found)
