@@ -26,6 +26,8 @@ class ExtensionSource:
     """Environment variables beside the allow-list, as pairs."""
     import_paths: tuple[str, ...] = ()
     """Directories to import from, beside the project's own."""
+    command: tuple[str, ...] = ()
+    """A program and its arguments that do the work, spoken to in JSON; then `source` is the adapter."""
 
 
 @dataclass(frozen=True, slots=True)

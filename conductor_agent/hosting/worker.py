@@ -149,6 +149,7 @@ def _serve(channel: Channel, ext: Extension, loaded: Any, scratch: Path) -> None
             deadline_s=call.deadline_s,
             scratch_base=scratch,
             loaded=loaded,
+            reply_bytes=call.reply_bytes,
         )
         outcome = perform(ext, call.inputs, call.parameters, context)
         channel.send(_reply(call_id, outcome, call.reply_bytes))
