@@ -49,7 +49,7 @@ def hosted(test: Test) -> None:
     descriptors = len(os.listdir("/proc/self/fd"))
 
     async def run() -> None:
-        async with Supervisor() as supervisor:
+        async with Supervisor(profile="group") as supervisor:
             await test(supervisor)
         assert set(tree.descendants(os.getpid())) <= before
         assert len(os.listdir("/proc/self/fd")) <= descriptors + 3  # the loop's own
@@ -355,7 +355,7 @@ from policies.resource.limits import ResourceLimits
 async def main():
     source = ExtensionSource({str(HERE / "misbehaving.py")!r}, "daemon")
     request = CallRequest(parameters={{"pids": {str(tmp_path / "pid")!r}, "hang": True}})
-    await Supervisor().call(source, request, ResourceLimits(wall_s=60))
+    await Supervisor(profile="group").call(source, request, ResourceLimits(wall_s=60))
 
 asyncio.run(main())
 """
@@ -545,10 +545,10 @@ def test_an_extension_may_have_a_python_of_its_own(tmp_path: Path) -> None:
 
 def test_a_required_level_that_is_not_there_refuses_to_start() -> None:
     async def run() -> None:
-        async with Supervisor(require={"network": Level.WATCHED}) as host:
+        async with Supervisor(profile="group", require={"network": Level.WATCHED}) as host:
             failure = fails(await host.call(ECHO, CallRequest(), LIMITS), Category.POLICY_VIOLATION)
             assert failure.code == "ENFORCEMENT_UNAVAILABLE"
-        async with Supervisor(require={"memory_bytes": Level.WATCHED}) as host:
+        async with Supervisor(profile="group", require={"memory_bytes": Level.WATCHED}) as host:
             succeeds(await host.call(ECHO, CallRequest(), LIMITS))
             report = host.enforcement()
             assert set(ResourceLimits.model_fields) <= set(report)

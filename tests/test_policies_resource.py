@@ -14,6 +14,7 @@ from conductor_agent.workflow import WorkflowError, read_workflow
 from fqg_env.errors import LevelError
 from fqg_env.level_file import read_level
 from fqg_env.outcome import Category
+from policies.resource.freedoms import FREEDOMS, allows
 from policies.resource.limits import (
     ExtensionClass,
     LimitError,
@@ -43,11 +44,14 @@ def test_classes_keep_their_documented_ranges(name: str, ranges: Any) -> None:
     assert limits.request_bytes <= 16 * MIB >= limits.reply_bytes
 
 
+NUMBERS = set(ResourceLimits.model_fields) - set(FREEDOMS)
+
+
 def test_classes_are_complete_and_every_default_is_under_its_ceiling() -> None:
     assert set(classes()) == {member.value for member in ExtensionClass}
     for name, table in classes().items():
-        assert set(table["default"]) == set(table["ceiling"])
-        assert set(table["default"]) == set(ResourceLimits.model_fields) - {"cpu_s"}
+        assert set(table["default"]) == set(NUMBERS) - {"cpu_s", "cpu_cores"}
+        assert set(table["ceiling"]) == set(table["default"]) | {"network", "environment"}
         limits_for(name, table["default"])
         limits_for(name.upper(), table["ceiling"])
 
@@ -64,7 +68,7 @@ def test_a_workflow_moves_inside_its_ceiling() -> None:
 
 @given(
     st.sampled_from(sorted(RANGES)),
-    st.sampled_from(sorted(classes()["motif"]["ceiling"])),
+    st.sampled_from(sorted(classes()["motif"]["default"])),
     st.integers(1, 10**6),
 )
 def test_over_the_ceiling_is_always_refused(name: str, field: str, above: int) -> None:
@@ -184,10 +188,8 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_every_limit_has_its_breach() -> None:
     assert set(BREACHES) == set(Limit)
-    fields = set(ResourceLimits.model_fields) - {
-        "calls_per_worker",
-        "idle_s",
-    }  # nothing breaks those
+    # nothing breaks those
+    fields = set(NUMBERS) - {"calls_per_worker", "idle_s", "cpu_cores"}
     assert {limit.value for limit in Limit} == fields | {"deadline_s"}
     special = {Limit.WALL, Limit.START_WALL, Limit.DEADLINE, Limit.REQUEST}
     for limit, breach in BREACHES.items():
@@ -200,3 +202,55 @@ def test_a_violation_carries_its_proof() -> None:
     assert failure.policy == proof
     assert failure.detail == "memory_bytes: 130 bytes seen, 100 allowed"
     assert (failure.code, failure.attempt, failure.retryable) == ("LIMIT_MEMORY", 2, False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "operator", "told"),
+    [
+        ({"network": "host"}, {}, "network .* asked for 'host'"),
+        ({"network": ["a.b:443"]}, {}, "network"),
+        ({"network": ["a.b:443", "c.d:1"]}, {"network": ["*.b:443"]}, "'c.d:1'"),
+        ({"network": "host"}, {"network": ["*.b:443"]}, "'host'"),
+        ({"network": ["no port"]}, {"network": "host"}, "no destination"),
+        ({"network": ["a.b:99999"]}, {"network": "host"}, "no destination"),
+        ({"network": 5}, {}, "it is none, host, or a list"),
+        ({"read_paths": ["/etc"]}, {"read_paths": ["/opt"]}, "'/etc'"),
+        ({"read_paths": ["opt"]}, {}, "no absolute path"),
+        ({"read_paths": ["/opt/../etc"]}, {"read_paths": ["/opt"]}, "no absolute path"),
+        ({"environment": ["KEY"]}, {}, "'KEY'"),
+        ({"devices": ["/dev/kvm"]}, {"devices": []}, "'/dev/kvm'"),
+    ],
+)
+def test_what_may_be_reached_is_the_operators_to_widen(asked, operator, told) -> None:
+    with pytest.raises(LimitError, match=told):
+        limits_for("operator", asked, {"operator": operator})
+
+
+@pytest.mark.parametrize(
+    ("asked", "operator"),
+    [
+        ({"network": ["a.b:443"]}, {"network": ["*.b:443"]}),
+        ({"network": ["*.a.b:443"]}, {"network": ["*.b:443"]}),
+        ({"network": []}, {}),
+        ({"network": "host"}, {"network": "host"}),
+        ({"read_paths": ["/opt/models"]}, {"read_paths": ["/opt"]}),
+        ({"read_paths": ["/opt/models"]}, {}),
+        ({"environment": ["KEY"]}, {"environment": ["KEY", "OTHER"]}),
+    ],
+)
+def test_what_the_operator_allows_may_be_reached(asked, operator) -> None:
+    limits_for("operator", asked, {"operator": operator})
+
+
+def test_a_wider_ceiling_gives_nothing_by_itself() -> None:
+    limits = limits_for("operator", {}, {"operator": {"network": "host", "environment": ["KEY"]}})
+    assert (limits.network, limits.environment) == ("none", ())
+
+
+def test_destinations() -> None:
+    assert allows("host", "anything", 1)
+    assert not allows("none", "a.b", 443)
+    assert allows(("*.b:443",), "A.B", 443)
+    assert not allows(("*.b:443",), "ab", 443)
+    assert not allows(("*.b:443",), "a.b", 80)
+    assert not allows(("a.b:443",), "x.a.b", 443)

@@ -39,6 +39,8 @@ MAX_MESSAGE = 500
 MAX_TRACE = 4000
 TOLD = "told: "
 """Begins the enforcer in evidence that comes from an extension's process; ours never does."""
+EXIT_NO_WALLS = 71
+"""Exit code of a worker whose walls could not be put up (EX_OSERR); nothing foreign has run."""
 EXIT_NO_MSGSPEC = 69
 """Exit code of a worker whose Python lacks msgspec (EX_UNAVAILABLE)."""
 
@@ -170,8 +172,10 @@ def from_exception(problem: BaseException, phase: Phase = Phase.EXECUTE) -> Stan
             return _invalid_input(problem, cause)
         case Unable():
             return _unable(problem, cause)
+        case RuntimeError() | BlockingIOError() if _no_more_tasks(problem):
+            return _kernel_limit(Limit.TASKS, resource.RLIMIT_NPROC, cause)
         case OSError() if problem.errno in ERRNO_LIMITS:
-            return _kernel_limit(problem.errno, cause)
+            return _kernel_limit(*ERRNO_LIMITS[problem.errno], cause)
         case OSError() if problem.errno in ERRNO:
             row = ERRNO[problem.errno]
         case FileNotFoundError() | PermissionError() if _started_program(problem.__traceback__):
@@ -213,6 +217,9 @@ def from_exit(
         return _from_signal(-status, log, phase)
     if starting and status == EXIT_NO_MSGSPEC:
         text = "The Python package msgspec is missing: install it for the extension."
+        row = Row(Category.UNSUPPORTED, Blame.PLATFORM, text)
+    elif starting and (status == EXIT_NO_WALLS or log.startswith("bwrap:")):
+        text = "The extension's walls could not be put up, so it was not started."
         row = Row(Category.UNSUPPORTED, Blame.PLATFORM, text)
     else:
         text = f"The extension ended without an answer (exit code {status})."
@@ -319,8 +326,16 @@ def _unable(problem: Unable, cause: Cause) -> StandardError:
     )
 
 
-def _kernel_limit(number: int, cause: Cause) -> StandardError:
-    limit, rlimit = ERRNO_LIMITS[number]
+def _no_more_tasks(problem: BaseException) -> bool:
+    """Whether the kernel refused to start a thread or a process, and a limit of ours is why."""
+    if resource.getrlimit(resource.RLIMIT_NPROC)[0] == resource.RLIM_INFINITY:
+        return False
+    if isinstance(problem, RuntimeError):
+        return "can't start new thread" in str(problem)
+    return _raised_in(problem.__traceback__, ("fork", "_fork_exec", "_execute_child", "_launch"))
+
+
+def _kernel_limit(limit: Limit, rlimit: int, cause: Cause) -> StandardError:
     allowed = resource.getrlimit(rlimit)[0]
     # The kernel refuses what would go beyond; how much was wanted it does not say.
     proof = evidence(limit, allowed, allowed, enforcer="rlimit", action="refused")
@@ -353,9 +368,14 @@ def signal_name(number: int) -> str:
 
 def _started_program(trace: TracebackType | None) -> bool:
     """Whether the exception came out of starting a program, not out of opening a file."""
+    return _raised_in(trace, ("_execute_child",))
+
+
+def _raised_in(trace: TracebackType | None, functions: tuple[str, ...]) -> bool:
+    """Whether the innermost Python frame of an exception is one of these functions."""
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_name == "_execute_child"
+    return trace is not None and trace.tb_frame.f_code.co_name in functions
 
 
 def _cause(problem: BaseException, depth: int = 1) -> Cause:

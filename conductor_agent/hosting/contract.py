@@ -61,12 +61,20 @@ class Usage:
     cpu_s: float = 0.0
     """Processor time: the worker's exactly, its children's as seen every 20 ms."""
     peak_memory_bytes: int = 0
-    """Largest resident memory of the tree that was seen (every 20 ms and at the answer)."""
+    """Most memory of the tree: of its control group, or resident as seen every 20 ms and at the answer."""
+    peak_tasks: int = 0
+    """Most processes and threads of the tree that were seen."""
+    written_bytes: int = 0
+    """What lay in the scratch space when last seen, where that is a space of its own."""
     request_bytes: int = 0
     reply_bytes: int = 0
     log_bytes: int = 0
     worker_generation: int = 0
     """1 for the first worker of this source and limits; 0: none was needed."""
+    profile: str = ""
+    """What enforced the limits; `enforcement` says how each of these figures comes about there."""
+    kill_s: float = 0.0
+    """From the decision to end the worker until nothing of it was left; 0: it lives on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,11 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def become_worker(parent: int, open_files: int, file_bytes: int, directory: str) -> None:
-    """Fork: returns in the worker; the keeper stays in here and exits as the worker did.
+def keep_below(parent: int, directory: str) -> None:
+    """Fork: returns in what will be the worker; the keeper stays in here and exits as the worker did.
 
     Args:
         parent: pid of the supervisor; if it is gone already, so are we.
-        open_files: RLIMIT_NOFILE of the worker and all below it.
-        file_bytes: RLIMIT_FSIZE, likewise, in bytes.
         directory: the worker's own; removed here if the supervisor no longer can.
     """
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -34,34 +32,15 @@ def become_worker(parent: int, open_files: int, file_bytes: int, directory: str)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
     if os.getppid() != parent:
         os._exit(1)
-    keeper = os.getpid()
     worker = os.fork()
     if worker == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != keeper:
-            os._exit(1)
-        os.setsid()
-        _limit(open_files, file_bytes)
         return
     told = _end_when_told()
     status = _keep(worker)
     if told or os.getppid() != parent:
         shutil.rmtree(directory, ignore_errors=True)
     _exit_like(status)
-
-
-def _limit(open_files: int, file_bytes: int) -> None:
-    """Hard limits: what is lowered here cannot be raised again by an ordinary user."""
-    wanted = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: open_files,
-        resource.RLIMIT_FSIZE: file_bytes,
-    }
-    for kind, value in wanted.items():
-        hard = resource.getrlimit(kind)[1]
-        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (most, most))
 
 
 def _end_when_told() -> list[int]:

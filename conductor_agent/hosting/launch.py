@@ -1,4 +1,4 @@
-"""Start a worker process: its environment, its pipes, its own session, its own directory."""
+"""Start a worker process: its walls, its environment, its pipes, its own directory."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from typing import TYPE_CHECKING
 
 from msgspec import json
 
+from conductor_agent.hosting import bubblewrap, cgroups, enter, seccomp
+from conductor_agent.hosting.confine import Confinement
+from conductor_agent.hosting.profiles import Profile, private_uid
+from conductor_agent.hosting.readable import NAMES, NEEDED, ROOT, SYSTEM, code_of, open_to_all
 from conductor_agent.hosting.worker import Setup
 
 if TYPE_CHECKING:
     from conductor_agent.hosting.contract import ExtensionSource
     from policies.resource.limits import ResourceLimits
 
-ROOT = Path(__file__).resolve().parents[2]
-"""Directory that the project's packages are imported from."""
-NEEDED = ("fqg_env", "policies", "conductor_agent")
-"""Packages a worker imports from."""
+SCRATCH = "scratch"
+"""Folder in a worker's directory."""
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
+"""Devices that are there for everybody."""
 ALLOWED = (
-    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
+    "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip
@@ -36,19 +40,24 @@ ALLOWED = (
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """A started keeper with its worker, and the ends of its pipes that are ours."""
+    """A started worker with what stands above it, and the ends of its pipes that are ours."""
 
     process: subprocess.Popen[bytes]
+    """A keeper, or the jail's outer process: when it has ended, nothing is left below."""
     channel: socket.socket
     log: int
     """Read end of standard output and error."""
     pidfd: int
-    """Becomes readable when the keeper has ended."""
+    """Becomes readable when the process has ended."""
     directory: Path
-    """Working directory, home of the scratch directories; removed with the worker."""
+    """Its own folder on disk, removed with it; without a jail, its scratch space is in it."""
+    profile: Profile
+    group: cgroups.Group | None = None
 
 
-def launch(source: ExtensionSource, limits: ResourceLimits, python: str) -> Launched:
+def launch(
+    source: ExtensionSource, limits: ResourceLimits, python: str, profile: Profile
+) -> Launched:
     """Start a worker; blocks for some milliseconds, so call it from a thread that lives long.
 
     (The kernel tells a keeper that its supervisor ended when the *thread* that started it ends.)
@@ -56,83 +65,155 @@ def launch(source: ExtensionSource, limits: ResourceLimits, python: str) -> Laun
     Raises:
         OSError: the Python does not exist or the system is out of something.
     """
-    directory = Path(tempfile.mkdtemp(prefix="fqg-worker-"))
+    found = shutil.which(python)
+    if found is None:
+        raise FileNotFoundError(2, "No such program", python)
+    python = os.path.abspath(found)  # noqa: PTH100  (an environment is found by its link)
     with contextlib.ExitStack() as undo:
+        directory = Path(tempfile.mkdtemp(prefix="fqg-worker-"))
         undo.callback(shutil.rmtree, directory, ignore_errors=True)
+        group = None
+        place = cgroups.place() if profile.counted else None
+        if place is not None:
+            group = cgroups.make(place, limits.memory_bytes, limits.tasks)
+            undo.callback(group.remove)
         ours, theirs = socket.socketpair()
         undo.callback(ours.close)
         read_log, write_log = os.pipe()
         undo.callback(os.close, read_log)
-        try:
-            process = _spawn(source, limits, python, directory, theirs.fileno(), write_log)
-        finally:
-            theirs.close()
-            os.close(write_log)
+        with theirs, open(write_log, "wb"):  # noqa: PTH123
+            line = _line(source, limits, python, profile, directory, theirs.fileno())
+            process = _spawn(line, directory, theirs.fileno(), write_log, group)
         pidfd = os.pidfd_open(process.pid)
         undo.pop_all()
     ours.setblocking(False)
     os.set_blocking(read_log, False)
-    return Launched(process, ours, read_log, pidfd, directory)
+    return Launched(process, ours, read_log, pidfd, directory, profile, group)
 
 
-def _spawn(
+def _line(
     source: ExtensionSource,
     limits: ResourceLimits,
     python: str,
+    profile: Profile,
     directory: Path,
     channel: int,
-    log: int,
-) -> subprocess.Popen[bytes]:
-    setup = Setup(
-        fd=channel,
-        name=source.name,
-        parent=os.getpid(),
+) -> list[str]:
+    """The command line: the jail, the first process in it, and what that becomes."""
+    code = code_of(source, python)
+    uid = private_uid() if profile.filtered else None
+    if not open_to_all(code, above=not profile.jailed):
+        uid = None  # another user could not read what only root can
+    scratch = bubblewrap.SCRATCH if profile.jailed else str(_own_folder(directory, uid))
+    shelf = ROOT
+    if python != sys.executable or profile.locked:
+        shelf = _shelf(directory)
+        code = [*code, str(shelf)]
+    location = source.source
+    if location.endswith(".py"):
+        location = str(Path(location).resolve())
+    setup = json.encode(Setup(fd=channel, name=source.name, scratch=scratch)).decode()
+    # -P: nothing is imported from the working directory; -u: the log is complete when killed.
+    worker = (python, "-P", "-u", "-m", "conductor_agent.hosting.worker", location, setup)
+    entry = enter.Entry(
+        command=worker,
+        confinement=_confinement(limits, profile, code, scratch, uid),
+        keeper=None if profile.jailed else os.getpid(),
+        directory=str(directory),
+        environment=tuple(
+            environment(source, python, str(shelf), scratch, limits, os.environ).items()
+        ),
+    )
+    inside = enter.command(sys.executable, entry)
+    if not profile.jailed:
+        return inside
+    return [*bubblewrap.arguments(bubblewrap.jail_of(limits, code, uid)), *inside]
+
+
+def _confinement(
+    limits: ResourceLimits, profile: Profile, code: list[str], scratch: str, uid: int | None
+) -> Confinement:
+    """What the worker gives up in this profile."""
+    own = uid is not None or (profile.jailed and os.getuid() != 0)
+    program = b""
+    if profile.filtered:
+        sockets = profile.sockets(limits)
+        program = seccomp.program(sockets, count_memfd=profile.counted)
+    return Confinement(
         open_files=limits.open_files,
         file_bytes=limits.file_bytes,
-        scratch=str(directory),
+        tasks=limits.tasks if own else None,
+        uid=uid,
+        root_stays=not profile.filtered,
+        cores=limits.cpu_cores,
+        read=(*SYSTEM, *NAMES, "/proc", *code, *limits.read_paths) if profile.locked else None,
+        write=(scratch, *limits.write_paths),
+        use=(*DEVICES, *limits.devices),
+        network=limits.network != "none",
+        program=program,
     )
-    location = str(Path(source.source).resolve()) if _is_file(source) else source.source
-    # -P: nothing is imported from the working directory; -u: the log is complete when killed.
-    module = "conductor_agent.hosting.worker"
+
+
+def _spawn(
+    line: list[str], directory: Path, channel: int, log: int, group: cgroups.Group | None
+) -> subprocess.Popen[bytes]:
+    """Start it, in its control group from the first moment on."""
+    if group is not None:
+        joins = "".join(f'echo $$ >"{folder}/cgroup.procs" && ' for folder in group.folders)
+        line = ["/bin/sh", "-c", f'{joins}exec "$@"', "sh", *line]
     return subprocess.Popen(  # noqa: S603  (running what the workflow names is the purpose)
-        [python, "-P", "-u", "-m", module, location, json.encode(setup).decode()],
+        line,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         cwd=directory,
-        env=environment(source, python, directory, os.environ),
+        env={"PATH": os.environ.get("PATH", os.defpath)},
         pass_fds=(channel,),
         start_new_session=True,
     )
 
 
 def environment(
-    source: ExtensionSource, python: str, directory: Path, ours: Mapping[str, str]
+    source: ExtensionSource,
+    python: str,
+    packages: str,
+    scratch: str,
+    limits: ResourceLimits,
+    ours: Mapping[str, str],
 ) -> dict[str, str]:
-    """The whole environment of a worker: the allow-list, our packages, the source's own."""
-    allowed = {name: ours[name] for name in ALLOWED if name in ours}
+    """The whole environment of a worker: the allow-list, the source's own, our packages, what the operator
+    hands on by name.
+
+    """
+    allowed = {name: ours[name] for name in (*ALLOWED, *limits.environment) if name in ours}
     own = dict(source.environment)
-    if python == sys.executable:  # what the conductor can import, its extensions can
-        packages, inherited = ROOT, ours.get("PYTHONPATH", "")
-    else:
-        packages, inherited = _shelf(directory), ""
-    paths = [str(packages), *source.import_paths, own.pop("PYTHONPATH", ""), inherited]
+    # what the conductor can import, its extensions can
+    inherited = ours.get("PYTHONPATH", "") if python == sys.executable else ""
+    paths = [packages, *source.import_paths, own.pop("PYTHONPATH", ""), inherited]
     return {
         **allowed,
-        "TMPDIR": str(directory),
+        "HOME": scratch,
+        "TMPDIR": scratch,
         **own,
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
     }
 
 
+def _own_folder(directory: Path, uid: int | None) -> Path:
+    """The scratch folder of a worker without a jail."""
+    folder = directory / SCRATCH
+    folder.mkdir(mode=0o700)
+    if uid is not None:
+        directory.chmod(0o711)
+        os.chown(folder, uid, uid)
+    return folder
+
+
 def _shelf(directory: Path) -> Path:
     """A directory of our packages alone: the conductor's others may not fit another Python."""
+    directory.chmod(0o711)
     shelf = directory / "packages"
-    shelf.mkdir()
+    shelf.mkdir(mode=0o755)
     for package in NEEDED:
         (shelf / package).symlink_to(ROOT / package, target_is_directory=True)
     return shelf
-
-
-def _is_file(source: ExtensionSource) -> bool:
-    return source.source.endswith(".py")

@@ -21,6 +21,7 @@ from policies.resource.violations import Limit
 
 if TYPE_CHECKING:
     from conductor_agent.hosting.contract import ExtensionSource
+    from conductor_agent.hosting.profiles import Profile
     from policies.resource.limits import ResourceLimits
 
 READY_BYTES = 65_536
@@ -42,13 +43,15 @@ class Shelf:
 class WorkerPool:
     """Every worker of a supervisor, by source and limits."""
 
-    def __init__(self, python: str, entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, python: str, profile: Profile, entropy: Callable[[int], bytes]) -> None:
         """
         Args:
             python: runs sources that name none of their own.
+            profile: how workers are walled in.
             entropy: source of call ids.
         """
         self.closed = False
+        self.profile = profile
         self._python = python
         self._entropy = entropy
         self._shelves: dict[tuple[ExtensionSource, ResourceLimits], Shelf] = {}
@@ -126,7 +129,9 @@ class WorkerPool:
         loop = asyncio.get_running_loop()
         python = shelf.source.python or self._python
         wanted: asyncio.Future[WorkerProcess] = loop.create_future()
-        launching = loop.run_in_executor(self._spawner, launch, shelf.source, shelf.limits, python)
+        launching = loop.run_in_executor(
+            self._spawner, launch, shelf.source, shelf.limits, python, self.profile
+        )
         self._launching.add(launching)
         launching.add_done_callback(lambda done: self._adopt(shelf, done, wanted))
         try:

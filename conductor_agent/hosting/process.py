@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from conductor_agent.hosting import frames, tree
+from conductor_agent.hosting import bubblewrap, frames, tree
 from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
-from conductor_agent.hosting.watch import Watchdog, Watched
+from conductor_agent.hosting.launch import SCRATCH
+from conductor_agent.hosting.scratch import Folder, InMemory, Scratch
+from conductor_agent.hosting.watch import CONTROL_GROUP, Watchdog, Watched
 from fqg_env.outcome import StandardError
 from policies.resource.violations import Limit, evidence, violation
 
@@ -59,7 +61,7 @@ class WorkerProcess:
         self.unheard: Callable[[StandardError], None] = lambda _: None
         """Told of a broken limit that no call answers: it was idle, given up, or had answered before."""
         self._launched = launched
-        self._limits = limits
+        self.limits = limits
         self._watchdog = watchdog
         self._reaper = reaper
         self._loop = asyncio.get_running_loop()
@@ -74,11 +76,32 @@ class WorkerProcess:
         self._body: bytearray | None = None
         self._filled = 0
         self._head = b""
-        self.watched = Watched(launched.process.pid, limits, self._breached)
+        self.kill_s = 0.0
+        """From the decision to end it until nothing was left."""
+        self._ending_at = 0.0
+        self.watched = Watched(
+            launched.process.pid,
+            limits,
+            self._breached,
+            scratch=self._scratch,
+            jailed=launched.profile.jailed,
+            group=launched.group,
+        )
         self._loop.add_reader(launched.channel, self._readable)
         self._loop.add_reader(launched.log, self._log_readable)
         self._loop.add_reader(launched.pidfd, self._exited)
         watchdog.add(self.watched)
+
+    def _scratch(self, worker: int) -> Scratch:
+        """Its scratch space, when it has begun."""
+        if self._launched.profile.jailed:
+            return InMemory(worker, (bubblewrap.SCRATCH, "/dev/shm"))  # noqa: S108  (the jail's own)
+        return Folder(self._launched.directory / SCRATCH)
+
+    def scratch_full(self) -> bool:
+        """Whether less than a page is left of the space that its limit gives it."""
+        scratch = self.watched.scratch
+        return isinstance(scratch, InMemory) and not self.ended and scratch.full()
 
     async def exchange(
         self, call_id: int, frame: bytearray, reply_bytes: int, limit: Limit, allowed_s: float
@@ -112,7 +135,7 @@ class WorkerProcess:
     def started(self) -> None:
         """The worker is ready: open its accounts."""
         self._starting = False
-        for worker in tree.children(self._launched.process.pid)[:1]:
+        for worker in tree.children(self.watched.above())[:1]:
             with contextlib.suppress(OSError):
                 self._meter = tree.Meter(worker)
 
@@ -137,6 +160,7 @@ class WorkerProcess:
         """Kill everything, from any state; the future is done when nothing is left."""
         if self.gone is None:
             self.ended = True
+            self._ending_at = time.monotonic()
             for fd in (self._launched.channel, self._launched.pidfd, self._launched.log):
                 self._loop.remove_reader(fd)
             self._loop.remove_writer(self._launched.channel)
@@ -156,10 +180,17 @@ class WorkerProcess:
         launched = self._launched
         self._watchdog.remove(self.watched)
         with self.watched.lock:
+            if launched.group is not None:
+                launched.group.kill()
             clean = tree.kill_below(launched.process.pid)
             launched.process.kill()
             launched.process.wait()
+            self.kill_s = time.monotonic() - (self.watched.tripped_at or self._ending_at)
             self.watched.reaped = True
+            if self.watched.scratch is not None:
+                self.watched.scratch.close()
+            if launched.group is not None:
+                launched.group.remove()
         if self._meter is not None:
             self._meter.close()
         launched.channel.close()
@@ -284,21 +315,29 @@ class WorkerProcess:
         self._take_what_is_there()
         if not self.ended:
             self._drain_log()
-            self.end(
-                from_exit(
-                    self._status(),
-                    log=self.log_tail(),
-                    starting=self._starting,
-                    allowed={Limit.FILE: self._limits.file_bytes},
-                )
-            )
+            self.end(self._why_exited())
+
+    def _why_exited(self) -> StandardError:
+        group, limits, log = self._launched.group, self.limits, self.log_tail()
+        if group is not None and group.killed_for_memory():
+            seen = group.peak_memory_bytes()
+            proof = evidence(
+                Limit.MEMORY, limits.memory_bytes, seen,
+                enforcer=CONTROL_GROUP, signal="SIGKILL", log=log,
+            )  # fmt: skip
+            return violation(Limit.MEMORY, proof)
+        allowed = {Limit.FILE: limits.file_bytes}
+        return from_exit(self._status(), log=log, starting=self._starting, allowed=allowed)
 
     def _status(self) -> int:
         """How the keeper ended, without reaping it: its pid must stay ours until `_bury`."""
         seen = os.waitid(os.P_PIDFD, self._launched.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
         if seen is None:
             return 0
-        return seen.si_status if seen.si_code == os.CLD_EXITED else -seen.si_status
+        if seen.si_code != os.CLD_EXITED:
+            return -seen.si_status
+        told = seen.si_status - bubblewrap.SIGNAL_OFFSET if self._launched.profile.jailed else 0
+        return -told if told > 0 else seen.si_status
 
     def _end_with_log(self, failure: StandardError) -> None:
         if not self.ended:
@@ -317,8 +356,8 @@ class WorkerProcess:
             return
         if not data:
             self._loop.remove_reader(self._launched.log)
-        elif self.log_bytes > self._limits.log_bytes:
-            allowed = self._limits.log_bytes
+        elif self.log_bytes > self.limits.log_bytes:
+            allowed = self.limits.log_bytes
             proof = evidence(Limit.LOG, allowed, self.log_bytes, enforcer="log pipe")
             self.end(_with_log(violation(Limit.LOG, proof), self.log_tail()))
 

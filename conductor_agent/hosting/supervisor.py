@@ -29,10 +29,13 @@ from conductor_agent.hosting.classify import (
     from_request,
 )
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
-from conductor_agent.hosting.enforcement import PROFILE, Level, enforcement, reaches
+from conductor_agent.hosting.enforcement import Level, enforcement, reaches
 from conductor_agent.hosting.pool import WorkerPool
+from conductor_agent.hosting.profiles import PROFILES, Profile
+from conductor_agent.hosting.self_test import strongest
 from conductor_agent.hosting.values import NotPlainError, check_plain
-from fqg_env.outcome import Outcome, Phase, StandardError
+from conductor_agent.hosting.watch import CONTROL_GROUP
+from fqg_env.outcome import Category, Outcome, Phase, StandardError
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
@@ -47,13 +50,11 @@ _BEFORE_EFFECTS = (Phase.ADMISSION, Phase.INPUT)
 class Supervisor:
     """Hosts extensions in processes. Belongs to one event loop; close it when done."""
 
-    profile = PROFILE
-    """Name of the way limits are enforced here."""
-
     def __init__(
         self,
         python: str = sys.executable,
         *,
+        profile: str | None = None,
         require: Mapping[str, Level] | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -62,27 +63,32 @@ class Supervisor:
         """
         Args:
             python: runs extensions that name none of their own.
+            profile: name of the way extensions are walled in; None: the strongest that holds here.
             require: limit -> weakest enforcement to accept; otherwise every call is refused.
             entropy: source of call ids.
             now: stamps errors.
             unheard: told of a broken limit that no reply answers: a worker broke it when idle, after
                 its answer was sent, or when its call was given up.
         """
-        self._refusal = _unmet(require or {})
+        chosen = strongest() if profile is None else PROFILES[profile]
+        self.profile = chosen.name
+        """Name of the way extensions are walled in."""
+        self._refusal = _unavailable(chosen) or _unmet(require or {}, enforcement(chosen.name))
         self._now = now
-        self._pool = WorkerPool(python, entropy)
+        self._pool = WorkerPool(python, chosen, entropy)
         self._pool.unheard = unheard
 
     def enforcement(self) -> dict[str, dict[str, str]]:
         """What enforces each limit here: name -> {"level", "mechanism"}."""
-        return enforcement()
+        return enforcement(self.profile)
 
     async def start(
         self, source: ExtensionSource, limits: ResourceLimits
     ) -> tuple[str, ...] | StandardError:
         """Have one warm worker ready; the names of its extensions, or why it did not start."""
-        if self._refusal is not None:
-            return self._refusal
+        refusal = self._refusal or self._unreachable(limits)
+        if refusal is not None:
+            return refusal
         shelf = self._pool.shelf(source, limits)
         worker = self._pool.warm(shelf) or await self._pool.fresh(shelf)
         if isinstance(worker, StandardError):
@@ -121,6 +127,10 @@ class Supervisor:
             reply_bytes=reply_bytes,
             log_bytes=worker.logged_bytes(),
             worker_generation=worker.generation,
+            peak_tasks=worker.watched.peak_tasks,
+            written_bytes=worker.watched.written_bytes,
+            profile=self.profile,
+            kill_s=worker.kill_s,
         )
         self._pool.give_back(shelf, worker)
         return Reply(self._stamped(outcome, request), usage)
@@ -139,8 +149,9 @@ class Supervisor:
 
     def _admit(self, request: CallRequest, limits: ResourceLimits) -> bytearray | StandardError:
         """The encoded call, or why it may not be sent."""
-        if self._refusal is not None:
-            return self._refusal
+        refusal = self._refusal or self._unreachable(limits)
+        if refusal is not None:
+            return refusal
         if request.deadline_s is not None and request.deadline_s <= 0:
             return _refusal(Limit.DEADLINE, 0.0, -request.deadline_s)
         try:
@@ -153,6 +164,12 @@ class Supervisor:
         if size > limits.request_bytes:
             return _refusal(Limit.REQUEST, limits.request_bytes, size)
         return frame
+
+    def _unreachable(self, limits: ResourceLimits) -> StandardError | None:
+        """Destinations by name take a network of one's own; elsewhere they would be mere words."""
+        if isinstance(limits.network, str) or PROFILES[self.profile].jailed:
+            return None
+        return from_enforcement("network", "a list of destinations", f"profile {self.profile}")
 
     async def _exchange(
         self,
@@ -175,7 +192,7 @@ class Supervisor:
         try:
             message = frames.from_worker(body)
             if isinstance(message, frames.Result):
-                return as_told(message.outcome)
+                return _by_limit(as_told(message.outcome), worker)
             problem = "It is not a result."
         except frames.FrameError as found:
             problem = str(found)
@@ -232,9 +249,30 @@ def _refusal(limit: Limit, allowed: float, observed: float) -> StandardError:
     return violation(limit, proof, phase=Phase.ADMISSION)
 
 
-def _unmet(require: Mapping[str, Level]) -> StandardError | None:
+def _by_limit(outcome: Outcome, worker: WorkerProcess) -> Outcome:
+    """What an extension met as a full disk or a failed start of a thread, where it was our wall that it met."""
+    if not isinstance(outcome, StandardError):
+        return outcome
+    limits, seen = worker.limits, worker.watched
+    if outcome.category is Category.OUT_OF_RESOURCES and worker.scratch_full():
+        limit, allowed, observed, by = Limit.WRITTEN, limits.written_bytes, seen.written_bytes, "tmpfs"
+    elif outcome.category is Category.CRASHED and seen.refused_tasks():
+        limit, allowed, observed, by = Limit.TASKS, limits.tasks, seen.peak_tasks, CONTROL_GROUP
+    else:
+        return outcome
+    proof = evidence(limit, allowed, max(allowed, observed), enforcer=by, action="refused")
+    return violation(limit, proof, cause=outcome.cause)
+
+
+def _unavailable(profile: Profile) -> StandardError | None:
+    lack = profile.lacks()
+    return from_enforcement(f"profile {profile.name}", "what it is made of", lack) if lack else None
+
+
+def _unmet(
+    require: Mapping[str, Level], report: Mapping[str, Mapping[str, str]]
+) -> StandardError | None:
     """The first limit that needs more enforcement than there is."""
-    report = enforcement()
     for limit, wanted in require.items():
         found = Level(report[limit]["level"]) if limit in report else Level.NONE
         if not reaches(found, Level(wanted)):

@@ -5,6 +5,7 @@ A thread of its own, so that limits hold even while the event loop is busy.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -12,9 +13,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from conductor_agent.hosting import tree
+from conductor_agent.hosting.confine import NPROC_ROOM
+from conductor_agent.hosting.scratch import Filled
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
+    from conductor_agent.hosting.cgroups import Group
+    from conductor_agent.hosting.scratch import Scratch
     from fqg_env.outcome import StandardError
     from policies.resource.limits import ResourceLimits
 
@@ -23,7 +28,7 @@ logger = logging.getLogger("fqg.hosting")
 PERIOD_S = 0.02
 IDLE_TURNS = 10
 """An idle worker is looked at every tenth time."""
-ENFORCER = "watchdog"
+WATCHDOG, CONTROL_GROUP = "watchdog", "control group"
 
 
 class Watched:
@@ -34,26 +39,54 @@ class Watched:
     """
 
     def __init__(
-        self, keeper: int, limits: ResourceLimits, on_breach: Callable[[StandardError], None]
+        self,
+        keeper: int,
+        limits: ResourceLimits,
+        on_breach: Callable[[StandardError], None],
+        *,
+        scratch: Callable[[int], Scratch] | None = None,
+        jailed: bool = False,
+        group: Group | None = None,
     ) -> None:
+        """
+        Args:
+            keeper: pid of the process that the worker is below.
+            limits: that hold for it.
+            on_breach: told from the watchdog's thread.
+            scratch: pid of the worker -> its scratch space.
+            jailed: between keeper and worker is a process that the jail's processes belong to.
+            group: its control group.
+        """
         self.keeper = keeper
         self.limits = limits
+        self.scratch: Scratch | None = None
+        """Its scratch space, once it is there."""
+        self._open_scratch = scratch
+        self._jailed = jailed
+        self._group = group
+        self._above = 0 if jailed else keeper
         self.lock = threading.Lock()
         """Held while looking, killing or reaping: a pid is ours only until it is reaped."""
         self.reaped = False
         self.peak_memory_bytes = 0
+        self.peak_tasks = 0
+        self.written_bytes = 0
+        self.tripped_at = 0.0
+        """When it broke a limit; 0: it has not."""
         self.cpu_s = 0.0
         """Of the whole tree since the worker began; ended children as far as they were seen."""
         self._on_breach = on_breach
         self._seen_cpu: dict[int, float] = {}
         self._deadline: tuple[Limit, float, float] | None = None
         self._cpu_start_s = 0.0
+        self._refused_before = 0
         self._tripped = False
 
     def arm(self, limit: Limit, allowed_s: float, now: float) -> None:
         """From `now` (monotonic) on, `limit` ends the work after `allowed_s`."""
-        self.peak_memory_bytes = 0
+        self.peak_memory_bytes = self.peak_tasks = 0
         self._cpu_start_s = self.cpu_s
+        self._refused_before = self._group.refused_tasks() if self._group else 0
         self._deadline = (limit, allowed_s, now)
 
     def disarm(self) -> None:
@@ -74,13 +107,21 @@ class Watched:
             if found is None:
                 return
             self._tripped = True
+            self.tripped_at = now
+            self._on_breach(self._told(*found))  # first, so that its end is not taken for one of its own
+            if self._group is not None:
+                self._group.kill()
             for pid in tree.descendants(self.keeper):
                 tree.kill(pid)
         finally:
             self.lock.release()
-        limit, allowed, observed = found
-        proof = evidence(limit, allowed, observed, enforcer=ENFORCER, signal="SIGKILL")
-        self._on_breach(violation(limit, proof))
+
+    def _told(self, limit: Limit, allowed: float, observed: float) -> StandardError:
+        counted = self._group is not None and limit in (Limit.MEMORY, Limit.TASKS)
+        enforcer = CONTROL_GROUP if counted else WATCHDOG
+        return violation(
+            limit, evidence(limit, allowed, observed, enforcer=enforcer, signal="SIGKILL")
+        )
 
     def _late(self, now: float) -> tuple[Limit, float, float] | None:
         if self._deadline is None:
@@ -88,20 +129,63 @@ class Watched:
         limit, allowed, since = self._deadline
         return (limit, allowed, now - since) if now - since > allowed else None
 
+    def above(self) -> int:
+        """The process that everything foreign is below."""
+        if self._above == 0:
+            self._above = next(iter(tree.children(self.keeper)), 0)
+        return self._above
+
     def _measure(self) -> tuple[Limit, float, float] | None:
-        seen, limits = tree.sample(self.keeper), self.limits
+        if self.above() == 0:
+            return None  # the jail is not built yet, so nothing foreign runs
+        seen = tree.sample(self._above)
         self._count_cpu(seen.cpu)
-        memory = seen.memory_bytes
+        self.peak_tasks = max(self.peak_tasks, seen.tasks)
+        return self._tree_over(seen, self._filled()) or self._group_over()
+
+    def _filled(self) -> Filled:
+        """What lies in the scratch space."""
+        if self.scratch is None and self._open_scratch is not None:
+            for worker in tree.children(self._above)[:1]:  # its space is built before it begins
+                with contextlib.suppress(OSError):
+                    self.scratch = self._open_scratch(worker)
+        filled = Filled(0, 0) if self.scratch is None else self.scratch.look()
+        self.written_bytes = filled.bytes
+        return filled
+
+    def _tree_over(self, seen: tree.Sample, filled: Filled) -> tuple[Limit, float, float] | None:
+        limits = self.limits
+        in_memory = filled.bytes if self._jailed else 0
+        memory = seen.memory_bytes + in_memory
         if memory > limits.memory_bytes:
-            memory = self._exact_memory(seen)
+            memory = self._exact_memory(seen) + in_memory
         self.peak_memory_bytes = max(self.peak_memory_bytes, memory)
+        used = self.cpu_s - self._cpu_start_s
         if memory > limits.memory_bytes:
             return Limit.MEMORY, limits.memory_bytes, memory
         if seen.tasks > limits.tasks:
             return Limit.TASKS, limits.tasks, seen.tasks
-        used = self.cpu_s - self._cpu_start_s
+        if filled.bytes > limits.written_bytes:
+            return Limit.WRITTEN, limits.written_bytes, filled.bytes
+        if filled.files > limits.scratch_files:
+            return Limit.SCRATCH_FILES, limits.scratch_files, filled.files
         if limits.cpu_s is not None and self._deadline is not None and used > limits.cpu_s:
             return Limit.CPU, limits.cpu_s, used
+        return None
+
+    def refused_tasks(self) -> bool:
+        """Whether the kernel refused to make a task since the work began."""
+        return self._group is not None and self._group.refused_tasks() > self._refused_before
+
+    def _group_over(self) -> tuple[Limit, float, float] | None:
+        """What the kernel stopped, and what only it sees."""
+        if self._group is None:
+            return None
+        self.cpu_s = max(self.cpu_s, self._group.cpu_s())
+        if self._group.killed_for_memory():
+            return Limit.MEMORY, self.limits.memory_bytes, self._group.peak_memory_bytes()
+        if self.refused_tasks():
+            return Limit.TASKS, self.limits.tasks, self.limits.tasks + NPROC_ROOM
         return None
 
     def _exact_memory(self, seen: tree.Sample) -> int:

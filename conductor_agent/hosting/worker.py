@@ -19,7 +19,7 @@ except ImportError:
 from pathlib import Path
 from typing import Any
 
-from conductor_agent.hosting import frames, keeper
+from conductor_agent.hosting import frames
 from conductor_agent.hosting.classify import from_answer, from_exception
 from conductor_agent.hosting.extension import Context, Extension, extensions_of, perform
 from fqg_env.outcome import Blame, Category, Outcome, Phase, StandardError, error
@@ -27,16 +27,12 @@ from policies.resource.violations import Limit, evidence, violation
 
 
 class Setup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the supervisor tells a worker on the command line. Sizes in bytes."""
+    """What the supervisor tells a worker on the command line."""
 
     fd: int
     """The worker's end of the channel."""
     name: str
     """Which extension of the source; empty: the only one."""
-    parent: int
-    """Pid of the supervisor."""
-    open_files: int
-    file_bytes: int
     scratch: str
     """Directory for the scratch directories of calls."""
 
@@ -78,7 +74,6 @@ class Channel:
 
 def main(source: str, setup: Setup) -> int:
     """Run a worker until the supervisor closes the channel; the exit code."""
-    keeper.become_worker(setup.parent, setup.open_files, setup.file_bytes, setup.scratch)
     channel = Channel(setup.fd)
     try:
         call_id, hello = channel.receive()

@@ -1,4 +1,4 @@
-"""How much one extension may use: `ResourceLimits`, from class default to workflow to operator.
+"""What one extension may use and reach: `ResourceLimits`, from class default to workflow to operator.
 
     class default  <=  what the workflow asks for  <=  ceiling (class, replaced by the operator's)
 
@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fqg_env.level_file import OnceLoader
+from policies.resource.freedoms import FREEDOMS, Network, check_network, check_paths
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Amount = Annotated[int, Field(gt=0)]
+Paths = Annotated[tuple[str, ...], AfterValidator(check_paths)]
 SHOWN = 80
 """Letters of a wrong value that a message shows."""
 Settings = Mapping[str, Mapping[str, Any]]
@@ -42,7 +44,7 @@ class ExtensionClass(str, Enum):
 
 
 class ResourceLimits(BaseModel):
-    """Hard limits around one extension; for every field a larger number is looser.
+    """Hard limits around one extension; a larger number is looser, and so is a longer list.
 
     Seconds are wall-clock unless named otherwise; bytes are bytes. Limits named "per call" count
     from the moment the request is sent.
@@ -64,6 +66,10 @@ class ResourceLimits(BaseModel):
     """Open file descriptors, per process."""
     file_bytes: Amount = 268_435_456
     """Size of one written file."""
+    written_bytes: Amount = 268_435_456
+    """All that lies in its scratch space at a time."""
+    scratch_files: Amount = 4096
+    """Files and folders in its scratch space."""
     request_bytes: Amount = 16_777_216
     """Encoded inputs and parameters of one call."""
     reply_bytes: Amount = 16_777_216
@@ -76,6 +82,18 @@ class ResourceLimits(BaseModel):
     """A warm worker is let go after so long without a call."""
     total_retry_s: Seconds = 300.0
     """Time that one function may spend on repeats within a run, whoever repeats it."""
+    cpu_cores: Amount | None = None
+    """Cores it may run on; None: all."""
+    network: Annotated[Network, BeforeValidator(check_network)] = "none"
+    """"none", "host", or the destinations it may reach: `host:port`, `*.host:port`."""
+    read_paths: Paths = ()
+    """Absolute paths it may read, besides its own code and Python."""
+    write_paths: Paths = ()
+    """Absolute paths it may write, besides its scratch space."""
+    environment: tuple[str, ...] = ()
+    """Names of the conductor's environment variables that are handed on, secrets above all."""
+    devices: Paths = ()
+    """Device files it may use, `/dev/nvidia0` for example."""
 
 
 def limits_for(
@@ -96,8 +114,9 @@ def limits_for(
     name = _class(class_name)
     overrides = dict(workflow_overrides or {})
     ceiling = ceiling_for(name, operator_ceiling)
-    defaults = {key: _tighter(value, ceiling.get(key)) for key, value in _default(name).items()}
-    limits = _validated({**ceiling, **defaults, **overrides}, f"limits of class {name}")
+    defaults = {key: _tighter(key, value, ceiling.get(key)) for key, value in _default(name).items()}
+    asked = {key: value for key, value in ceiling.items() if key not in FREEDOMS}
+    limits = _validated({**asked, **defaults, **overrides}, f"limits of class {name}")
     for field in overrides:
         _refuse_looser(name, field, getattr(limits, field), ceiling.get(field))
     return limits
@@ -177,9 +196,11 @@ def _default(name: str) -> dict[str, Any]:
     return classes()[name]["default"]
 
 
-def _tighter(value: Any, ceiling: Any) -> Any:
+def _tighter(field: str, value: Any, ceiling: Any) -> Any:
     """An operator who lowers a ceiling lowers the default with it."""
-    return value if ceiling is None else min(value, ceiling)
+    if ceiling is None or field in FREEDOMS:
+        return value
+    return min(value, ceiling)
 
 
 def _validated(fields: Mapping[str, Any], what: str) -> ResourceLimits:
@@ -194,6 +215,14 @@ def _validated(fields: Mapping[str, Any], what: str) -> ResourceLimits:
 
 
 def _refuse_looser(name: str, field: str, asked: Any, ceiling: Any) -> None:
+    if field in FREEDOMS:
+        beyond = FREEDOMS[field](asked, ceiling)
+        if beyond:
+            raise LimitError(
+                f"Limit {field} of class {name}: asked for {short(beyond)}, which the operator does "
+                "not allow."
+            )
+        return
     if ceiling is None or (asked is not None and asked <= ceiling):
         return
     wish = "no limit" if asked is None else f"{asked:g}"

@@ -27,6 +27,8 @@ class Limit(str, Enum):
     TASKS = "tasks"
     OPEN_FILES = "open_files"
     FILE = "file_bytes"
+    WRITTEN = "written_bytes"
+    SCRATCH_FILES = "scratch_files"
     REQUEST = "request_bytes"
     REPLY = "reply_bytes"
     LOG = "log_bytes"
@@ -70,6 +72,12 @@ BREACHES: dict[Limit, Breach] = {
     ),
     Limit.FILE: Breach(
         _VIOLATION, Blame.EXTENSION, Phase.POLICY, "bytes", "The call wrote too large a file."
+    ),
+    Limit.WRITTEN: Breach(
+        _VIOLATION, Blame.EXTENSION, Phase.POLICY, "bytes", "The call filled its scratch space."
+    ),
+    Limit.SCRATCH_FILES: Breach(
+        _VIOLATION, Blame.EXTENSION, Phase.POLICY, "files", "The call made too many files."
     ),
     Limit.REQUEST: Breach(
         Category.INPUT_TOO_LARGE, Blame.CALLER, Phase.ADMISSION, "bytes", "The input is too large."

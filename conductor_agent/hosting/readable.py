@@ -1,0 +1,97 @@
+"""What a worker has to read before it can begin: its Python, our packages, its own code, the system's libraries."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conductor_agent.hosting.contract import ExtensionSource
+
+ROOT = Path(__file__).resolve().parents[2]
+"""Directory that the project's packages are imported from."""
+NEEDED = ("fqg_env", "policies", "conductor_agent")
+"""Packages a worker imports from."""
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/ssl", "/etc/ca-certificates", "/etc/pki",
+    "/etc/localtime", "/etc/timezone", "/etc/fonts", "/etc/mime.types", "/etc/magic",
+    "/sys/devices/system/cpu", "/sys/devices/system/node",
+)  # fmt: skip
+NAMES = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/services")
+"""Where the network is open, how names are found."""
+
+
+def code_of(source: ExtensionSource, python: str) -> list[str]:
+    """Folders and files of Python, packages and the extension itself, none of them twice.
+
+    The folder of a source file is among them, so that it can import its neighbours, unless that folder
+    is a home, holds one, or is everybody's: then it is the file alone.
+    """
+    paths = [*_python(sys.executable), *_python(python)]
+    paths += [str(ROOT / package) for package in NEEDED]
+    if python == sys.executable:
+        paths += _imported_from()
+    paths += [*source.import_paths, *source.command[:1]]
+    if source.source.endswith(".py"):
+        file = Path(source.source).resolve()
+        paths.append(str(file if _common(file.parent) else file.parent))
+    return outermost(paths)
+
+
+def _imported_from() -> list[str]:
+    """Folders that what the conductor can import lies in: neither its script's own, nor everybody's."""
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    folders = [Path(path) for path in (*named, *sys.path[1:]) if path]
+    return [str(one) for one in folders if one != ROOT and one.exists() and not _common(one)]
+
+
+def outermost(paths: Iterable[str]) -> list[str]:
+    """Paths without those that lie below another."""
+    kept: list[str] = []
+    for path in sorted({os.path.abspath(path) for path in paths}):  # noqa: PTH100  (links stay links)
+        if not kept or not Path(path).is_relative_to(kept[-1]):
+            kept.append(path)
+    return kept
+
+
+@cache
+def _python(executable: str) -> tuple[str, ...]:
+    """Where a Python lies: its environment, and the installation that was made from."""
+    folder = Path(executable).parent.parent
+    found = [str(folder)]
+    settings = folder / "pyvenv.cfg"
+    if settings.is_file():
+        lines = settings.read_text("utf-8", "replace").splitlines()
+        pairs = (line.partition("=") for line in lines)
+        homes = [value.strip() for key, _, value in pairs if key.strip() == "home"]
+        found += [str(Path(home).resolve().parent) for home in homes]
+    found.append(str(Path(executable).resolve().parent.parent))
+    return tuple(path for path in found if path != "/")
+
+
+def _common(folder: Path) -> bool:
+    shared = Path(tempfile.gettempdir()).resolve()
+    return any(place.is_relative_to(folder) for place in (Path.home().resolve(), shared))
+
+
+def open_to_all(paths: Iterable[str], *, above: bool) -> bool:
+    """Whether any user may read these; `above`: and reach them through the folders above."""
+    return all(_open(Path(path), above=above) for path in paths)
+
+
+def _open(path: Path, *, above: bool) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return True  # what is not there is read by nobody
+    wanted = 0o5 if stat.S_ISDIR(mode) else 0o4
+    if mode & wanted != wanted:
+        return False
+    return not above or all(parent.stat().st_mode & 0o1 for parent in path.resolve().parents)

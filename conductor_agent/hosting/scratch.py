@@ -1,0 +1,99 @@
+"""How full a worker's scratch space is: of a jail, asked of its file system; of a folder, counted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+EVERY = 5
+"""Looks between two counts of a folder: it takes a system call a file."""
+
+
+class Filled(NamedTuple):
+    """What lies in a scratch space."""
+
+    bytes: int
+    files: int
+
+
+class Scratch(Protocol):
+    """A scratch space, seen from outside."""
+
+    def look(self) -> Filled:
+        """What lies there now."""
+        ...
+
+    def close(self) -> None:
+        """Look no more."""
+        ...
+
+
+class InMemory:
+    """The spaces of a jail, which are file systems of their own: one system call each, and exact."""
+
+    def __init__(self, pid: int, paths: tuple[str, ...]) -> None:
+        """
+        Args:
+            pid: a process in the jail.
+            paths: where the spaces lie, seen from in there.
+
+        Raises:
+            OSError: the process has ended.
+        """
+        self._fds: list[int] = []
+        for path in paths:
+            fd = os.open(f"/proc/{pid}/root{path}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._fds.append(fd)
+
+    def look(self) -> Filled:
+        """Sum over the spaces."""
+        held = [os.fstatvfs(fd) for fd in self._fds]
+        return Filled(
+            sum((one.f_blocks - one.f_bfree) * one.f_frsize for one in held),
+            sum(one.f_files - one.f_ffree - 1 for one in held),
+        )
+
+    def full(self) -> bool:
+        """Whether one of the spaces has next to nothing left."""
+        return any(one.f_bfree * 20 < one.f_blocks for one in map(os.fstatvfs, self._fds))
+
+    def close(self) -> None:
+        """A file system lives as long as somebody looks at it."""
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+
+
+class Folder:
+    """A folder on disk. What was removed and is still open is not seen."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = 0
+        self._last = Filled(0, 0)
+
+    def look(self) -> Filled:
+        """Count, every few looks."""
+        if self._turn % EVERY == 0:
+            self._last = _count(self._path)
+        self._turn += 1
+        return self._last
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _count(folder: Path) -> Filled:
+    size = files = 0
+    waiting = [str(folder)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                files += 1
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+    return Filled(size, files)

@@ -1,0 +1,117 @@
+"""Which profile holds here: each is tried with an extension that means no good, the strongest first.
+
+By what it does, never by version numbers: a kernel, a container or a security module may say one thing and do
+another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import tempfile
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply
+from conductor_agent.hosting.profiles import GROUP, PROFILES, Profile
+from fqg_env.outcome import StandardError
+from policies.resource.limits import ResourceLimits
+
+SOURCE = ExtensionSource("conductor_agent.hosting.probe")
+LIMITS = ResourceLimits(wall_s=10.0, memory_bytes=1 << 26, tasks=16, open_files=64)
+UNSEEN = {"memory_file"}
+"""What a profile with a control group may allow: it counts it."""
+
+
+@cache
+def strongest() -> Profile:
+    """The first profile that holds here. Takes about a tenth of a second for each that is tried."""
+    return next((one for one in PROFILES.values() if not why_not(one.name)), GROUP)
+
+
+@cache
+def why_not(name: str) -> str:
+    """Why a profile does not hold here, in a few words; empty: it does."""
+    profile = PROFILES[name]
+    lack = profile.lacks()
+    if lack or profile == GROUP:
+        return lack
+    return _in_a_thread(lambda: asyncio.run(_failing(profile)))
+
+
+async def _failing(profile: Profile) -> str:
+    from conductor_agent.hosting.supervisor import Supervisor  # it asks us which profile to take
+
+    with tempfile.TemporaryDirectory(prefix="fqg-secret-") as folder:
+        marker = f"fqg-marker-{secrets.token_hex(8)}"
+        secret = Path(folder) / "secret"
+        secret.write_text(marker)
+        with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_UNIX) as local:
+            local.bind(f"\0{marker}")
+            local.listen()
+            inputs = {
+                "pid": os.getpid(),
+                "pid_namespace": os.readlink("/proc/self/ns/pid"),
+                "port": listener.getsockname()[1],
+                "abstract": f"\0{marker}",
+                "secret": str(secret),
+                "marker": marker,
+            }
+            async with Supervisor(profile=profile.name) as supervisor:
+                reply = await supervisor.call(SOURCE, CallRequest(inputs), LIMITS)
+                held = await _hold_too_much(supervisor, profile)
+        return _judged(profile, reply) or held or _survivor(marker)
+
+
+def _judged(profile: Profile, reply: Reply) -> str:
+    outcome = reply.outcome
+    if isinstance(outcome, StandardError):
+        return f"an extension does not start in it: {outcome.message} {outcome.detail}".strip()
+    allowed = UNSEEN if profile.counted else set()
+    done = [name for name in outcome.outputs["done"] if name not in allowed]
+    if done:
+        return f"an extension in it gets at {', '.join(done)}"
+    return "" if outcome.outputs["works"] else "an extension in it cannot write its scratch space"
+
+
+async def _hold_too_much(supervisor: Any, profile: Profile) -> str:
+    """Where memory is said to be limited by the kernel, see it done."""
+    if not profile.counted:
+        return ""
+    request = CallRequest({}, {"hold_bytes": 2 * LIMITS.memory_bytes})
+    reply = await supervisor.call(SOURCE, request, LIMITS)
+    policy = getattr(reply.outcome, "policy", None)
+    stopped = policy is not None and policy.name == "memory_bytes"
+    return "" if stopped else "its memory is not limited"
+
+
+def _survivor(marker: str) -> str:
+    """Whether something that the probe left behind lives on."""
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if marker.encode() in line.read_bytes():
+                return "what an extension left behind lives on"
+        except OSError:
+            continue
+    return ""
+
+
+def _in_a_thread(work: Callable[[], str]) -> str:
+    """Its own event loop, whatever runs in ours."""
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(_guarded(work)), name="fqg-self-test")
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def _guarded(work: Callable[[], str]) -> str:
+    try:
+        return work()
+    except OSError as problem:
+        return f"it cannot be tried ({problem})"
