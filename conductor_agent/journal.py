@@ -1,9 +1,6 @@
 """The journal: runs and their events in one SQLite file, append-only, durable before anything depends on it.
 
-runs      one row per run: workflow, level, settings
-events    one row per event, numbered per run; nothing can be changed or removed
-contents  values of artifacts by their SHA-256
-holders   processes that have played a run, so that two never play one at once
+Its tables are in `tables.py`. A journal of version 1 is brought up to date when it is next written to.
 """
 
 from __future__ import annotations
@@ -21,36 +18,16 @@ import msgspec
 from pydantic import ValidationError
 
 from conductor_agent.events import Event, from_json, kind_of, to_json
+from conductor_agent.tables import APPLICATION_ID, VERSION, statements_from
 from fqg_env.level import Level
 from fqg_env.level_file import explain
 
-APPLICATION_ID = 0x46514743  # "FQGC"
-VERSION = 1
-SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {VERSION};
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY, created TEXT NOT NULL, body TEXT NOT NULL
-) STRICT;
-CREATE TABLE events (
-    run_id TEXT NOT NULL REFERENCES runs, seq INTEGER NOT NULL, at_s REAL NOT NULL, kind TEXT NOT NULL,
-    body TEXT NOT NULL, PRIMARY KEY (run_id, seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE contents (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
-CREATE TABLE holders (
-    run_id TEXT NOT NULL REFERENCES runs, nth INTEGER NOT NULL, pid INTEGER NOT NULL, born TEXT NOT NULL,
-    PRIMARY KEY (run_id, nth)
-) STRICT, WITHOUT ROWID;
-""" + "".join(
-    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-    "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;\n"
-    for table in ("runs", "events", "contents", "holders")
-    for verb in ("UPDATE", "DELETE")
-)
 NOBODY = 0
 """As a process that holds a run: it has been released."""
 Content = tuple[str, bytes]
 """SHA-256 and the bytes it is of."""
+Row = tuple[str, tuple[Any, ...]]
+"""An INSERT and its values."""
 
 
 class JournalError(ValueError):
@@ -113,9 +90,9 @@ class Journal:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN IMMEDIATE")
-                if _blank(connection):
-                    for statement in _statements(SCHEMA):
-                        connection.execute(statement)
+                found = 0 if _blank(connection) else _version(connection)
+                for statement in statements_from(found):
+                    connection.execute(statement)
                 connection.execute("COMMIT")
             except BaseException:
                 connection.close()
@@ -179,7 +156,7 @@ class Journal:
         Raises:
             JournalError: another one still does.
         """
-        rows = self._rows("SELECT pid, born FROM holders WHERE run_id = ? ORDER BY nth", run_id)
+        rows = self.rows("SELECT pid, born FROM holders WHERE run_id = ? ORDER BY nth", run_id)
         pid, born = rows[-1] if rows else (NOBODY, "")
         if pid != NOBODY and _born(pid) == born:
             raise JournalError(f"{self.path}: the run {run_id} is being played by process {pid}")
@@ -187,7 +164,7 @@ class Journal:
 
     def release(self, run_id: str) -> None:
         """Enter that this process plays a run no longer, so that it can go on with it itself."""
-        rows = self._rows("SELECT count(*) FROM holders WHERE run_id = ?", run_id)
+        rows = self.rows("SELECT count(*) FROM holders WHERE run_id = ?", run_id)
         self._hold(run_id, rows[0][0], NOBODY)
 
     def _hold(self, run_id: str, nth: int, pid: int) -> None:
@@ -196,9 +173,15 @@ class Journal:
         self._transact((), [(statement, (run_id, nth, pid, _born(pid)))], taken)
 
     def write(
-        self, run_id: str, seq: int, events: Sequence[Event], contents: Iterable[Content] = ()
+        self,
+        run_id: str,
+        seq: int,
+        events: Sequence[Event],
+        contents: Iterable[Content] = (),
+        entries: Sequence[Row] = (),
     ) -> None:
-        """Append events, numbered from `seq`, with the values they name, all or nothing.
+        """Append events, numbered from `seq`, with the values they name and what the ledger says of them, all
+        or nothing.
 
         Raises:
             JournalError: somebody else goes on with this run, or the file cannot be written.
@@ -210,11 +193,18 @@ class Journal:
             )
             for i, event in enumerate(events)
         ]
-        self._transact(contents, rows, f"another conductor goes on with the run {run_id}")
+        taken = f"another conductor goes on with the run {run_id}"
+        self._transact(contents, [*rows, *entries], taken)
 
-    def _transact(
-        self, contents: Iterable[Content], rows: Sequence[tuple[str, tuple[Any, ...]]], taken: str
-    ) -> None:
+    def enter(self, entries: Sequence[Row]) -> None:
+        """Append rows of the ledger, all or nothing.
+
+        Raises:
+            JournalError: the file cannot be written.
+        """
+        self._transact((), entries, "an entry of the ledger does not fit")
+
+    def _transact(self, contents: Iterable[Content], rows: Sequence[Row], taken: str) -> None:
         run = self._connection
         began = time.perf_counter()
         try:
@@ -239,8 +229,7 @@ class Journal:
     def run_ids(self) -> list[str]:
         """All runs, the newest first."""
         return [
-            row[0]
-            for row in self._rows("SELECT run_id FROM runs ORDER BY created DESC, rowid DESC")
+            row[0] for row in self.rows("SELECT run_id FROM runs ORDER BY created DESC, rowid DESC")
         ]
 
     def find(self, name: str) -> str:
@@ -269,7 +258,7 @@ class Journal:
         Raises:
             JournalError: there is no such run, or it cannot be read.
         """
-        rows = self._rows("SELECT body FROM runs WHERE run_id = ?", run_id)
+        rows = self.rows("SELECT body FROM runs WHERE run_id = ?", run_id)
         if not rows:
             raise JournalError(f"{self.path}: there is no run {run_id!r}")
         try:
@@ -296,7 +285,7 @@ class Journal:
         Raises:
             JournalError: one cannot be read, or some are missing.
         """
-        rows = self._rows("SELECT seq, body FROM events WHERE run_id = ? ORDER BY seq", run_id)
+        rows = self.rows("SELECT seq, body FROM events WHERE run_id = ? ORDER BY seq", run_id)
         if [row[0] for row in rows] != list(range(len(rows))):
             raise JournalError(f"{self.path}: events of the run {run_id} are missing")
         try:
@@ -312,12 +301,22 @@ class Journal:
         Raises:
             JournalError: it is not there, or damaged.
         """
-        rows = self._rows("SELECT body FROM contents WHERE sha256 = ?", sha256)
+        rows = self.rows("SELECT body FROM contents WHERE sha256 = ?", sha256)
         if not rows or hashlib.sha256(rows[0][0]).hexdigest() != sha256:
             raise JournalError(f"{self.path}: the value {sha256[:12]} is missing or damaged")
         return msgspec.msgpack.decode(rows[0][0])
 
-    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    @property
+    def has_ledger(self) -> bool:
+        """False for one of version 1 that is only looked into."""
+        return _version(self._connection) > 1
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What a SELECT finds.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
         try:
             with closing(self._connection.execute(statement, values)) as cursor:
                 return cursor.fetchall()
@@ -335,20 +334,14 @@ def _born(pid: int) -> str:
     return "" if fields[0] in "ZX" else f"{boot}:{fields[19]}"
 
 
-def _statements(script: str) -> Iterable[str]:
-    """The statements of a script one by one: `executescript` would end our transaction."""
-    part = ""
-    for line in script.splitlines(keepends=True):
-        part += line
-        if sqlite3.complete_statement(part):
-            yield part
-            part = ""
-
-
 def _blank(connection: sqlite3.Connection) -> bool:
     """Nobody has written anything into the file, not even whose it is."""
     marks = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
     return not any(connection.execute(mark).fetchone()[0] for mark in marks)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> None:
@@ -358,12 +351,12 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         JournalError: it is not, or of a newer version.
     """
     found = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     if found != APPLICATION_ID:
         raise JournalError(f"{path}: this is no journal of a conductor; name another file")
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         raise JournalError(
-            f"{path}: the journal is of version {version}, this program reads {VERSION}; "
+            f"{path}: the journal is of version {version}, this program reads 1 to {VERSION}; "
             "use the program that wrote it, or another file"
         )
 

@@ -132,9 +132,9 @@ def test_files_that_are_no_journal(tmp_path):
 def test_a_newer_journal_is_left_alone(journal, path):
     journal.close()
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    with pytest.raises(JournalError, match="of version 2, this program reads 1"):
+    with pytest.raises(JournalError, match="of version 3, this program reads 1 to 2"):
         Journal.read(path)
 
 
