@@ -9,19 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from tiny_training import TINY, fqg, only_sentence, recipe_file
 
 from fqg_env.errors import LevelError
 from policies.recovery.policy_file import read_policy_file
 from training import checkpoint, confidence, ppo
-from training.checkpoint import CHECKPOINT, NEW, OLD, find_checkpoint
-from training.cli import app
+from training.checkpoint import find_checkpoint
+from training.out_folder import CHECKPOINT, NEW, OLD
 from training.ppo import Interrupted, train
 from training.quickstart import claim
-from training.recipe import Recipe, read_recipe
 from training.set_network import Conductor
-
-TINY = Recipe(name="tiny", lanes=16, steps=128, rollout=4, batch=32, hidden=8, success_episodes=16)
 
 
 @pytest.fixture(scope="module")
@@ -36,24 +33,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(whole: Path, tmp_path: Path) -> Path:
     """A copy of it to spoil."""
     return Path(shutil.copytree(whole, tmp_path / "out"))
-
-
-def recipe_file(folder: Path, **changes: object) -> str:
-    file = folder / "tiny.yaml"
-    lines = [f"{k}: {json.dumps(v)}" for k, v in (TINY.model_dump() | changes).items()]
-    file.write_text("\n".join(lines))
-    return str(file)
-
-
-def fqg(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(a) for a in arguments])
-
-
-def only_sentence(result: Result) -> str:
-    said = [line for line in result.stderr.splitlines() if line.startswith("fqg:")]
-    assert len(said) == 1, result.stderr
-    assert "Traceback" not in result.output
-    return said[0]
 
 
 def killed(*_: object, **__: object) -> None:
@@ -75,12 +54,25 @@ def test_a_fresh_start_leaves_nothing_of_another_seed(
 
 
 def test_the_checkpoint_itself_says_whose_it_is(trained: Path) -> None:
-    with pytest.raises(LevelError, match="begun with recipe 'tiny' and seed 0"):
+    begun = "begun with recipe 'tiny' and seed 0, as they were then "
+    with pytest.raises(LevelError, match=rf"{begun}\(seed: 0 then, 1 now\); name those"):
         find_checkpoint(trained, TINY, 1)
-    with pytest.raises(LevelError, match="begun with recipe 'tiny' and seed 0"):
+    with pytest.raises(LevelError, match=rf"{begun}\(hidden: 8 then, 9 now\); name those"):
         find_checkpoint(trained, TINY.model_copy(update={"hidden": 9}), 0)
     longer = TINY.model_copy(update={"steps": 10**6})
     assert find_checkpoint(trained, longer, 0) == trained / CHECKPOINT
+
+
+def test_fewer_steps_than_are_done_are_told(trained: Path, tmp_path: Path) -> None:
+    """A last rollout that was not needed whole counts as asked for."""
+    arguments = ("train", "--out", trained, "--resume", "--recipe")
+    result = fqg(*arguments, recipe_file(tmp_path, steps=64))
+    assert result.exit_code == 2
+    assert only_sentence(result).endswith(
+        "128 steps are done and the recipe asks for 64; ask for as many or more, or name another folder "
+        "with --out"
+    )
+    assert fqg(*arguments, recipe_file(tmp_path, steps=65)).exit_code == 0
 
 
 def test_an_earlier_training_is_not_overwritten_unasked(trained: Path, tmp_path: Path) -> None:
@@ -190,35 +182,6 @@ def test_a_damaged_checkpoint_gets_one_sentence(trained: Path, tmp_path: Path, d
     assert only_sentence(result).endswith("train anew with --force")
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"trust": "NAN"}, "trust"),
-        ({"trust": -1.0}, "trust"),
-        ({"lanes": 100_000_000}, "lanes"),
-        ({"learning_rate": 1}, "learning_rate"),
-        ({"lanes": 1, "rollout": 1}, "lanes * rollout is 1"),
-        ({"batch": 65}, "batch: 65, and lanes * rollout is 64; make it 2 to 64"),
-        ({"batch": 63}, "leaves a batch of one"),
-        ({"rollout": 10_000_000}, "make it 2 to 1,048,576"),
-    ],
-)
-def test_a_recipe_that_cannot_be_trained_gets_one_sentence(
-    tmp_path: Path, changes: dict[str, object], says: str
-) -> None:
-    file = recipe_file(tmp_path, **changes)
-    text = Path(file).read_text().replace('"NAN"', ".nan")
-    Path(file).write_text(text)
-    result = fqg("train", "--recipe", file, "--out", tmp_path / "out")
-    assert result.exit_code == 2
-    assert says in only_sentence(result)
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_recipe_says_only_where_it_differs_from_quick() -> None:
-    assert Recipe(name="quick") == read_recipe("quick")
-
-
 def test_a_cut_of_the_last_fit_says_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,7 +218,7 @@ def test_a_badly_calibrated_head_is_told_of(
     assert confidence.calibration_warning(0.1) is None
     arguments = ("train", "--recipe", recipe_file(tmp_path), "--json")
     for error, told in ((0.09, False), (0.25, True)):
-        fitted = confidence.Confidence(error, 10.0)
+        fitted = confidence.Confidence(error, 0.5, 10.0)
         monkeypatch.setattr(
             ppo, "fit_confidence", lambda network, _, f=fitted: (Conductor(network), f)
         )

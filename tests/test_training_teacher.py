@@ -8,32 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny_training import TAUGHT
 
 from fqg_env.arrays import SIZES
 from fqg_env.lanes import Lanes
-from training import ppo
 from training.export import ROUNDING, example, largest_difference, to_onnx
 from training.lane_groups import LaneGroups, forget_luck
 from training.ppo import Interrupted, train
-from training.recipe import Draws, Part, Recipe, Teaching
+from training.recipe import Draws, Part, Recipe
 from training.set_network import MEMORY, PARTS, Conductor, SetNetwork, ValueNetwork
 from training.teacher import Teacher, loss_of
 from training.vec_env import ConductorVecEnv, tensors
 
-TEACHING = Teaching(labels=96, worlds=1, steps=2, batch=16, epochs=2)
-TINY = Recipe(
-    name="tiny",
-    lanes=16,
-    steps=128,
-    rollout=4,
-    batch=32,
-    hidden=8,
-    success_episodes=16,
-    teacher=TEACHING,
-)
+TEACHING = TAUGHT.teacher
+assert TEACHING is not None
 
 
-def ready(recipe: Recipe = TINY) -> tuple[SetNetwork, ConductorVecEnv]:
+def ready(recipe: Recipe = TAUGHT) -> tuple[SetNetwork, ConductorVecEnv]:
     """A fresh network and lanes at the start of an episode."""
     torch.manual_seed(0)
     env = ConductorVecEnv(recipe, 0)
@@ -88,37 +79,7 @@ def test_sharpening_multiplies_logits() -> None:
     assert torch.allclose(after, 4.0 * before, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("rounds", [1, 2])
-def test_a_cut_lesson_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
-) -> None:
-    """Cut between two rounds, the resumed training ends with the weights of an uncut one."""
-    train(TINY, 0, tmp_path / "uncut")
-    play = Teacher.play
-    played = []
-
-    def cut(teacher: Teacher) -> object:
-        if len(played) == rounds:
-            raise KeyboardInterrupt
-        played.append(1)
-        return play(teacher)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Teacher, "play", cut)
-        with pytest.raises(Interrupted):
-            train(TINY, 0, tmp_path / "cut")
-    train(TINY, 0, tmp_path / "cut", resume=True)
-    one, other = (
-        ppo.find_checkpoint(tmp_path / name, TINY, 0) / "model.zip" for name in ("uncut", "cut")
-    )
-    weights = [
-        ppo.MaskablePPO.load(path, device="cpu").policy.network.state_dict()
-        for path in (one, other)
-    ]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-
-
-MIXED = TINY.model_copy(
+MIXED = TAUGHT.model_copy(
     update={
         "draws": (
             Draws(share=2, tiers=(16, 20)),
@@ -194,7 +155,7 @@ def test_a_network_without_some_part_is_exported_as_it_is(change: dict[str, Any]
 
 def test_no_step_of_ppo_leaves_what_the_teacher_taught(tmp_path: Path) -> None:
     """`steps: 0` is the teacher alone, exported."""
-    result = train(TINY.model_copy(update={"steps": 0}), 0, tmp_path)
+    result = train(TAUGHT.model_copy(update={"steps": 0}), 0, tmp_path)
     assert (result["labels"], result["steps"]) == (TEACHING.labels, 0)
     assert (tmp_path / "policy" / "policy.onnx").exists()
 
@@ -212,12 +173,12 @@ def test_a_training_teaches_on_levels_of_its_own(
     monkeypatch.setattr(Teacher, "round", look)
     for seed in (0, 1):
         with pytest.raises(Interrupted):
-            train(TINY, seed, tmp_path / str(seed))
-    env = ConductorVecEnv(TINY, 0)
+            train(TAUGHT, seed, tmp_path / str(seed))
+    env = ConductorVecEnv(TAUGHT, 0)
     env.reset()
     seen.append({int(key) for lanes in env.lanes.groups for key in lanes.keys})
-    assert [len(keys) for keys in seen] == [TINY.lanes] * 3
-    assert len(set.union(*seen)) == 3 * TINY.lanes
+    assert [len(keys) for keys in seen] == [TAUGHT.lanes] * 3
+    assert len(set.union(*seen)) == 3 * TAUGHT.lanes
 
 
 def test_only_what_is_drawn_is_tried() -> None:
@@ -231,8 +192,8 @@ def test_only_what_is_drawn_is_tried() -> None:
     assert (labels.gain[torch.arange(len(rule)), rule] == 0.0).all()
     logits = torch.full((64, 5), -1e9)
     logits[:, 1:4] = 0.0
-    assert not teacher.draw(logits)[:, [0, 4]].any()
-    assert (teacher.draw(logits).sum(1) == 2).all()
+    assert not teacher.draw_tried(logits)[:, [0, 4]].any()
+    assert (teacher.draw_tried(logits).sum(1) == 2).all()
 
 
 @pytest.mark.parametrize("bad", [0, 1])

@@ -32,7 +32,9 @@ SHA-256 of the graph: `{sha256}`
 
 
 def told(value: Any) -> str:
-    """A value of a recipe or a result, in a table."""
+    """A value of a recipe or a result, in a table; a dash where there is none."""
+    if value is None:
+        return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"`{json.dumps(value)}`" if isinstance(value, dict | list | tuple) else str(value)

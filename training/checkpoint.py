@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,30 +16,16 @@ from pydantic import TypeAdapter, ValidationError
 from sb3_contrib import MaskablePPO
 
 from fqg_env.errors import LevelError
-from policies.recovery.policy_file import MANIFEST_FILE, MODEL_FILE
 from policies.recovery.registry import one_line
-from training.card import CARD_FILE
-from training.recipe import Recipe
-from training.teacher import Teacher
+from training.disk import writing
+from training.out_folder import CHECKPOINT, CURVE, NEW, OLD, last_checkpoint
+from training.recipe import Recipe, differences
+from training.teacher import Teacher, teacher_of
+from training.uninterrupted import uninterrupted
 from training.vec_env import ConductorVecEnv
 
-CHECKPOINT, NEW, OLD = "checkpoint", "checkpoint.new", "checkpoint.old"
-"""Folders in OUT: the checkpoint, one being written, and the one before while the two are swapped."""
-MODEL, LANES, CURVE, BEGUN_WITH = "model.zip", "lanes.npz", "curve.json", "recipe.json"
-TEACHER = "teacher.pt"
-"""Files in a checkpoint; `recipe.json` is the recipe and the seed it was begun with."""
-RESULT, POLICY = "result.json", "policy"
-OUTPUTS = (
-    CHECKPOINT,
-    OLD,
-    NEW,
-    RESULT,
-    CURVE,
-    f"{POLICY}/{MODEL_FILE}",
-    f"{POLICY}/{MANIFEST_FILE}",
-    f"{POLICY}/{CARD_FILE}",
-)
-"""What a training leaves in OUT."""
+MODEL, LANES, TEACHER, BEGUN_WITH = "model.zip", "lanes.npz", "teacher.pt", "recipe.json"
+"""Files in a checkpoint, beside the curve; `recipe.json` is the recipe and the seed it was begun with."""
 
 
 @dataclass(frozen=True)
@@ -56,38 +43,74 @@ class Point:
 POINTS = TypeAdapter(list[Point])
 
 
-def save_checkpoint(
-    out: Path,
-    begun_with: dict[str, Any],
-    model: Any,
-    curve: Sequence[Point],
-    teacher: Teacher | None = None,
-) -> None:
-    """Write recipe, model, teacher, lanes, curve and random states into a new folder and swap it in.
+@dataclass(frozen=True)
+class Snapshot:
+    """A copy of a training between two rollouts, or two rounds of the teacher; it stays as it is."""
 
-    A cut at any moment leaves the last whole checkpoint, in its place or as `checkpoint.old`.
-    Written between rollouts nothing counts that was not learnt from; after Ctrl-C the steps of the rollout
-    that was cut do. Cut between two rounds of the teacher, a resumed training equals an uncut one bit for bit
-    (tested).
+    model: bytes
+    teacher: bytes | None
+    arrays: dict[str, np.ndarray]
+    """Lanes and random states."""
+    curve: tuple[Point, ...]
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """The files of a checkpoint, by name."""
+        arrays = io.BytesIO()
+        np.savez(arrays, **self.arrays)  # type: ignore[arg-type]  # names are no options of it
+        yield LANES, arrays.getvalue()
+        yield MODEL, self.model
+        yield CURVE, curve_json(self.curve).encode()
+        if self.teacher is not None:
+            yield TEACHER, self.teacher
+
+
+def curve_json(curve: Sequence[Point]) -> str:
+    """The points of a training curve as a file has them."""
+    return json.dumps([asdict(p) for p in curve])
+
+
+def snapshot(model: Any, teacher: Teacher | None, curve: Sequence[Point]) -> Snapshot:
+    """Copy what a training goes on from; it draws no random number."""
+    saved, taught = io.BytesIO(), io.BytesIO()
+    model.save(saved)
+    if teacher is not None:
+        torch.save(teacher.state_dict(), taught)
+    _, keys, position, *_ = np.random.get_state()  # noqa: NPY002 (SB3 draws its minibatches from it)
+    arrays = {name: array.copy() for name, array in model.get_env().lanes.state().items()}
+    arrays |= {
+        "torch_state": torch.get_rng_state().numpy(),
+        "numpy_keys": np.asarray(keys).copy(),
+        "numpy_position": np.asarray(position),
+    }
+    return Snapshot(
+        saved.getvalue(), taught.getvalue() if teacher is not None else None, arrays, tuple(curve)
+    )
+
+
+def save_checkpoint(out: Path, begun_with: dict[str, Any], kept: Snapshot) -> None:
+    """Write a snapshot into a new folder and swap it in; Ctrl-C is heard when that is done.
+
+    A cut at any moment leaves the last whole checkpoint, in its place or as `checkpoint.old`. A training that
+    goes on from it ends, on a CPU, with the policy of an uncut one bit for bit (tested).
+
+    Raises:
+        OSError: it cannot be written; it names the file, and the last checkpoint is as it was.
     """
     new = out / NEW
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    lanes = model.get_env().lanes
-    _, keys, position, *_ = np.random.get_state()  # noqa: NPY002 (SB3 draws its minibatches from it)
-    np.savez(
-        new / LANES,
-        **lanes.state(),
-        torch_state=torch.get_rng_state().numpy(),
-        numpy_keys=keys,
-        numpy_position=position,
-    )
-    (new / CURVE).write_text(json.dumps([asdict(p) for p in curve]), "utf-8")
-    (new / BEGUN_WITH).write_text(json.dumps(begun_with, indent=2), "utf-8")
-    model.save(new / MODEL)
-    if teacher is not None:
-        torch.save(teacher.state_dict(), new / TEACHER)
-    swap_in(out)
+    with uninterrupted():
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        try:
+            for name, data in [
+                (BEGUN_WITH, json.dumps(begun_with, indent=2).encode()),
+                *kept.files(),
+            ]:
+                with writing(new / name):
+                    (new / name).write_bytes(data)
+        except OSError:
+            shutil.rmtree(new, ignore_errors=True)  # a full disk needs the room
+            raise
+        swap_in(out)
 
 
 def swap_in(out: Path) -> None:
@@ -104,47 +127,64 @@ def find_checkpoint(out: Path, recipe: Recipe, seed: int) -> Path:
     """The checkpoint in a folder; the one before where a swap was cut.
 
     Raises:
-        LevelError: there is none, or it is of another recipe or seed.
+        LevelError: there is none, or it is of another recipe or seed; another number of steps is none.
     """
-    found = [out / name for name in (CHECKPOINT, OLD) if (out / name).is_dir()]
-    if not found:
+    found = last_checkpoint(out)
+    if found is None:
         raise LevelError(f"{out}: there is no checkpoint to go on from; leave out --resume")
-    file = found[0] / BEGUN_WITH
+    file = found / BEGUN_WITH
     try:
         data = json.loads(file.read_text("utf-8"))
         began_seed, began = data.pop("seed"), Recipe.model_validate(data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise LevelError(f"{file}: it cannot be read; train anew with --force") from None
-    if began.model_copy(update={"steps": recipe.steps}) != recipe or began_seed != seed:
+    told = differences(began.model_copy(update={"steps": recipe.steps}), recipe)
+    if began_seed != seed:
+        told.insert(0, f"seed: {began_seed} then, {seed} now")
+    if told:
         raise LevelError(
-            f"{found[0]}: it was begun with recipe {began.name!r} and seed {began_seed!r}, as they were "
-            "then; name those, or another folder with --out"
+            f"{found}: it was begun with recipe {began.name!r} and seed {began_seed!r}, as they were "
+            f"then ({'; '.join(told)}); name those, or another folder with --out"
         )
-    return found[0]
+    return found
 
 
-def load_checkpoint(
-    checkpoint: Path, env: ConductorVecEnv, device: str
-) -> tuple[Any, list[Point], dict[str, Any] | None]:
-    """Model, curve and the teacher's state of a checkpoint; lanes and random states are put back.
+@dataclass(frozen=True)
+class Loaded:
+    """What a checkpoint holds, besides lanes and random states, which are put back."""
+
+    model: Any
+    teacher: Teacher | None
+    curve: list[Point]
+
+
+def load_checkpoint(checkpoint: Path, recipe: Recipe, env: ConductorVecEnv, device: str) -> Loaded:
+    """Make the training of a checkpoint again, in lanes of its recipe.
 
     Raises:
-        LevelError: a file is missing or damaged.
+        LevelError: a file is missing or damaged, or more steps are done than the recipe asks for.
     """
     try:
         curve = read_curve(checkpoint / CURVE)
         model = MaskablePPO.load(checkpoint / MODEL, env=env, device=device)
-        taught = None
-        if env.recipe.teacher is not None:
-            taught = torch.load(checkpoint / TEACHER, map_location="cpu", weights_only=True)
+        teacher = teacher_of(recipe, model.policy.network, env)
+        if teacher is not None:
+            teacher.load_state_dict(
+                torch.load(checkpoint / TEACHER, map_location="cpu", weights_only=True)
+            )
         env.reset()
         load_lanes(checkpoint / LANES, env)
     except Exception as problem:  # noqa: BLE001 (a damaged pickle may raise anything)
         raise LevelError(
             f"{checkpoint}: it is damaged ({one_line(problem)}); train anew with --force"
         ) from None
+    if model.num_timesteps >= recipe.steps + recipe.lanes * recipe.rollout:
+        raise LevelError(
+            f"{checkpoint}: {model.num_timesteps:,} steps are done and the recipe asks for "
+            f"{recipe.steps:,}; ask for as many or more, or name another folder with --out"
+        )
     model._last_obs = env.lanes.inputs()  # noqa: SLF001
-    return model, curve, taught
+    return Loaded(model, teacher, curve)
 
 
 def read_curve(file: Path) -> list[Point]:
@@ -167,45 +207,3 @@ def load_lanes(file: Path, env: ConductorVecEnv) -> None:
         torch.set_rng_state(torch.from_numpy(data["torch_state"].copy()))
         state = ("MT19937", data["numpy_keys"], int(data["numpy_position"]), 0, 0.0)
         np.random.set_state(state)  # noqa: NPY002
-
-
-def check_writable(out: Path) -> None:
-    """Make a folder where it is missing, and see that it can be written to.
-
-    Raises:
-        LevelError: it cannot.
-    """
-    mark = out / ".writable"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        mark.touch()
-        mark.unlink()
-    except OSError as error:
-        raise LevelError(
-            f"{out}: it cannot be written to ({error.strerror}); name another folder with --out"
-        ) from None
-
-
-def clear_earlier(out: Path, force: bool) -> None:
-    """Remove an earlier training, so that nothing of it is taken for the fresh one.
-
-    Raises:
-        LevelError: there is one and `force` is off, or it cannot be removed.
-    """
-    earlier = [out / name for name in OUTPUTS if (out / name).exists()]
-    kept = [path for path in earlier if path.name != NEW]  # that was cut while it was written
-    if kept and not force:
-        raise LevelError(
-            f"{out}: there is an earlier training here; name another folder with --out, go on with it "
-            "with --resume, or replace it with --force"
-        )
-    try:
-        for path in earlier:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-    except OSError as error:
-        raise LevelError(
-            f"{out}: the earlier training cannot be removed ({error.strerror}); name another with --out"
-        ) from None

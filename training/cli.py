@@ -95,12 +95,16 @@ class Device(str, Enum):
 RecipeOption = Annotated[str, typer.Option(help="Name of a recipe, or a YAML file.")]
 
 
-def going_on(recipe: str, seed: int, out: Path, device: Device = Device.AUTO) -> str:
-    """The command that goes on with a training that was cut."""
+def way_on(recipe: str, seed: int, out: Path, device: Device = Device.AUTO) -> str:
+    """How to go on with a training that was cut."""
+    from training.out_folder import last_checkpoint
+
+    if last_checkpoint(out) is None:
+        return "run the same command again"
     words = ["fqg", "train", "--recipe", recipe, "--seed", str(seed), "--out", str(out)]
     if device is not Device.AUTO:
         words += ["--device", device.value]
-    return shlex.join([*words, "--resume"])
+    return f"go on with: {shlex.join([*words, '--resume'])}"
 
 
 def warn_of_calibration(trained: dict[str, Any]) -> None:
@@ -133,7 +137,9 @@ def train(
     if resume and force:
         fail("--resume goes on with the training in OUT and --force replaces it; give one of them")
     need("train")
-    from training.checkpoint import clear_earlier, find_checkpoint
+    from training.checkpoint import find_checkpoint
+    from training.disk import NotWritten
+    from training.out_folder import clear_earlier
     from training.ppo import Interrupted, device_named
     from training.ppo import train as run
     from training.recipe import read_recipe
@@ -157,7 +163,9 @@ def train(
                 ),
             )
         except Interrupted:
-            fail(f"interrupted; go on with: {going_on(recipe, seed, out, device)}", INTERRUPTED)
+            fail(f"interrupted; {way_on(recipe, seed, out, device)}", INTERRUPTED)
+        except NotWritten as problem:
+            fail(f"{problem}, then {way_on(recipe, seed, out, device)}")
     warn_of_calibration(result)
     if as_json:
         print_json(result)
@@ -192,6 +200,7 @@ def quickstart(
     """
     need("train", "models")
     from training import quickstart as whole
+    from training.disk import NotWritten
     from training.ppo import Interrupted
     from training.recipe import read_recipe
 
@@ -199,11 +208,13 @@ def quickstart(
     workers = max(1, min(2, os.cpu_count() or 1))
     plan = whole.Plan(chosen, seed, out, episodes, pages, workers)
     with contextlib.ExitStack() as bars:
-        watch = Watcher(plan, bars)
+        shown = QuickstartBars(plan, bars)
         try:
-            result = whole.quickstart(plan, watch.progress())
+            result = whole.quickstart(plan, shown.progress())
         except Interrupted:
-            fail(f"interrupted; train on with: {going_on(recipe, seed, out)}", INTERRUPTED)
+            fail(f"interrupted; {way_on(recipe, seed, out)}", INTERRUPTED)
+        except NotWritten as problem:
+            fail(f"{problem}, then {way_on(recipe, seed, out)}")
     warn_of_calibration(result["train"])
     if as_json:
         print_json(result)
@@ -218,7 +229,7 @@ def quickstart(
     console.print(f"policy: {result['train']['policy']}\nreport: {result['report']}")
 
 
-class Watcher:
+class QuickstartBars:
     """The progress bars of a quickstart, one stage after another."""
 
     def __init__(self, plan: Any, bars: contextlib.ExitStack):

@@ -110,14 +110,14 @@ def compare(names: dict[str, str], setting: Setting, played: dict[str, Played]) 
         label: {
             "return_ci95": list(interval(sample.of_resamples(f"return of {label}"))),
             "return_iqm_ci95": list(interval(iqms[:, i])),
-            **shares_of(f"return of {label}", sample, gap, is_exact(setting)),
+            **shares_of_bounds(f"return of {label}", sample, gap, is_exact(setting)),
         }
         for i, label in enumerate(returns)
     }
     return Comparison(beside, pairs_of(list(returns), sample), gap)
 
 
-def shares_of(its: str, sample: Sample, gap: dict[str, Any], exact: bool) -> dict[str, Any]:
+def shares_of_bounds(its: str, sample: Sample, gap: dict[str, Any], exact: bool) -> dict[str, Any]:
     """How much of each bound a policy has, by the name of its column; None where there is no such bound."""
     none: tuple[float | None, Any] = (None, None)
     known = gap["rule"] is not None and gap["bound"] is not None

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.calibration import brier_skill, calibration_error
 from training.lane_groups import LaneGroups
 from training.recipe import Recipe
 from training.set_network import Conductor, SetNetwork
@@ -39,6 +40,8 @@ class Confidence(NamedTuple):
 
     success_ece: float
     """Expected calibration error of the chance of success, on episodes it was not fitted on."""
+    success_brier_skill: float | None
+    """Its Brier skill score on the same, see calibration.py."""
     strange_above: float
     """Strangeness that `STRANGE` of those decisions do not exceed."""
 
@@ -56,17 +59,6 @@ def gather(network: SetNetwork, recipe: Recipe, first: int) -> Decisions:
         lanes.step(np.where(lanes.masks, logits.numpy(), -np.inf).argmax(1))
     succeeded = lanes.each(lambda one: one.success)[np.concatenate(owners)]
     return Decisions(torch.cat(wholes), torch.as_tensor(succeeded).float())
-
-
-def calibration_error(probability: np.ndarray, happened: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error over equal-width bins."""
-    which = np.minimum(bins - 1, (probability * bins).astype(int))
-    gaps = [
-        abs(probability[which == b].mean() - happened[which == b].mean()) * (which == b).mean()
-        for b in range(bins)
-        if (which == b).any()
-    ]
-    return float(sum(gaps))
 
 
 def fit_success(head: Any, seen: Decisions) -> None:
@@ -101,11 +93,13 @@ def fit_confidence(network: SetNetwork, recipe: Recipe) -> tuple[Conductor, Conf
     fit_strangeness(conductor, seen)
     held_out = gather(network, recipe, FAR + recipe.success_episodes)
     with torch.no_grad():
-        chance = torch.sigmoid(conductor.success(held_out.whole).squeeze(1)).numpy()
+        chance = torch.sigmoid(conductor.success(held_out.whole).squeeze(1)).double().numpy()
         strangeness = conductor.strangeness(held_out.whole).numpy()
+    happened = held_out.succeeded.double().numpy()
     return conductor.eval(), Confidence(
-        calibration_error(chance, held_out.succeeded.numpy()),
-        max(1e-6, float(np.quantile(strangeness, STRANGE))),
+        success_ece=calibration_error(chance, happened),
+        success_brier_skill=brier_skill(chance, happened),
+        strange_above=max(1e-6, float(np.quantile(strangeness, STRANGE))),
     )
 
 

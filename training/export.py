@@ -14,12 +14,12 @@ import torch
 from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.policy_file import OUTPUTS, Manifest, write_policy_file
 from training.card import CARD_FILE, card
-from training.set_network import INPUTS, SHAPES, Conductor
+from training.set_network import INPUT_SHAPES, INPUTS, Conductor
 
 AXES = {
     **{
         name: {i: length for i, length in enumerate(shape) if isinstance(length, str)}
-        for name, shape in SHAPES.items()
+        for name, shape in INPUT_SHAPES.items()
     },
     "logits": {0: "N", 1: "actions"},
     "success": {0: "N"},
@@ -34,7 +34,8 @@ def example(n: int, calls: int, artifacts: int) -> tuple[torch.Tensor, ...]:
     """Random inputs of the network, in its order."""
     lengths = {"N": n, "C": calls, "A": artifacts, "actions": 2 + calls}
     shapes = {
-        name: [lengths[x] if isinstance(x, str) else x for x in SHAPES[name]] for name in INPUTS
+        name: [lengths[x] if isinstance(x, str) else x for x in INPUT_SHAPES[name]]
+        for name in INPUTS
     }
     generator = torch.Generator().manual_seed(0)
     return tuple(torch.rand(shapes[name], generator=generator) for name in INPUTS)

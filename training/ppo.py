@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,29 @@ from stable_baselines3.common.callbacks import BaseCallback
 from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError
 from training.checkpoint import (
-    CURVE,
-    POLICY,
-    RESULT,
     Point,
-    check_writable,
-    clear_earlier,
+    Snapshot,
+    curve_json,
     find_checkpoint,
     load_checkpoint,
     save_checkpoint,
+    snapshot,
 )
 from training.confidence import fit_confidence
+from training.disk import NotWritten, writing
 from training.export import export
+from training.out_folder import (
+    BOARD,
+    CURVE,
+    POLICY,
+    RESULT,
+    check_writable,
+    clear_earlier,
+)
 from training.recipe import Recipe
 from training.sb3_policy import SetPolicy
-from training.teacher import Teacher
+from training.teacher import Teacher, teacher_of
+from training.uninterrupted import uninterrupted
 from training.vec_env import ConductorVecEnv
 
 GENERALISES = 2
@@ -43,11 +51,14 @@ TAUGHT_ON = 2**32
 
 
 class Interrupted(Exception):
-    """Training was stopped by the user; there is a checkpoint to go on from."""
+    """Training was stopped by the user."""
 
 
-class Watch(BaseCallback):
+class TrainingCallback(BaseCallback):
     """Keeps the curve, reports progress, writes checkpoints."""
+
+    kept: Snapshot
+    """The training as it was when it last began a rollout: what a cut goes back to."""
 
     def __init__(
         self,
@@ -71,7 +82,7 @@ class Watch(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         # here the last rollout has been learnt from, so that nothing counts that was not
-        self.save_now_and_then()
+        self.keep()
 
     def note(self, env: Any) -> None:
         """Add a point to the curve, of the episodes that have ended since the last one."""
@@ -90,15 +101,20 @@ class Watch(BaseCallback):
         self.curve.append(point)
         self.on_point(point)
 
-    def save_now_and_then(self) -> None:
-        """Write a checkpoint where the last one is old."""
+    def keep(self) -> None:
+        """Copy the training as it is, and write a checkpoint of it where the last one is old."""
+        self.kept = snapshot(self.model, self.teacher, self.curve)
         if time.monotonic() - self._saved > self.every_s:
             self.save()
             self._saved = time.monotonic()
 
     def save(self) -> None:
-        """Write a checkpoint."""
-        save_checkpoint(self.out, self.begun_with, self.model, self.curve, self.teacher)
+        """Write a checkpoint of what was kept.
+
+        Raises:
+            OSError: it cannot be written; it names the file.
+        """
+        save_checkpoint(self.out, self.begun_with, self.kept)
 
 
 def new_model(
@@ -152,76 +168,101 @@ def train(
 ) -> dict[str, Any]:
     """Train, export to `out/policy`, and return what was measured.
 
+    A training that is cut loses what it did since it last began a rollout, or a round of the teacher, and
+    with `resume` does it again: on a CPU it ends with the very policy of an uncut one.
+
     Raises:
         Interrupted: Ctrl-C; `resume=True` goes on from the checkpoint.
+        NotWritten: a full disk, or one that fails; `resume=True` goes on from the last checkpoint, if any.
         LevelError: `out` holds an earlier training and neither `resume` nor `force` is on; or `resume`, and
             `out` has no checkpoint or one of another recipe or seed; or there is no such device.
     """
     device = device_named(device)
     # at this size a second thread gains nothing, and on a busy machine threads wait for each other
     torch.set_num_threads(1)
-    watch = Watch(out, {"seed": seed, **recipe.model_dump()}, on_point)
-    model = ready(recipe, seed, out, resume, force, device, watch)
-    left = recipe.steps - model.num_timesteps
+    callback = TrainingCallback(out, {"seed": seed, **recipe.model_dump()}, on_point)
     try:
-        if watch.teacher is not None:
-            teach(watch.teacher, watch)
-        if left > 0:
-            model.learn(left, callback=watch, reset_num_timesteps=model.num_timesteps == 0)
-    except KeyboardInterrupt:
-        watch.save()
-        raise Interrupted(str(out)) from None
-    watch.save()
-    try:
-        return finish(recipe, seed, out, model, watch, device)
-    except KeyboardInterrupt:
-        raise Interrupted(str(out)) from None
+        model = ready(recipe, seed, out, resume, force, device, callback)
+        try:
+            learn(model, recipe, callback)
+            return finish(recipe, seed, out, model, callback, device)
+        except KeyboardInterrupt:
+            with suppress(KeyboardInterrupt):  # it was heard already
+                callback.save()
+            raise Interrupted(str(out)) from None
+    except OSError as error:
+        raise NotWritten(error, out) from None
 
 
-def teach(teacher: Teacher, watch: Watch) -> None:
-    """Let the teacher's rounds come first; PPO then begins on other levels."""
-    while not teacher.done:
+def learn(model: Any, recipe: Recipe, callback: TrainingCallback) -> None:
+    """Let the teacher's rounds come first, then PPO on other levels; write a checkpoint of the whole."""
+    teacher = callback.teacher
+    while teacher is not None and not teacher.done:
         teacher.round()
-        watch.note(teacher.env)
-        watch.save_now_and_then()
+        callback.note(teacher.env)
+        callback.keep()
+    left = recipe.steps - model.num_timesteps
+    if left > 0:
+        with writing(callback.out / BOARD), told_once():
+            model.learn(left, callback=callback, reset_num_timesteps=model.num_timesteps == 0)
+        callback.keep()
+    callback.save()
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Print no error of a disk in a thread: TensorBoard's raises it in ours as well."""
+    before = threading.excepthook
+
+    def hook(told: threading.ExceptHookArgs) -> None:
+        if not isinstance(told.exc_value, OSError):
+            before(told)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def ready(
-    recipe: Recipe, seed: int, out: Path, resume: bool, force: bool, device: str, watch: Watch
+    recipe: Recipe,
+    seed: int,
+    out: Path,
+    resume: bool,
+    force: bool,
+    device: str,
+    callback: TrainingCallback,
 ) -> Any:
-    """The model to train: fresh, or that of the checkpoint with its curve.
+    """The model to train: fresh, or that of the checkpoint with its teacher and its curve.
 
     Raises:
         LevelError: the folder or its checkpoint will not do.
     """
     check_writable(out)
-    taught = None
     if resume:
         checkpoint = find_checkpoint(out, recipe, seed)
-        env = ConductorVecEnv(recipe, seed)
-        model, watch.curve, taught = load_checkpoint(checkpoint, env, device)
-        watch.before_s = watch.curve[-1].elapsed_s if watch.curve else 0.0
+        loaded = load_checkpoint(checkpoint, recipe, ConductorVecEnv(recipe, seed), device)
+        model, callback.teacher, callback.curve = loaded.model, loaded.teacher, loaded.curve
+        callback.before_s = loaded.curve[-1].elapsed_s if loaded.curve else 0.0
     else:
         clear_earlier(out, force)
         env = ConductorVecEnv(recipe, seed)
-        board = str(out / "tensorboard") if _has_tensorboard() else None
+        board = str(out / BOARD) if _has_tensorboard() else None
         model = new_model(recipe, env, seed, device, board)
         # where the teacher plays, and no PPO of any seed: SB3 deals anew when it begins
         env.lanes.deal(env.start_seed + TAUGHT_ON * recipe.lanes)
-    watch.model = model  # so that it can be saved before SB3 hands it over
-    if recipe.teacher is not None:
-        cores = len(os.sched_getaffinity(0))
-        watch.teacher = Teacher(model.policy.network, env, recipe.teacher, cores)
-        if taught is not None:
-            watch.teacher.load_state_dict(taught)
+        callback.teacher = teacher_of(recipe, model.policy.network, env)
+    callback.model = model  # so that it can be copied before SB3 hands it over
+    callback.keep()
     return model
 
 
 def finish(
-    recipe: Recipe, seed: int, out: Path, model: Any, watch: Watch, device: str
+    recipe: Recipe, seed: int, out: Path, model: Any, callback: TrainingCallback, device: str
 ) -> dict[str, Any]:
     """Fit the success head, export, and sum up."""
-    curve, taught = watch.curve, watch.teacher
+    curve, taught = callback.curve, callback.teacher
     network = model.policy.network.cpu().eval()
     conductor, confidence = fit_confidence(network, recipe)
     elapsed_s = curve[-1].elapsed_s if curve else 0.0
@@ -240,19 +281,23 @@ def finish(
         "return_mean": float(np.mean([p.return_mean for p in last])) if last else None,
         "success_rate": float(np.mean([p.success_rate for p in last])) if last else None,
         "success_ece": confidence.success_ece,
+        "success_brier_skill": confidence.success_brier_skill,
         "policy": str(out / POLICY),
     }
-    export(
-        conductor,
-        out / POLICY,
-        recipe.name,
-        {"seed": seed, **recipe.model_dump()},
-        {k: v for k, v in result.items() if k != "policy"},
-        max_calls=GENERALISES * max(SIZES[one.size].calls for one in recipe.draws),
-        strange_above=confidence.strange_above,
-    )
-    (out / CURVE).write_text(json.dumps([asdict(p) for p in curve]), "utf-8")
-    (out / RESULT).write_text(json.dumps(result, indent=2), "utf-8")
+    with uninterrupted():
+        with writing(out / POLICY):
+            export(
+                conductor,
+                out / POLICY,
+                recipe.name,
+                {"seed": seed, **recipe.model_dump()},
+                {k: v for k, v in result.items() if k != "policy"},
+                max_calls=GENERALISES * max(SIZES[one.size].calls for one in recipe.draws),
+                strange_above=confidence.strange_above,
+            )
+        for file, text in ((CURVE, curve_json(curve)), (RESULT, json.dumps(result, indent=2))):
+            with writing(out / file):
+                (out / file).write_text(text, "utf-8")
     return result
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from fqg_env.errors import LevelError
 from training.charts import curve
-from training.checkpoint import CURVE, Point, check_writable, clear_earlier
+from training.checkpoint import Point
 from training.deploy import JOURNAL as JOURNAL_FILE
 from training.deploy import PageRun, deploy, replayed, totals
 from training.evaluate import episodes_to_play, evaluate
 from training.evaluation_page import plots
+from training.out_folder import CURVE, check_writable, clear_earlier
 from training.ppo import train
 from training.recipe import Recipe
 from training.report import deployment, evaluation, write_report

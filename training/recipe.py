@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,10 +16,15 @@ from fqg_env.splits import ALL_TIERS, Source, source_of
 FOLDER = Path(__file__).parent / "recipes"
 LARGEST_ROLLOUT = 2**20
 """Decisions over all lanes between two updates: more do not fit a usual memory."""
-Whole = Annotated[int, Field(ge=1, le=10**12)]
-Lanes = Annotated[int, Field(ge=1, le=16_384)]
-Width = Annotated[int, Field(ge=2, le=1024)]
-Share = Annotated[float, Field(ge=0, le=1)]
+TOLD, ABSENT = 3, "none"
+"""Differences between two recipes that a sentence names, and what stands there for no value."""
+Whole = Annotated[int, Field(strict=True, ge=1, le=10**12)]
+LaneCount = Annotated[int, Field(strict=True, ge=1, le=16_384)]
+Width = Annotated[int, Field(strict=True, ge=2, le=1024)]
+Tier = Annotated[int, Field(strict=True)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Rate = Annotated[float, Field(strict=True, gt=0, le=0.1)]
+USUAL_TIERS = (6, TIERS)
 Part = Literal["belief", "thoughts", "memory"]
 """Of what a network reads: the posterior; what the index rule thinks, besides its choice; reputations and
 recent runs, as they are (the posterior begins from them too)."""
@@ -29,11 +34,11 @@ class Draws(BaseModel):
     """Levels to train on, and their share of the lanes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    share: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 1.0
+    share: Annotated[float, Field(strict=True, gt=0, le=1e6, allow_inf_nan=False)] = 1.0
     size: str = "small"
     split: Literal["train", "exact_train"] = "train"
-    tiers: tuple[int, int] = (6, TIERS)
-    """Templates have none."""
+    tiers: tuple[Tier, Tier] = USUAL_TIERS
+    """Templates have none; a recipe that was saved names the usual ones for them."""
     mix: str = ""
     mode: str = "hybrid"
 
@@ -41,6 +46,8 @@ class Draws(BaseModel):
     def _check(self) -> Draws:
         if self.size not in SIZES:
             raise ValueError(f"size: there is no {self.size!r}." + suggest(self.size, SIZES))
+        if self.split == "exact_train" and self.tiers != USUAL_TIERS:
+            raise ValueError("tiers: the templates of 'exact_train' have none; leave them out")
         try:
             self.source()
         except LevelError as problem:
@@ -58,17 +65,17 @@ class Teaching(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     labels: Whole = 655_360
-    worlds: Annotated[int, Field(ge=1, le=1024)] = 1
+    worlds: Annotated[int, Field(strict=True, ge=1, le=1024)] = 1
     """Imagined worlds that an action is played in."""
     tries: Whole = 4
     """Actions tried at a decision, besides the rule's choice, drawn from the network."""
     steps: Whole = 16
     """Decisions in every lane between two rounds of learning."""
-    temperature: Annotated[float, Field(ge=1e-4, le=10)] = 0.025
+    temperature: Annotated[float, Field(strict=True, ge=1e-4, le=10)] = 0.025
     """The gain in return that makes an action e times as likely."""
-    sharpen: Annotated[float, Field(ge=1, le=100)] = 4.0
+    sharpen: Annotated[float, Field(strict=True, ge=1, le=100)] = 4.0
     """What the logits are multiplied by where the network plays, and at last where PPO goes on."""
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 3e-3
+    learning_rate: Rate = 3e-3
     """Falls linearly to zero over the labels."""
     batch: Whole = 1024
     epochs: Whole = 2
@@ -83,19 +90,19 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
     draws: Annotated[tuple[Draws, ...], Field(min_length=1)] = (Draws(),)
-    lanes: Lanes = 512
-    steps: Annotated[int, Field(ge=0, le=10**12)] = 983_040
+    lanes: LaneCount = 512
+    steps: Annotated[int, Field(strict=True, ge=0, le=10**12)] = 983_040
     teacher: Teaching | None = None
     """Comes before PPO; none: PPO goes on from the index rule."""
     hidden: Width = 32
     value_hidden: Width = 32
-    rounds: Annotated[int, Field(ge=0, le=4)] = 1
+    rounds: Annotated[int, Field(strict=True, ge=0, le=4)] = 1
     """Of messages between calls and artifacts."""
-    trust: Annotated[float, Field(ge=0, le=100)] = 3.0
+    trust: Annotated[float, Field(strict=True, ge=0, le=100)] = 3.0
     """What the index rule's choice adds to its logit at the start."""
     without: tuple[Part, ...] = ()
     """Parts of the inputs that the network does not see, to find out what they are worth."""
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    learning_rate: Rate = 1e-3
     """Falls linearly to zero over the steps."""
     rollout: Whole = 32
     batch: Whole = 2048
@@ -103,7 +110,7 @@ class Recipe(BaseModel):
     clip: Share = 0.2
     gae_lambda: Share = 0.95
     entropy: Share = 0.0005
-    success_episodes: Lanes = 2048
+    success_episodes: LaneCount = 2048
     """Episodes that the success head is fitted on when the policy is done."""
 
     @property
@@ -139,19 +146,52 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Every value in a recipe by its dotted name, as in `draws.0.tiers`."""
+    match value:
+        case BaseModel():
+            parts: Any = list(value)
+        case [BaseModel(), *_]:
+            parts = enumerate(value)
+        case None:
+            return {name: ABSENT}
+        case _:
+            return {name: value}
+    prefix = f"{name}." if name else ""
+    return {k: v for key, part in parts for k, v in flat(part, f"{prefix}{key}").items()}
+
+
+def differences(then: Recipe, now: Recipe) -> list[str]:
+    """What two recipes do not share, with both values; of many the first few, and how many more."""
+    one, other = flat(then), flat(now)
+    pairs = {name: (one.get(name, ABSENT), other.get(name, ABSENT)) for name in {**one, **other}}
+    told = [f"{name}: {old} then, {new} now" for name, (old, new) in pairs.items() if old != new]
+    more = len(told) - TOLD
+    return told if more <= 0 else [*told[:TOLD], f"and {more} more"]
+
+
+def file_of(name_or_file: str) -> Path | None:
+    """The file of a recipe, by its name or its path; None where there is none."""
+    for path in (FOLDER / f"{name_or_file}.yaml", Path(name_or_file)):
+        try:
+            if path.exists():
+                return path
+        except OSError:  # no name of a file, such as one too long
+            continue
+    return None
+
+
 def read_recipe(name_or_file: str) -> Recipe:
     """A recipe by name or from a file.
 
     Raises:
         LevelError: one sentence says what is wrong, where, and what to do.
     """
-    path = FOLDER / f"{name_or_file}.yaml"
-    if not path.exists():
-        path = Path(name_or_file)
-        if not path.exists():
-            raise LevelError(
-                f"there is no recipe {name_or_file!r}." + suggest(name_or_file, recipe_names())
-            )
+    path = file_of(name_or_file)
+    if path is None:
+        raise LevelError(
+            f"there is no recipe {name_or_file!r}." + suggest(name_or_file, recipe_names())
+        )
     data = read_yaml(path)
     try:
         return Recipe.model_validate(data)

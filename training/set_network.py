@@ -27,7 +27,7 @@ from fqg_env.fields import (
 from policies.recovery.features import REACH_FIELDS, WAY_FIELDS
 from training.recipe import Part
 
-SHAPES: dict[str, tuple[str | int, ...]] = {
+INPUT_SHAPES: dict[str, tuple[str | int, ...]] = {
     "calls": ("N", "C", CALL_FIELDS),
     "artifacts": ("N", "A", ARTIFACT_FIELDS),
     "needs": ("N", "C", "A"),
@@ -43,12 +43,12 @@ SHAPES: dict[str, tuple[str | int, ...]] = {
     "reach": ("N", "A", REACH_FIELDS),
 }
 """What the network reads: fields of the observation, and of the rule (policies/recovery/features.py)."""
-INPUTS = tuple(SHAPES)
+INPUTS = tuple(INPUT_SHAPES)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A batch of what the network reads, in the order of `SHAPES`."""
+    """A batch of what the network reads, in the order of `INPUT_SHAPES`."""
 
     calls: Tensor
     artifacts: Tensor
@@ -94,8 +94,8 @@ class Sight(nn.Module):
         self.register_buffer("remembered", remembered, persistent=False)
 
     def forward(self, inputs: Sequence[Tensor]) -> Inputs:
-        """The inputs in the order of `SHAPES`, by name."""
-        named = zip(SHAPES, inputs, strict=True)
+        """The inputs in the order of `INPUT_SHAPES`, by name."""
+        named = zip(INPUT_SHAPES, inputs, strict=True)
         x = {name: value * 0.0 if name in self.unseen else value for name, value in named}
         if "memory" in self.without:
             x["calls"] = x["calls"] * self.remembered
@@ -207,7 +207,7 @@ class SetNetwork(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Logits [N, 2 + C], of inputs in the order of `SHAPES`."""
+        """Logits [N, 2 + C], of inputs in the order of `INPUT_SHAPES`."""
         return self.read(inputs)[0]
 
     def read(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -243,7 +243,7 @@ class Conductor(nn.Module):
         self.register_buffer("whiten", torch.zeros(hidden, hidden))
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits [N, 2 + C], success logit [N], and strangeness [N], of inputs in the order of `SHAPES`."""
+        """Logits [N, 2 + C], success logit [N], strangeness [N], of inputs in the order of `INPUT_SHAPES`."""
         logits, whole = self.network.read(inputs)
         success: Tensor = self.success(whole).squeeze(1)
         return logits, success, self.strangeness(whole)
@@ -266,6 +266,6 @@ class ValueNetwork(nn.Module):
         self.head = nn.Linear(hidden, 1)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Expected return to come [N], of inputs in the order of `SHAPES`."""
+        """Expected return to come [N], of inputs in the order of `INPUT_SHAPES`."""
         value: Tensor = self.head(self.trunk(self.sight(inputs))[1]).squeeze(1)
         return value

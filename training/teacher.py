@@ -10,6 +10,7 @@ Barber 2017).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.recipe import Teaching
+from training.recipe import Recipe, Teaching
 from training.set_network import SetNetwork
 from training.vec_env import ConductorVecEnv, tensors
 
@@ -82,9 +83,9 @@ class Teacher:
         seen, lanes, teaching = self.env.lanes.inputs(), self.env.lanes, self.teaching
         for _ in range(teaching.steps):
             logits = self.logits(seen, torch.as_tensor(lanes.masks))
-            draw = self.labels // lanes.n + len(gains)
-            tried = self.draw(logits).numpy()
-            gain = lanes.advantages(teaching.worlds, draw, self.threads, tried)
+            decision = self.labels // lanes.n + len(gains)
+            tried = self.draw_tried(logits).numpy()
+            gain = lanes.advantages(teaching.worlds, decision, self.threads, tried)
             inputs.append(seen)
             gains.append(torch.as_tensor(gain).float())
             self.env.step_async(self.choose(logits, ~torch.isnan(gains[-1])))
@@ -99,7 +100,7 @@ class Teacher:
         logits: Tensor = self.network(*(x.to(device) for x in tensors(inputs))).cpu()
         return logits.masked_fill(~legal, ILLEGAL)
 
-    def draw(self, logits: Tensor) -> Tensor:
+    def draw_tried(self, logits: Tensor) -> Tensor:
         """[N, 2 + C] whether an action is tried: so many are drawn from the network, without replacement.
 
         The loss over some actions is least where the one over all is, as long as luck has no part in
@@ -145,7 +146,21 @@ class Teacher:
         """Go on from there.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no state of a teacher.
+            KeyError, TypeError, ValueError: it is no state of a teacher of this network.
         """
-        self.labels = state["labels"]
+        labels = state["labels"]
+        if type(labels) is not int or labels < 0:
+            raise ValueError(f"labels: {labels!r} is no number of labels")
         self.optimizer.load_state_dict(state["optimizer"])
+        for parameter, moments in self.optimizer.state.items():
+            for name in ("exp_avg", "exp_avg_sq"):
+                if moments[name].shape != parameter.shape:
+                    raise ValueError(f"{name}: it is of another network")
+        self.labels = labels
+
+
+def teacher_of(recipe: Recipe, network: Any, env: ConductorVecEnv) -> Teacher | None:
+    """The teacher that a recipe asks for, on all cores; None where it asks for none."""
+    if recipe.teacher is None:
+        return None
+    return Teacher(network, env, recipe.teacher, len(os.sched_getaffinity(0)))

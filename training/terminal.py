@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from fqg_env.errors import LevelError
+from training.disk import NO_ROOM, NotWritten
 
 P = ParamSpec("P")
 DONE, OURS, BAD_INPUT, PARTLY, NOT_ACHIEVED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -63,6 +64,10 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
         except BrokenPipeError:  # somebody reads only the first lines
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(DONE) from None
+        except OSError as problem:
+            if problem.errno not in NO_ROOM:
+                raise
+            fail(f"{NotWritten(problem, 'a file')}, then run the same command again")
 
     return run
 

@@ -32,7 +32,6 @@ class ConductorVecEnv(VecEnv):
     """
 
     def __init__(self, recipe: Recipe, seed: int):
-        self.recipe = recipe
         self.lanes = LaneGroups(recipe.draws, recipe.lanes)
         self.start_seed = seed * recipe.lanes  # no two seeds begin with the same levels
         size = self.lanes.size.name

@@ -1,0 +1,113 @@
+"""A full disk: one sentence names the file and says how to go on, and the last checkpoint is as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import resource
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from tiny_training import TINY, fqg, only_sentence, recipe_file
+
+from training import ppo
+from training.out_folder import CHECKPOINT
+from training.ppo import train
+from training.terminal import command
+
+
+@contextlib.contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """No file may grow beyond this: what a full disk looks like to who writes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    train(TINY, 0, out)
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_says_how_to_go_on(
+    whole: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(whole, tmp_path / "out"))
+    before = contents(out / CHECKPOINT)
+    recipe = recipe_file(tmp_path, steps=192)
+    arguments = ("train", "--recipe", recipe, "--out", out, "--resume")
+    with largest_file(20_000):
+        result = fqg(*arguments)
+    assert result.exit_code == 2, result.output
+    said = only_sentence(result)
+    assert f"{out}/checkpoint.new/lanes.npz: File too large; make room, then go on with: " in said
+    assert said.endswith(f"fqg train --recipe {recipe} --seed 0 --out {out} --resume")
+    assert contents(out / CHECKPOINT) == before
+    assert not (out / "checkpoint.new").exists()  # it would take what room there is
+    assert fqg(*arguments).exit_code == 0
+
+
+def test_without_a_checkpoint_the_same_command_starts_again(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ("train", "--recipe", recipe_file(tmp_path), "--out", out)
+    with largest_file(20_000):
+        result = fqg(*arguments)
+    assert result.exit_code == 2
+    assert "lanes.npz: File too large; make room, then run the same" in only_sentence(result)
+    assert fqg(*arguments).exit_code == 0
+
+
+def test_no_room_for_the_policy_keeps_the_one_before(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(shutil.copytree(whole, tmp_path / "out"))
+    before = contents(out / "policy")
+    monkeypatch.setattr(ppo, "save_checkpoint", lambda *_: None)
+    recipe = recipe_file(tmp_path, steps=192)
+    with largest_file(20_000):
+        result = fqg("train", "--recipe", recipe, "--out", out, "--resume")
+    assert result.exit_code == 2
+    assert f"{out}/policy: File too large; make room, then go on" in only_sentence(result)
+    assert contents(out / "policy") == before
+
+
+def test_no_room_for_the_logs_is_told_once(whole: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    out, recipe = tmp_path / "out", recipe_file(tmp_path)
+    with largest_file(16):
+        result = fqg("train", "--recipe", recipe, "--out", out)
+    assert result.exit_code == 2, result.output
+    assert f"{out}/tensorboard: File too large; make room" in only_sentence(result)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, 2), (errno.EDQUOT, 2), (errno.EIO, None)]
+)
+def test_every_command_tells_a_full_disk(
+    number: int, code: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @command
+    def writes() -> None:
+        raise OSError(number, "so it is", "report.html")
+
+    if code is None:
+        with pytest.raises(OSError, match="so it is"):
+            writes()
+        return
+    with pytest.raises(typer.Exit) as end:
+        writes()
+    assert end.value.exit_code == code
+    said = capsys.readouterr().err
+    assert said == "fqg: report.html: so it is; make room, then run the same command again\n"

@@ -1,0 +1,33 @@
+"""Disk: what is said where a file cannot be written, above all because there is no room left for it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What an error of the system says where a disk, a quota or a limit on files is full."""
+
+
+class NotWritten(Exception):
+    """A file could not be written; the text says which, why, and what has to be done first."""
+
+    def __init__(self, error: OSError, instead: Path | str):
+        remedy = "make room" if error.errno in NO_ROOM else "mend that"
+        super().__init__(f"{error.filename or instead}: {error.strerror or error}; {remedy}")
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """A block that writes one file or folder: an error of the system names it, which not all do.
+
+    Raises:
+        OSError: with `file` as its name, where it had none.
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise
