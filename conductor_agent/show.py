@@ -179,6 +179,15 @@ def show_limits(console: Terminal, enforcement: Mapping[str, Mapping[str, str]])
     console.print(table)
 
 
+def show_profiles(console: Terminal, used: str, reasons: Mapping[str, str]) -> None:
+    """Which profile holds, and why the others do not."""
+    for name, reason in reasons.items():
+        if name == used:
+            console.tell("profile ", (name, "bold"))
+        elif reason:
+            console.tell(f"  not {name}: {reason}")
+
+
 def columns(*titles: str, whole: tuple[str, ...] = ()) -> Table:
     """A table whose cells fold where the terminal is narrow; those of the columns in `whole` do not."""
     table = Table(box=None)

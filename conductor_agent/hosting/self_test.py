@@ -18,20 +18,51 @@ from pathlib import Path
 from typing import Any
 
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply
+from conductor_agent.hosting.enforcement import Level, enforcement, reaches
 from conductor_agent.hosting.profiles import GROUP, PROFILES, Profile
+from fqg_env.errors import suggest
 from fqg_env.outcome import StandardError
 from policies.resource.limits import ResourceLimits
 
+CHOICE = "CONDUCTOR_PROFILE"
+"""Environment variable by which an operator chooses a profile; unset: the strongest."""
 SOURCE = ExtensionSource("conductor_agent.hosting.probe")
 LIMITS = ResourceLimits(wall_s=10.0, memory_bytes=1 << 26, tasks=16, open_files=64)
 UNSEEN = {"memory_file"}
 """What a profile with a control group may allow: it counts it."""
 
 
+class ProfileError(ValueError):
+    """The profile that the operator chose does not hold here. The text is one sentence."""
+
+
 @cache
 def strongest() -> Profile:
-    """The first profile that holds here. Takes about a tenth of a second for each that is tried."""
-    return next((one for one in PROFILES.values() if not why_not(one.name)), GROUP)
+    """The first profile that holds here, or the one that the operator chose.
+
+    Takes some tenths of a second for each that is tried.
+
+    Raises:
+        ProfileError: the operator's choice is none, or does not hold here.
+    """
+    wanted = os.environ.get(CHOICE, "")
+    if not wanted:
+        return next((one for one in PROFILES.values() if not why_not(one.name)), GROUP)
+    if wanted not in PROFILES:
+        raise ProfileError(f"{CHOICE}: there is no profile {wanted!r}." + suggest(wanted, PROFILES))
+    reason = why_not(wanted)
+    if reason:
+        raise ProfileError(f"{CHOICE}: the profile {wanted} does not hold here: {reason}")
+    return PROFILES[wanted]
+
+
+def what_would(limit: str, wanted: Level) -> str:
+    """What to mend here for a limit to be enforced so hard; empty: nothing would help."""
+    for name in reversed(PROFILES):
+        row = enforcement(name).get(limit)
+        if row is not None and reaches(Level(row["level"]), wanted) and why_not(name):
+            return f"the profile {name} would, but {why_not(name)}"
+    return ""
 
 
 @cache
