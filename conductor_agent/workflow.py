@@ -9,7 +9,7 @@
       read: {inputs: [page], outputs: [text], variants: {fast: {}, careful: {}}}
     budget: {time_s: 60, cost: 10}
     extensions:
-      read: {source: reader.py, class: instrument, limits: {wall_s: 20}}
+      read: {source: reader.py, class: instrument, limits: {wall_s: 20}}   # or {manifest: FILE}
     inputs:
       page: {file: page.png}
     require: {memory_bytes: WATCHED}      # optional: how hard a limit has to be enforced here, or no run
@@ -28,17 +28,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from conductor_agent.bindings import limits_of, misfit, source_of
 from conductor_agent.checks import Check, Measure, ValueType, check_schema, measure_named
 from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement, reaches
-from conductor_agent.hosting.self_test import strongest, what_would
 from conductor_agent.hosting.values import NotPlainError, check_plain
+from conductor_agent.manifest import ManifestError, find_manifest, read_manifest
 from conductor_agent.plain import said_by
 from fqg_env.errors import LevelError, suggest
-from fqg_env.level import Level
+from fqg_env.level import Function, Level
 from fqg_env.level_file import OnceLoader, explain, parse_level
 from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short
 
@@ -65,17 +66,29 @@ class Requires(Part):
 class ExtensionEntry(Part):
     """What a function is bound to."""
 
-    source: Annotated[str, Field(min_length=1)]
+    manifest: str | None = None
+    """Path of an `extension.toml` or its folder, which says all the rest; `limits` may tighten it."""
+    source: Annotated[str, Field(min_length=1)] = ""
     """Importable module, or path of a `.py` file."""
     extension: str | None = None
     """Its name in there; the function's own where it is not given."""
-    kind: str = Field(alias="class")
+    kind: str = Field(default="", alias="class")
     limits: dict[str, Any] = {}
     requires: Requires | None = None
     python: str | None = None
     """Python of its own environment."""
     environment: dict[str, str] = {}
     import_paths: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ExtensionEntry:
+        if self.manifest is None:
+            for key, value in (("source", self.source), ("class", self.kind)):
+                if not value:
+                    raise ValueError(f"{key}: is missing; add it, or a `manifest` that says it")
+        elif self.model_fields_set - {"manifest", "limits", "requires"}:
+            raise ValueError("beside `manifest` only `limits` and `requires` may stand")
+        return self
 
 
 class InputEntry(Part):
@@ -205,7 +218,12 @@ def parse_workflow(
                 raise WorkflowError(
                     f"{path}: functions.{name}.variants.{variant}: {problem}"
                 ) from None
-    bound = {name: _bind(name, entries[name], path, ceiling) for name in level.functions}
+    bound = {
+        name: _bind(name, entries[name], path, ceiling)
+        if entries[name].manifest is None
+        else _bind_manifest(name, function, entries[name], path, ceiling)
+        for name, function in level.functions.items()
+    }
     return Workflow(path, text, level, bound, checks, measures, {}, tuple(notes))
 
 
@@ -220,10 +238,7 @@ def _require(wanted: Any, path: Path) -> None:
         raise WorkflowError(
             f"{where}: it holds no mapping; name limits and how hard they have to be"
         )
-    if not wanted:
-        return  # nothing has to be tried out
-    profile = strongest().name
-    found = enforcement(profile)
+    found = enforcement()
     for limit, level in wanted.items():
         if limit not in found:
             raise WorkflowError(
@@ -236,10 +251,9 @@ def _require(wanted: Any, path: Path) -> None:
             )
         here = found[limit]
         if not reaches(Enforced(here["level"]), Enforced(level)):
-            mend = what_would(limit, Enforced(level))
             raise WorkflowError(
-                f"{where}.{limit}: {level} is wanted, profile {profile} here gives {here['level']} "
-                f"({here['mechanism']})" + (f"; {mend}" if mend else "")
+                f"{where}.{limit}: {level} is wanted, "
+                f"this machine gives {here['level']} ({here['mechanism']})"
             )
 
 
@@ -385,6 +399,26 @@ def _bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None
         limits,
         entry.kind.lower(),
     )
+
+
+def _bind_manifest(
+    name: str, function: Function, entry: ExtensionEntry, path: Path, ceiling: Settings | None
+) -> Bound:
+    """The same, where a manifest says it."""
+    where = f"{path}: extensions.{name}"
+    try:
+        file = find_manifest(path.parent / (entry.manifest or ""))
+        manifest = read_manifest(file)
+        source = source_of(manifest, file)
+        limits = limits_of(manifest, file, entry.limits, ceiling)
+    except ManifestError as problem:
+        raise WorkflowError(f"{where}.manifest: {problem}") from None
+    except LimitError as problem:
+        raise WorkflowError(f"{where}.limits: {problem}") from None
+    wrong = misfit(manifest, function.inputs, function.outputs)
+    if wrong is not None:
+        raise WorkflowError(f"{where}.manifest: {wrong}")
+    return Bound(source, limits, manifest.extension.kind.value)
 
 
 def _passable(entry: ExtensionEntry, where: str) -> None:

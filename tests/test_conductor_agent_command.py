@@ -141,7 +141,7 @@ def test_outputs_of_a_program_that_fails_do_not_count(folder: Path):
 def test_limits_hold_for_the_program(folder: Path):
     short = LIMITS.model_copy(update={"wall_s": 0.4})
     cases = [
-        ("long", LIMITS, Category.POLICY_VIOLATION, "reply_bytes", "adapter"),
+        ("long", LIMITS, Category.POLICY_VIOLATION, "reply_bytes", "told: adapter"),
         ("flood", LIMITS, Category.POLICY_VIOLATION, "log_bytes", "log pipe"),
         ("sleep", short, Category.TIMEOUT, "wall_s", "watchdog"),
     ]

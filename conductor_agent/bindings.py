@@ -1,0 +1,146 @@
+"""From a manifest to what a supervisor needs: where the code is, and what it may use.
+
+class default  <=  what the manifest asks for  <=  ceiling of the class or the operator
+and below that  what a workflow says, which may only tighten
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from conductor_agent.hosting.command import command_source
+from conductor_agent.hosting.contract import ExtensionSource
+from conductor_agent.manifest import Manifest, ManifestError
+from fqg_env.errors import suggest
+from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for
+
+MB = 1_048_576
+
+
+def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
+    """Where the code of an extension is.
+
+    Args:
+        manifest: of the extension.
+        file: the manifest's own path; others are relative to its folder.
+
+    Raises:
+        ManifestError: the file, the program or the Python is not there.
+    """
+    ours, folder = manifest.extension, file.resolve().parent
+    environment = tuple(sorted(ours.environment.items()))
+    if any("\0" in text or "=" in name for name, text in environment):
+        raise ManifestError(
+            f"{file}: extension.environment: no process can be given a NUL character, or `=` in a "
+            "variable's name; remove it"
+        )
+    if ours.command:
+        _check_program(ours.command[0], file)
+        return command_source(ours.command, folder, environment)
+    if ours.python is not None and shutil.which(ours.python) is None:
+        raise ManifestError(f"{file}: extension.python: {ours.python!r} is no program")
+    source = ours.source or ""
+    if source.endswith(".py") or "/" in source:
+        if not (folder / source).is_file():
+            raise ManifestError(f"{file}: extension.source: there is no file {source!r} beside it")
+        source = str(folder / source)
+    return ExtensionSource(
+        source=source,
+        name=ours.function,
+        python=ours.python,
+        environment=environment,
+        import_paths=() if source.endswith(".py") else (str(folder),),
+    )
+
+
+def _check_program(program: str, file: Path) -> None:
+    where = file.parent / program if program.startswith("./") else program
+    if shutil.which(where) is None:
+        raise ManifestError(
+            f"{file}: extension.command: {program!r} is no program that can be run here; "
+            "a file beside the manifest begins with `./` and needs the right to be executed"
+        )
+
+
+def asked_by(manifest: Manifest) -> dict[str, Any]:
+    """Fields of `ResourceLimits` that a manifest asks for. Of two timeouts the shorter one holds."""
+    resources, asked = manifest.runtime.resources, dict(manifest.extension.limits)
+    timeouts = [resources.execution_timeout, manifest.failure_policies.timeout_seconds]
+    told = [seconds for seconds in timeouts if seconds is not None]
+    if told:
+        asked.setdefault("wall_s", min(told))
+    if resources.memory_limit is not None:
+        asked.setdefault("memory_bytes", int(resources.memory_limit * MB))
+    if resources.cpu_limit is not None and "wall_s" in asked:
+        asked.setdefault("cpu_s", asked["wall_s"] * resources.cpu_limit / 100)
+    if resources.network_required:
+        asked.setdefault("network", manifest.security.get("network_access") or "host")
+    variables = manifest.runtime.environment.get("required_env_vars")
+    if variables:
+        asked.setdefault("environment", variables)
+    return asked
+
+
+def limits_of(
+    manifest: Manifest,
+    file: Path,
+    tightened: Mapping[str, Any] | None = None,
+    ceiling: Settings | None = None,
+) -> ResourceLimits:
+    """What an extension may use.
+
+    Args:
+        manifest: what it asks for.
+        file: the manifest's path, for messages.
+        tightened: what a workflow makes of it.
+        ceiling: the operator's limits, by class.
+
+    Raises:
+        ManifestError: it asks for more than its class may have.
+        LimitError: the workflow asks for more than the manifest, or for what there is not.
+    """
+    kind, asked = manifest.extension.kind.value, asked_by(manifest)
+    try:
+        own = limits_for(kind, asked, ceiling)
+    except LimitError as problem:
+        raise ManifestError(f"{file}: {problem}") from None
+    if not tightened:
+        return own
+    limits = limits_for(kind, {**asked, **tightened}, ceiling)
+    for field in tightened:
+        if _looser(getattr(limits, field), getattr(own, field)):
+            raise LimitError(
+                f"Limit {field}: the workflow asks for {getattr(limits, field)}, the manifest for "
+                f"{getattr(own, field)}; a workflow may only tighten."
+            )
+    return limits
+
+
+def _looser(wished: Any, own: Any) -> bool:
+    """Whether a limit gives more than another: a larger number, another destination, path or name."""
+    if wished in (own, "none") or own in (None, "host"):
+        return False
+    if isinstance(wished, int | float) and isinstance(own, int | float):
+        return wished > own
+    if isinstance(wished, tuple) and isinstance(own, tuple):
+        return not set(wished) <= set(own)
+    return True
+
+
+def misfit(manifest: Manifest, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
+    """Why a function with these artifacts cannot be this extension, or None.
+
+    A manifest that names no inputs, or no outputs, fits any.
+    """
+    ours = manifest.extension
+    for kind, names, slots in (("input", inputs, ours.inputs), ("output", outputs, ours.outputs)):
+        for name in names:
+            if slots and name not in slots:
+                return f"the manifest has no {kind} {name!r}." + suggest(name, slots)
+    for name, slot in ours.inputs.items():
+        if not slot.optional and name not in inputs:
+            return f"the function lacks the input {name!r} that the manifest needs"
+    return None

@@ -1,0 +1,273 @@
+"""`extension.toml`: what an extension says of itself: the documented Symphony tables, and one of ours.
+
+    [extension]
+    source = "count_words.py"            # or command = ["python3", "./count_words.py"]
+    class = "operator"
+    inputs = {text = "text"}
+    outputs = {words = "number"}
+
+    [runtime.resources]
+    memory_limit = 128                   # MB
+    execution_timeout = 5                # seconds
+
+A manifest asks; what it gets is under the ceiling of its class (`conductor_agent/bindings.py`). Workers never
+import this file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from conductor_agent.checks import ValueType
+from fqg_env.errors import suggest
+from fqg_env.level import Variant
+from fqg_env.level_file import explain
+from policies.resource.limits import ExtensionClass
+
+FILE = "extension.toml"
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=1000)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Kept = dict[str, Any]
+"""Read, kept and not acted upon."""
+
+
+class ManifestError(ValueError):
+    """A manifest that cannot be used; the message is one sentence for the person who wrote it."""
+
+
+class Table(BaseModel):
+    """Base of the tables: immutable, and a wrong key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Slot(Table):
+    """An input or output: its type, for people what it is, and whether it may be left out."""
+
+    type: ValueType
+    description: str = ""
+    optional: bool = False
+
+
+def _slots(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {k: {"type": v} if isinstance(v, str) else v for k, v in value.items()}
+
+
+class Ours(Table):
+    """`[extension]`: where it is, and what it takes and makes."""
+
+    source: str | None = None
+    """A `.py` file beside the manifest, or an importable module."""
+    command: tuple[str, ...] = ()
+    """A program and its arguments instead; `./` begins a file beside the manifest."""
+    function: str = ""
+    """Its name in the source; empty: the only one there."""
+    kind: ExtensionClass = Field(alias="class")
+    python: str | None = None
+    """Python of its own environment."""
+    environment: dict[str, str] = {}
+    inputs: dict[str, Slot] = {}
+    outputs: dict[str, Slot] = {}
+    idempotent: bool = True
+    """Whether the same call twice is the same as once."""
+    variants: dict[str, Variant] = Field(default_factory=lambda: {"default": Variant()})
+    limits: dict[str, Any] = {}
+    """Further fields of `ResourceLimits`."""
+
+    _inputs = field_validator("inputs", "outputs", mode="before")(_slots)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Ours:
+        if (self.source is None) == (not self.command):
+            raise ValueError("give exactly one of `source` and `command`")
+        if self.command and (self.python or self.function):
+            raise ValueError("`python` and `function` go with `source`, not with `command`")
+        if not self.variants:
+            raise ValueError("variants: name at least one, or leave the table out")
+        return self
+
+
+class Info(Table):
+    """`[extension_info]`: for people."""
+
+    name: str = ""
+    display_name: str = ""
+    version: str = ""
+    description: str = ""
+    author: str = ""
+    publisher: str = ""
+    license: str = ""
+    homepage: str = ""
+    repository: str = ""
+
+
+class Difficulty(str, Enum):
+    """How hard it is to play with."""
+
+    BEGINNER = "beginner"
+    INTERMEDIATE = "intermediate"
+    ADVANCED = "advanced"
+    EXPERT = "expert"
+
+
+class Gameplay(Table):
+    """`[function_quest.gameplay]`."""
+
+    function_name: str = ""
+    input_types: tuple[str, ...] = ()
+    output_types: tuple[str, ...] = ()
+    side_effects: tuple[str, ...] = ()
+    deterministic: bool = False
+    """The same input always gives the same output: `conductor extension check` tries it."""
+
+
+class FunctionQuest(Table):
+    """`[function_quest]`."""
+
+    trainable: bool = True
+    function_signature: str = ""
+    test_scenarios: tuple[str, ...] = ()
+    """Paths of JSON files with inputs that have to work: `conductor extension check` runs them."""
+    difficulty_level: Difficulty | None = None
+    gameplay: Gameplay = Gameplay()
+
+
+class FailurePolicies(Table):
+    """`[failure_policies]`: what the extension does about its own failures."""
+
+    max_retries: Count | None = None
+    """Repeats of its own within one call."""
+    timeout_seconds: Positive | None = None
+    graceful_degradation: bool = False
+    required_exceptions: tuple[str, ...] = ()
+
+
+class ReliabilityContract(Table):
+    """`[reliability_contract]`: what its author promises."""
+
+    expected_success_rate: Share | None = None
+    failure_escalation: str = ""
+    supports_fallback: bool = False
+
+
+class Resources(Table):
+    """`[runtime.resources]`."""
+
+    memory_limit: Positive | None = None
+    """MB, of 1,048,576 bytes."""
+    cpu_limit: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """Percent of one core, over the whole of a call's time."""
+    execution_timeout: Positive | None = None
+    """Seconds of a call."""
+    network_required: bool = False
+    gpu_acceleration: bool = False
+
+
+class Runtime(Table):
+    """`[runtime]`."""
+
+    execution_type: str = ""
+    sandbox_level: str = ""
+    resources: Resources = Resources()
+    environment: Kept = {}
+
+
+class Manifest(Table):
+    """The whole file. Tables of the Symphony schema that say nothing of failures are kept as they are."""
+
+    extension: Ours
+    extension_info: Info = Info()
+    function_quest: FunctionQuest = FunctionQuest()
+    failure_policies: FailurePolicies = FailurePolicies()
+    reliability_contract: ReliabilityContract = ReliabilityContract()
+    runtime: Runtime = Runtime()
+    policies: dict[str, Kept] = {}
+    package: Kept = {}
+    engine: Kept = {}
+    extension_type: Kept = {}
+    conductor: Kept = {}
+    artifacts: Kept = {}
+    model: Kept = {}
+    ui: Kept = {}
+    workflow: Kept = {}
+    harmony_board: Kept = {}
+    dependencies: Kept = {}
+    configuration: Kept = {}
+    security: Kept = {}
+    testing: Kept = {}
+    monitoring: Kept = {}
+    marketplace: Kept = {}
+    versioning: Kept = {}
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        named = self.extension_info.name or str(self.package.get("name", ""))
+        return named or self.extension.function or self.function_quest.gameplay.function_name
+
+
+def find_manifest(path: Path) -> Path:
+    """The manifest that a folder holds, or the file itself.
+
+    Raises:
+        ManifestError: there is none.
+    """
+    file = path / FILE if path.is_dir() else path
+    if not file.is_file():
+        raise ManifestError(
+            f"{file}: there is no manifest; write one with `conductor extension new {path}`"
+        )
+    return file
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest.
+
+    Args:
+        path: the file, or the folder that it lies in.
+
+    Raises:
+        ManifestError: with one sentence that names the file, the key, and what to do.
+    """
+    file = find_manifest(path)
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as problem:
+        line = " ".join(str(problem).split())
+        raise ManifestError(f"{file}: it cannot be read as TOML ({line}); mend it") from None
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as problem:
+        raise ManifestError(_sentence(problem, file)) from None
+
+
+def _sentence(problem: ValidationError, file: Path) -> str:
+    first = problem.errors()[0]
+    text = explain(problem, str(file))
+    if first["type"] != "extra_forbidden":
+        return text
+    known: Any = Manifest
+    for part in first["loc"][:-1]:
+        field = _fields(known).get(str(part)) if isinstance(known, type) else None
+        known = _model_in(field.annotation) if field is not None else known
+    return text + suggest(str(first["loc"][-1]), _fields(known))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _model_in(annotation: Any) -> Any:
+    """The table that a field holds, alone or by name."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = getattr(annotation, "__args__", ())
+    return _model_in(inner[-1]) if inner else Table

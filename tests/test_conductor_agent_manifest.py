@@ -1,0 +1,225 @@
+"""Manifests: what they may say, what comes of it, and how a workflow uses them."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from conductor_agent import cli
+from conductor_agent.bindings import limits_of, source_of
+from conductor_agent.manifest import FILE, Manifest, ManifestError, read_manifest
+from conductor_agent.workflow import WorkflowError, read_workflow
+from policies.resource.limits import LimitError, limits_for
+
+CODE = """
+from conductor_agent.hosting.extension import extension
+
+@extension(output="words")
+def count(text: str) -> int:
+    return len(text.split())
+"""
+OURS = '[extension]\nsource = "count.py"\nclass = "operator"\ninputs = {text = "text"}\noutputs = {words = "number"}\n'
+WORKFLOW = """
+workflow: conductor-workflow/1
+name: Count
+artifacts:
+  text: {}
+  words: {goal: {weight: 1}, check: {type: number}}
+functions:
+  count: {inputs: [text], outputs: [words]}
+budget: {time_s: 30, cost: 5}
+extensions:
+  count: {manifest: count/extension.toml}
+inputs:
+  text: {text: so it is}
+"""
+SYMPHONY = """
+[package]
+name = "counter"
+version = "1.0.0"
+[extension_type]
+type = "operator"
+[function_quest]
+trainable = true
+function_signature = "count(text) -> words"
+test_scenarios = ["scenarios/short.json"]
+difficulty_level = "beginner"
+[function_quest.gameplay]
+function_name = "count"
+input_types = ["text"]
+output_types = ["number"]
+side_effects = []
+deterministic = true
+[failure_policies]
+max_retries = 2
+timeout_seconds = 4
+graceful_degradation = true
+required_exceptions = ["OperatorTimeoutError"]
+[reliability_contract]
+expected_success_rate = 0.97
+failure_escalation = "conductor"
+supports_fallback = true
+[runtime]
+execution_type = "native"
+[runtime.resources]
+memory_limit = 64
+cpu_limit = 50
+execution_timeout = 8
+network_required = false
+gpu_acceleration = false
+[policies.execution]
+anything = "is kept"
+[conductor.orchestration_hints]
+failure_critical = false
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "count"
+    place.mkdir()
+    (place / "count.py").write_text(CODE)
+    (place / FILE).write_text(OURS)
+    return place
+
+
+def written(folder: Path, text: str) -> Manifest:
+    (folder / FILE).write_text(text)
+    return read_manifest(folder)
+
+
+def test_the_documented_tables_are_read(folder: Path):
+    manifest = written(folder, OURS + SYMPHONY)
+    assert manifest.name == "counter"
+    assert manifest.function_quest.gameplay.deterministic
+    assert manifest.failure_policies.max_retries == 2
+    assert manifest.reliability_contract.expected_success_rate == 0.97
+    assert manifest.policies == {"execution": {"anything": "is kept"}}
+    limits = limits_of(manifest, folder / FILE)
+    assert (limits.wall_s, limits.memory_bytes, limits.cpu_s) == (4, 64 * 1024 * 1024, 2.0)
+
+
+def test_every_key_of_the_documented_tables_is_known():
+    tables = tomllib.loads(SYMPHONY)
+    for name, table in tables.items():
+        assert Manifest.model_validate({"extension": tomllib.loads(OURS)["extension"], name: table})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "extension: is missing"),
+        ("x =", "it cannot be read as TOML"),
+        (OURS + "sorce = 1", "extension.sorce: there is no such key here; check its spelling or remove it Did you mean 'source'?"),
+        (OURS + "[runtime.resources]\nmemory_limt = 64", "Did you mean 'memory_limit'?"),
+        (OURS + "[failure_policy]\nmax_retries = 1", "Did you mean 'failure_policies'?"),
+        (OURS + "[extension.variants.fast]\nparameter = 1", "extension.variants.fast.parameter: there is no such key here; check its spelling or remove it Did you mean 'parameters'?"),
+        (OURS + "[runtime.resources]\nmemory_limit = -1", "runtime.resources.memory_limit: Input should be greater than 0"),
+        (OURS + "[runtime.resources]\nmemory_limit = nan", "runtime.resources.memory_limit"),
+        (OURS + "[reliability_contract]\nexpected_success_rate = 97", "expected_success_rate: Input should be less than or equal to 1"),
+        (OURS.replace('"operator"', '"addon"'), "extension.class: Input should be 'instrument', 'operator' or 'motif'"),
+        (OURS.replace('"text"}', '"txt"}'), "extension.inputs.text.type"),
+        (OURS + 'command = ["ls"]', "give exactly one of `source` and `command`"),
+        ('[extension]\ncommand = ["ls"]\nclass = "motif"\npython = "python3"', "go with `source`"),
+        (OURS + "variants = {}", "name at least one"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_sentence_with_its_place(folder: Path, text: str, says: str):
+    with pytest.raises(ManifestError) as caught:
+        written(folder, text)
+    assert says in str(caught.value) and str(folder / FILE) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_there_is_said(folder: Path):
+    with pytest.raises(ManifestError, match="conductor extension new"):
+        read_manifest(folder / "elsewhere")
+    cases = [
+        (OURS.replace("count.py", "cuont.py"), "there is no file 'cuont.py' beside it"),
+        (OURS + 'python = "no-such-python"', "'no-such-python' is no program"),
+        ('[extension]\ncommand = ["./run.sh"]\nclass = "motif"', "'./run.sh' is no program"),
+        (OURS + 'environment = {"A=B" = "1"}', "`=` in a variable's name"),
+    ]
+    for text, says in cases:
+        with pytest.raises(ManifestError, match=says):
+            source_of(written(folder, text), folder / FILE)
+
+
+def test_sources(folder: Path):
+    source = source_of(written(folder, OURS + 'function = "count"'), folder / FILE)
+    assert (source.source, source.name) == (str(folder / "count.py"), "count")
+    module = source_of(written(folder, OURS.replace("count.py", "count")), folder / FILE)
+    assert (module.source, module.import_paths) == ("count", (str(folder),))
+    command = source_of(
+        written(folder, '[extension]\ncommand = ["python3", "./count.py"]\nclass = "motif"'), folder / FILE
+    )  # fmt: skip
+    assert command.command == ("python3", str(folder / "count.py"))
+
+
+def test_the_ceiling_stands_above_the_manifest_and_the_manifest_above_the_workflow(folder: Path):
+    file = folder / FILE
+    with pytest.raises(ManifestError, match=r"memory_bytes of class operator: asked for .*ceiling"):
+        limits_of(written(folder, OURS + "[runtime.resources]\nmemory_limit = 512"), file)
+    with pytest.raises(ManifestError, match="wall_s"):
+        limits_of(written(folder, OURS + "[failure_policies]\ntimeout_seconds = 7200"), file)
+    manifest = written(
+        folder, OURS + "[runtime.resources]\nmemory_limit = 128\nexecution_timeout = 8"
+    )
+    assert limits_of(manifest, file, {"wall_s": 2}).wall_s == 2
+    assert limits_of(manifest, file, {"cpu_s": 2}).cpu_s == 2
+    with pytest.raises(
+        LimitError, match=r"wall_s: the workflow asks for 9.0, the manifest for 8.0"
+    ):
+        limits_of(manifest, file, {"wall_s": 9})
+    with pytest.raises(LimitError, match="ceiling"):
+        limits_of(manifest, file, {"wall_s": 31})
+    with pytest.raises(ManifestError, match="wall_s"):
+        limits_of(manifest, file, {}, {"operator": {"wall_s": 5}})
+    assert limits_of(written(folder, OURS), file) == limits_for("operator")
+
+
+def test_a_workflow_runs_an_extension_by_its_manifest(folder: Path, capsys, monkeypatch):
+    (folder.parent / "count.yaml").write_text(WORKFLOW)
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["run", "count.yaml", "--out", "delivered", "--json"])
+    assert end.value.code == 0 and json.loads(capsys.readouterr().out)["attempts"] == 1
+    assert json.loads(Path("delivered/words.json").read_text()) == 3
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("{manifest: count, limits: {wall_s: 1}}", None),
+        ("{manifest: count, limits: {wall_s: 25}}", "extensions.count.limits: Limit wall_s: the workflow asks for 25.0"),
+        ("{manifest: nowhere}", "extensions.count.manifest: "),
+        ("{manifest: count, source: a.py}", "beside `manifest` only `limits` and `requires` may stand"),
+        ("{class: motif}", "extensions.count: source: is missing"),
+    ],
+)  # fmt: skip
+def test_a_workflow_may_tighten_and_nothing_else(folder: Path, entry: str, says: str | None):
+    path = folder.parent / "count.yaml"
+    path.write_text(WORKFLOW.replace("{manifest: count/extension.toml}", entry))
+    if says is None:
+        assert read_workflow(path).extensions["count"].limits.wall_s == 1
+        return
+    with pytest.raises(WorkflowError) as caught:
+        read_workflow(path)
+    assert says in str(caught.value)
+
+
+def test_a_function_that_does_not_fit_the_manifest_is_told_before_anything_starts(folder: Path):
+    path = folder.parent / "count.yaml"
+    path.write_text(WORKFLOW)
+    for old, new, says in [
+        ('text = "text"', 'txt = "text"', "the manifest has no input 'text'. Did you mean 'txt'?"),
+        ('words = "number"', 'word = "number"', "the manifest has no output 'words'. Did you mean"),
+        ('{text = "text"}', '{text = "text", mask = "bytes"}', "lacks the input 'mask'"),
+    ]:
+        (folder / FILE).write_text(OURS.replace(old, new))
+        with pytest.raises(WorkflowError, match=r"extensions.count.manifest: ") as caught:
+            read_workflow(path)
+        assert says in str(caught.value)
