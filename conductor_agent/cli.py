@@ -182,21 +182,34 @@ def explain(
 
 
 @app.command()
-def limits(as_json: JsonOption = False) -> None:
-    """Say what enforces each limit on this machine.
+def limits(
+    profile: Annotated[
+        str | None, typer.Option(help="Tell of this profile; without it, of the one that is used.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what enforces each limit on this machine, and why nothing stronger does.
+
+    The strongest profile that holds here is used; CONDUCTOR_PROFILE chooses another one.
 
     Example: conductor limits --json
     """
-    from conductor_agent.hosting.enforcement import PROFILE, enforcement
+    from conductor_agent.hosting.enforcement import enforcement
+    from conductor_agent.hosting.profiles import PROFILES
+    from conductor_agent.hosting.self_test import strongest, why_not
 
+    if profile is not None and profile not in PROFILES:
+        raise BadInput(f"--profile: there is no {profile!r}; there are {', '.join(PROFILES)}")
+    used = strongest().name if profile is None else profile
+    others = {name: why_not(name) for name in PROFILES}
     if as_json:
-        _print_json({"profile": PROFILE, "limits": enforcement()})
+        _print_json({"profile": used, "limits": enforcement(used), "profiles": others})
         return
-    from conductor_agent.show import Terminal, show_limits
+    from conductor_agent.show import Terminal, show_limits, show_profiles
 
     console = Terminal()
-    console.print(f"profile {PROFILE}")
-    show_limits(console, enforcement())
+    show_profiles(console, used, others)
+    show_limits(console, enforcement(used))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -315,12 +328,14 @@ def _as_text(value: Any) -> str:
 
 
 def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
-    from conductor_agent.hosting.enforcement import PROFILE, enforcement
+    from conductor_agent.hosting.enforcement import enforcement
+    from conductor_agent.hosting.self_test import strongest
 
+    profile = strongest().name
     if not as_json:
         from conductor_agent.show import Terminal, show_plan
 
-        show_plan(Terminal(), workflow, enforcement())
+        show_plan(Terminal(), workflow, enforcement(profile))
         return
     level = workflow.level
     _print_json(
@@ -336,8 +351,8 @@ def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
                 name: {"class": bound.kind, "limits": bound.limits.model_dump()}
                 for name, bound in workflow.extensions.items()
             },
-            "profile": PROFILE,
-            "limits": enforcement(),
+            "profile": profile,
+            "limits": enforcement(profile),
         }
     )
 
@@ -381,13 +396,18 @@ def _fail(text: str, code: int) -> None:
 
 def _is_bad_input(problem: Exception) -> bool:
     """Ours name the input that is wrong; those of the command line bear a message made for users."""
+    from conductor_agent.hosting.self_test import ProfileError
     from conductor_agent.journal import JournalError
     from conductor_agent.manifest import ManifestError
     from conductor_agent.workflow import WorkflowError
     from policies.recovery.registry import PolicyError
     from policies.resource.limits import LimitError
 
+<<<<<<< /tmp/w/mine.py
     ours = (BadInput, JournalError, ManifestError, WorkflowError, PolicyError, LimitError)
+=======
+    ours = (BadInput, JournalError, WorkflowError, PolicyError, LimitError, ProfileError)
+>>>>>>> /tmp/w/theirs.py
     return isinstance(problem, ours) or hasattr(problem, "format_message")
 
 

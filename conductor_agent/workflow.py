@@ -35,6 +35,7 @@ from conductor_agent.checks import Check, Measure, ValueType, check_schema, meas
 from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement, reaches
+from conductor_agent.hosting.self_test import strongest, what_would
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from conductor_agent.manifest import ManifestError, find_manifest, read_manifest
 from conductor_agent.plain import said_by
@@ -238,7 +239,10 @@ def _require(wanted: Any, path: Path) -> None:
         raise WorkflowError(
             f"{where}: it holds no mapping; name limits and how hard they have to be"
         )
-    found = enforcement()
+    if not wanted:
+        return  # nothing has to be tried out
+    profile = strongest().name
+    found = enforcement(profile)
     for limit, level in wanted.items():
         if limit not in found:
             raise WorkflowError(
@@ -251,9 +255,10 @@ def _require(wanted: Any, path: Path) -> None:
             )
         here = found[limit]
         if not reaches(Enforced(here["level"]), Enforced(level)):
+            mend = what_would(limit, Enforced(level))
             raise WorkflowError(
-                f"{where}.{limit}: {level} is wanted, "
-                f"this machine gives {here['level']} ({here['mechanism']})"
+                f"{where}.{limit}: {level} is wanted, profile {profile} here gives {here['level']} "
+                f"({here['mechanism']})" + (f"; {mend}" if mend else "")
             )
 
 
