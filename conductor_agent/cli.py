@@ -403,11 +403,15 @@ def _is_bad_input(problem: Exception) -> bool:
     from policies.recovery.registry import PolicyError
     from policies.resource.limits import LimitError
 
-<<<<<<< /tmp/w/mine.py
-    ours = (BadInput, JournalError, ManifestError, WorkflowError, PolicyError, LimitError)
-=======
-    ours = (BadInput, JournalError, WorkflowError, PolicyError, LimitError, ProfileError)
->>>>>>> /tmp/w/theirs.py
+    ours = (
+        BadInput,
+        JournalError,
+        ManifestError,
+        WorkflowError,
+        PolicyError,
+        LimitError,
+        ProfileError,
+    )
     return isinstance(problem, ours) or hasattr(problem, "format_message")
 
 
