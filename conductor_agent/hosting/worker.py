@@ -26,6 +26,9 @@ from fqg_env.outcome import Blame, Category, Outcome, Phase, StandardError, erro
 from policies.resource.violations import Limit, evidence, violation
 
 
+_CHUNK = 65_536
+
+
 class Setup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the supervisor tells a worker on the command line."""
 
@@ -60,14 +63,18 @@ class Channel:
             rest = rest[os.write(self._fd, rest) :]
 
     def _read(self, size: int) -> bytes | bytearray:
-        part = os.read(self._fd, size)
+        part = os.read(self._fd, min(size, _CHUNK))
         if len(part) == size:
             return part
-        whole = bytearray(part)
-        while part and len(whole) < size:
-            part = os.read(self._fd, size - len(whole))
-            whole += part
-        if not part:
+        whole = bytearray(size)  # filled in place: a large array is copied once
+        whole[: len(part)] = part
+        rest = memoryview(whole)[len(part) :]
+        while part and rest:
+            count = os.readv(self._fd, [rest])
+            if count == 0:
+                break
+            rest = rest[count:]
+        if rest:
             raise EOFError
         return whole
 
