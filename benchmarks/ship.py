@@ -1,12 +1,12 @@
 """Make a trained conductor the one that comes with the package, with what was measured of it in its card.
 
-    python docs/ship.py RUN [--workers N]
+    python benchmarks/ship.py RUN [--workers N]
 
 RUN is the folder of `fqg train --recipe shipped --seed 0`: always the first seed, so that nobody picks one by
 its test levels. Its policy becomes `policies/recovery/pretrained/shipped`, with a few figures from held-out
 levels (those of docs/results.md, so from the cache after make_results.py) in its manifest and its card.
 
-Example:  python docs/ship.py runs/seed0 --workers 2
+Example:  python benchmarks/ship.py runs/seed0 --workers 2
 """
 
 from __future__ import annotations
@@ -16,28 +16,31 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from make_results import LEARNED, RULES, SHIFTED, setting_of
+from held_out import LEARNED, RULES, SHIFTED, best_rule, setting_of
 
 from policies.recovery.policy_file import PolicyFileError, read_policy_file, write_policy_file
+from policies.recovery.registry import policy_named
+from training.calibration import calibration
 from training.card import CARD_FILE, card
 from training.evaluate import Question, judge
 from training.recipe import read_recipe
 from training.result_cache import ResultCache, default_folder
 
 PRETRAINED = Path(__file__).parent.parent / "policies" / "recovery" / "pretrained"
-NAME, EPISODES = "shipped", 4096
+NAME = "shipped"
 KEPT = ("return_mean", "success_rate", "wrong_delivered_rate", "floor_share")
 
 
 def measured(policy: str, workers: int) -> dict[str, Any]:
-    """What it reaches on held-out levels: its figures, and what it gains over the best rule there."""
+    """What it reaches on held-out levels and gains over the best rule; how well it foresees success."""
     cache, found = ResultCache(default_folder()), {}
+    itself = policy_named(policy)
     for caption, change in {**LEARNED, **SHIFTED}.items():
         print(caption, file=sys.stderr)
         names = {name: name for name in RULES} | {"it": policy}
-        question = Question(names, setting_of(change, EPISODES), workers, cache=cache)
+        question = Question(names, setting_of(change), workers, cache=cache)
         result = judge(question).result
-        best = max(RULES, key=lambda rule: result["policies"][rule]["return_mean"])
+        best = best_rule(result["policies"])
         pair = result["paired"][f"it/{best}"]
         own = {name: round(result["policies"]["it"][name], 4) for name in KEPT}
         found[caption] = own | {
@@ -45,6 +48,8 @@ def measured(policy: str, workers: int) -> dict[str, Any]:
             "over_it": round(pair["difference_mean"], 4),
             "over_it_ci95": [round(x, 4) for x in pair["difference_ci95"]],
         }
+        for name, value in calibration(itself, setting_of(change)).items():
+            found[caption][name] = None if value is None else round(value, 4)
     return found
 
 

@@ -1,6 +1,6 @@
 """Judge the rules and the bounds, and write their tables into docs/results.md, each with its command.
 
-    python docs/make_results.py [--workers N] [--search] [--trained runs/seed0/policy ...]
+    python benchmarks/make_results.py [--workers N] [--search] [--trained runs/seed0/policy ...]
 
 Run it when the game or a policy has changed; what has not changed comes from the cache. With `--trained` the
 tables of trained conductors are written, with `--search` that of the planner, which takes half an hour on two
@@ -15,17 +15,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from policies.recovery.registry import BUILT_IN
+from held_out import EPISODES, LEARNED, RULES, SHIFTED, best_rule, setting_of
+from tables import share, signed, spread, table
+
+from policies.recovery.registry import BUILT_IN, policy_named
+from training.calibration import calibration
 from training.evaluate import Question, judge
 from training.result_cache import ResultCache, default_folder
 from training.setting import Setting
 
-PAGE = Path(__file__).parent / "results.md"
+PAGE = Path(__file__).parent.parent / "docs" / "results.md"
 SLOW = ("search", "sequence", "shipped")
 """Policies that these tables leave out: they have commands of their own."""
-RULES = ("index", "thompson", "code_aware", "router", "cascade")
-"""Whom the tables of trained conductors show beside them."""
 CELLS = ("explicit_transient", "explicit_permanent", "implicit_transient", "implicit_permanent")
+TRUSTED = (
+    f"The chance of success that they tell, over every decision of {EPISODES:,} levels. The calibration "
+    "error is 0 where what is told comes true as often as told; the Brier skill is 0 where no more is told "
+    "than the mean rate of success, and 1 where every end is foreseen:"
+)
 
 
 @dataclass(frozen=True)
@@ -67,22 +74,6 @@ PLANNER = Wanted(
 """The planner against its rollout policy and rules; its simulations are as it is delivered."""
 
 
-def share(value: float | None) -> str:
-    """A share as a percentage; a dash where there is none."""
-    return "-" if value is None else f"{100 * value:.1f}%"
-
-
-def spread(mean: float, interval: list[float]) -> str:
-    """A mean with its interval."""
-    return f"{mean:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
-
-
-def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    """A table."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
-
-
 def main_rows(policies: dict[str, Any]) -> list[tuple[str, ...]]:
     """Who wins."""
     return [
@@ -120,7 +111,7 @@ def recovery_rows(policies: dict[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
-def table(wanted: Wanted, result: dict[str, Any]) -> str:
+def block_of(wanted: Wanted, result: dict[str, Any]) -> str:
     """The block of one table."""
     policies = dict(sorted(result["policies"].items(), key=lambda item: -item[1]["return_mean"]))
     by = "Bayes" if result["gap"]["bound"] == "bayes" else "oracle"
@@ -142,13 +133,14 @@ def table(wanted: Wanted, result: dict[str, Any]) -> str:
     unsolvable = next(iter(policies.values()))["give_ups"]["unsolvable"]
     command = f"fqg evaluate --policies {','.join(result['policies'])} {wanted.options}"
     over = result["paired"].get("search/index")
-    paired = [] if over is None else [planner_line(over), ""]
+    planner = f"Level by level, `search` over `index`: {signed(over)}."
+    paired = [] if over is None else [planner, ""]
     gap = f"Gap: from `{result['gap']['rule']}`, the best hand rule here, towards `{by.lower()}`."
     return "\n".join(
         [
-            *markdown(head, main_rows(policies)),
+            table(head, main_rows(policies)),
             "",
-            *markdown(more, recovery_rows(policies)),
+            table(more, recovery_rows(policies)),
             "",
             *paired,
             f"{gap} Provably unsolvable: {unsolvable:,} of {result['episodes']:,} levels.",
@@ -158,54 +150,17 @@ def table(wanted: Wanted, result: dict[str, Any]) -> str:
     )
 
 
-def planner_line(pair: dict[str, Any]) -> str:
-    """What the planner gains over its rollout policy, level by level."""
-    difference = signed(pair["difference_mean"], pair["difference_ci95"])
-    return f"Level by level, `search` over `index`: {difference}."
-
-
-LEARNED = {
-    "The deepest tiers, 16 to 20": {"tiers": (16, 20)},
-    "Tiers 6 to 20": {},
-}
-"""What trained conductors are judged on first, in full, and how it differs from the usual setting."""
-SHIFTED: dict[str, dict[str, Any]] = {
-    "standard size: up to 32 calls, trained on 16": {"size": "standard"},
-    "the same, tiers 16 to 20": {"size": "standard", "tiers": (16, 20)},
-    "`production`: 2 to 10% of the functions fail": {"mix": "production"},
-    "`stress`: 20 to 50% fail": {"mix": "stress"},
-    "`silent`: faults that nobody reports": {"mix": "silent"},
-    "`lasting`: faults that stay": {"mix": "lasting"},
-    "`outage`: whole providers are down": {"mix": "outage"},
-    "`miscoded`: errors under a wrong code": {"mix": "miscoded"},
-    "`false_hints`": {"mix": "false_hints"},
-    "`unseen`: other families, other faults": {"split": "unseen"},
-    "mode `conductor`: it owns all failures": {"mode": "conductor"},
-    "mode `community`: extensions own all failures": {"mode": "community"},
-    "`exact`: templates of one or two steps": {"split": "exact", "tiers": (1, 20)},
-}
-"""Where levels are other than in training."""
-
-
-def setting_of(change: dict[str, Any], episodes: int) -> Setting:
-    """The usual setting, changed."""
-    usual: dict[str, Any] = {"episodes": episodes, "tiers": (6, 20), "seed": 10_000}
-    return Setting(**(usual | change))
-
-
 def learned_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """Each policy, and its difference to the index rule on the same levels."""
     rows: list[tuple[str, ...]] = []
     for name, p in result["policies"].items():
-        pair = result["paired"].get(f"{name}/index")
-        over = "" if pair is None else signed(pair["difference_mean"], pair["difference_ci95"])
         rows.append(
             (
                 name if name.startswith("seed") else f"`{name}`",
                 share(p["success_rate"]),
                 spread(p["return_mean"], p["return_ci95"]),
                 spread(p["return_iqm"], p["return_iqm_ci95"]),
-                over,
+                signed(result["paired"].get(f"{name}/index")),
                 share(p["wrong_delivered_rate"]),
                 share(p["floor_share"]),
             )
@@ -216,13 +171,13 @@ def learned_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
 def shifted_row(caption: str, result: dict[str, Any], seeds: list[str]) -> tuple[str, ...]:
     """The best rule on these levels, and what each seed gains over it."""
     policies = result["policies"]
-    best = max(RULES, key=lambda rule: policies[rule]["return_mean"])
+    best = best_rule(policies)
     pairs = [result["paired"][f"{seed}/{best}"] for seed in seeds]
     each = [policies[seed] for seed in seeds]
     return (
         caption,
         f"`{best}` {spread(policies[best]['return_mean'], policies[best]['return_ci95'])}",
-        *(signed(pair["difference_mean"], pair["difference_ci95"]) for pair in pairs),
+        *(signed(pair) for pair in pairs),
         spread(each[0]["return_iqm"], each[0]["return_iqm_ci95"]),
         f"{share(policies[best]['wrong_delivered_rate'])} / "
         + ", ".join(share(p["wrong_delivered_rate"]) for p in each),
@@ -230,29 +185,35 @@ def shifted_row(caption: str, result: dict[str, Any], seeds: list[str]) -> tuple
     )
 
 
-def signed(mean: float, interval: list[float]) -> str:
-    """A difference with its interval."""
-    return f"{mean:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}]"
+def calibration_rows(seeds: dict[str, str], change: dict[str, Any]) -> list[tuple[str, ...]]:
+    """How far the chances of success that each seed tells can be trusted."""
+    rows: list[tuple[str, ...]] = []
+    for seed, folder in seeds.items():
+        told = calibration(policy_named(folder), setting_of(change))
+        skill = told["success_brier_skill"]
+        rows.append((seed, f"{told['success_ece']:.3f}", "-" if skill is None else f"{skill:.3f}"))
+    return rows
 
 
-def learned(folders: list[str], workers: int, episodes: int = 4096) -> str:
+def learned(folders: list[str], workers: int) -> str:
     """The tables of trained conductors: in full where they were trained, and at a glance elsewhere."""
     seeds = {f"seed {i}": folder for i, folder in enumerate(folders)}
     cache = ResultCache(default_folder())
 
     def played(rules: tuple[str, ...], change: dict[str, Any]) -> dict[str, Any]:
         names = {name: name for name in rules} | seeds
-        question = Question(names, setting_of(change, episodes), workers, cache=cache)
+        question = Question(names, setting_of(change), workers, cache=cache)
         return judge(question).result
 
     head = (
         "policy", "success", "return [95%]", "IQM [95%]", "over `index` [95%]", "wrong", "floor",
     )  # fmt: skip
-    blocks = []
+    blocks, told = [], []
     for caption, change in LEARNED.items():
         print(caption, file=sys.stderr)
-        rows = learned_rows(played((*RULES, "oracle"), change))
-        blocks += [f"{caption}:", "", *markdown(head, rows), ""]
+        blocks += [f"{caption}:", "", table(head, learned_rows(played((*RULES, "oracle"), change)))]
+        blocks.append("")
+        told += [(caption, *row) for row in calibration_rows(seeds, change)]
     glance = (
         "levels", "best rule", *(f"{seed} over it [95%]" for seed in seeds), "IQM of seed 0",
         "wrong: rule / seeds", "floor",
@@ -261,9 +222,9 @@ def learned(folders: list[str], workers: int, episodes: int = 4096) -> str:
     for caption, change in SHIFTED.items():
         print(caption, file=sys.stderr)
         shifted.append(shifted_row(caption, played(RULES, change), list(seeds)))
-    return "\n".join(
-        [*blocks, "Levels unlike those of training:", "", *markdown(glance, shifted), ""]
-    )
+    trusted = table(("levels", "policy", "calibration error", "Brier skill"), told)
+    parts = ["Levels unlike those of training:", table(glance, shifted), TRUSTED, trusted]
+    return "\n".join([*blocks, *(line for part in parts for line in (part, ""))])
 
 
 def put(text: str, name: str, block: str) -> str:
@@ -294,7 +255,7 @@ def main() -> None:
         names = {name: name for name in BUILT_IN if name not in wanted.without}
         cache = ResultCache(default_folder())
         result = judge(Question(names, wanted.setting, arguments.workers, cache=cache)).result
-        text = put(text, wanted.name, table(wanted, result))
+        text = put(text, wanted.name, block_of(wanted, result))
     PAGE.write_text(text, "utf-8")
 
 
