@@ -1,0 +1,322 @@
+"""A conductor under attack: runs cases one after the other and tells how each ended, a line of JSON each.
+
+A process of its own, because some attacks end the conductor where they are not contained. The suite
+reads its lines; what it does not live to tell, the suite says for it (suite.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sandbox.bait import Bait
+from sandbox.case import ATTACKS, LIMITS, Case
+from sandbox.cases import CASES
+from sandbox.judge import Seen, judge
+
+from conductor_agent.hosting import tree
+from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Usage
+from conductor_agent.hosting.self_test import why_not
+from conductor_agent.hosting.supervisor import Supervisor
+from fqg_env.outcome import Outcome, StandardError, Success, to_json
+from policies.resource.limits import ResourceLimits
+
+SETTLE_S = 1.0
+"""What lives on for so long after the end of a call has survived it."""
+PEACEFUL_CALLS = 3
+"""One of so many calls after an attack has to work."""
+_SUBREAPER = 36
+
+
+@dataclass
+class Told:
+    """What one run of one case came to; the suite prints it."""
+
+    contained: bool
+    why: list[str]
+    category: str | None = None
+    code: str | None = None
+    limit: str | None = None
+    enforcer: str | None = None
+    allowed: float | None = None
+    observed: float | None = None
+    gone_ms: float | None = None
+    """From the limit, or the decision, until the last process was gone; None: nothing was killed."""
+    peak_memory_bytes: int = 0
+    survivors: int = 0
+    answer: dict[str, Any] = field(default_factory=dict)
+
+
+class Neighbour:
+    """Another extension of the same conductor, which must not notice."""
+
+    LIMITS = LIMITS.model_copy(update={"calls_per_worker": 1_000_000, "idle_s": 3600.0})
+
+    def __init__(self, profile: str | None) -> None:
+        self.supervisor = Supervisor(profile=profile)
+        self.file = f"kept-by-{os.getpid()}"
+        self._source = ExtensionSource(str(ATTACKS / "keeping.py"))
+        self._text = os.environ["FQG_SUITE_SECRET"]
+        self._generation = 1
+
+    async def begin(self) -> None:
+        """Let it write its file.
+
+        Raises:
+            RuntimeError: it could not.
+        """
+        reply = await self._ask({"text": self._text})
+        if not isinstance(reply.outcome, Success):
+            raise RuntimeError(f"{reply.outcome.message} {reply.outcome.detail}")  # noqa: TRY004
+
+    async def harm(self) -> list[str]:
+        """What is not as it was; afterwards it is again."""
+        reply = await self._ask({})
+        same = isinstance(reply.outcome, Success) and reply.outcome.outputs["text"] == self._text
+        if same and reply.usage.worker_generation == self._generation:
+            return []
+        await self._ask({"text": self._text})
+        self._generation = reply.usage.worker_generation
+        return ["its neighbour was ended" if not same else "its neighbour's file was changed"]
+
+    async def _ask(self, parameters: dict[str, Any]) -> Any:
+        request = CallRequest(parameters={"file": self.file, **parameters})
+        return await self.supervisor.call(self._source, request, self.LIMITS)
+
+
+async def conduct(profile: str | None, names: list[str], repeats: int) -> None:
+    """Run these cases, telling on standard output."""
+    if profile is not None and why_not(profile):
+        tell({"unavailable": why_not(profile)})
+        return
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # nothing that escapes leaves our sight
+    neighbour = Neighbour(profile)
+    async with neighbour.supervisor:
+        await neighbour.begin()
+        host = neighbour.supervisor
+        tell({"profile": host.profile, "enforcement": host.enforcement()})
+        with Bait() as bait:
+            for name in names:
+                for turn in range(repeats):
+                    tell({"began": name})
+                    told = await one(CASES[name], host.profile, bait, neighbour)
+                    tell({"name": name, "turn": turn, **asdict(told)})
+                    if told.gone_ms is None:
+                        break  # nothing was timed
+
+
+def tell(line: dict[str, Any]) -> None:
+    """One line for the suite."""
+    print(json.dumps(line), flush=True)
+
+
+async def one(case: Case, profile: str, bait: Bait, neighbour: Neighbour) -> Told:
+    """Run one case and look at the host."""
+    before = Before(bait)
+    source = source_of(case)
+    parameters = {
+        **_sizes(case.allowed),
+        **case.parameters,
+        "bait": bait.parameters(neighbour.file),
+    }
+    async with Supervisor(profile=profile) as supervisor:
+        ended = await attack(supervisor, source, parameters, case.allowed)
+        if case.again is not None:
+            ended = await attack(supervisor, source, {**parameters, **case.again}, case.allowed)
+        harm = bait.reachable()
+        survivors, late_s = await before.settled() if ended.over else (0, 0.0)
+        works = case.loads or await _works(supervisor, source, case.allowed)
+    lived_on, _ = await before.settled()
+    harm += [*await neighbour.harm(), *bait.harm(), *before.leaks()]
+    seen = Seen(
+        outcome=ended.outcome,
+        harm=tuple(harm),
+        survivors=survivors + lived_on,
+        works_again=works,
+        grown_bytes=before.grown_bytes(),
+        leaked=("secret",) if bait.secret in to_json(ended.outcome).decode() else (),
+    )
+    return _told(case, seen, ended, late_s)
+
+
+def source_of(case: Case) -> ExtensionSource:
+    """Where the case's extension is."""
+    path = ATTACKS / f"{case.source}.py"
+    hopper = os.environ.get("FQG_SUITE_PROGRAMS", "")
+    return ExtensionSource(
+        str(path),
+        case.extension,
+        environment=case.environment,
+        import_paths=(str(ATTACKS), *([hopper] if hopper else [])),
+    )
+
+
+def _sizes(limits: ResourceLimits) -> dict[str, Any]:
+    names = ("memory_bytes", "written_bytes", "file_bytes", "scratch_files")
+    programs = os.environ.get("FQG_SUITE_PROGRAMS")
+    return {
+        **{name: getattr(limits, name) for name in names},
+        "hopper": f"{programs}/hopper" if programs else "",
+    }
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call ended, and when the decision to end it fell."""
+
+    outcome: Outcome
+    usage: Usage
+    decided_at: float
+    """Monotonic seconds: when the clock passed the limit, else when the supervisor decided."""
+    replied_at: float
+
+    @property
+    def over(self) -> bool:
+        """Whether its worker is no more."""
+        return self.usage.kill_s > 0 or self.killed
+
+    @property
+    def killed(self) -> bool:
+        """Whether its worker was ended from outside, for a limit or for what it said."""
+        if not isinstance(self.outcome, StandardError):
+            return False
+        policy, code = self.outcome.policy, self.outcome.code or ""
+        said = self.usage.kill_s > 0 and code.startswith(("PROTOCOL_", "ANSWER"))
+        return said or (policy is not None and policy.action == "killed")
+
+
+async def attack(
+    supervisor: Supervisor,
+    source: ExtensionSource,
+    parameters: dict[str, Any],
+    limits: ResourceLimits,
+) -> Ended:
+    """Start a worker, then call it; only the call is timed."""
+    began = time.monotonic()
+    started = await supervisor.start(source, limits)
+    if isinstance(started, StandardError):
+        now = time.monotonic()
+        late = began + limits.start_wall_s if _limit(started) == "start_wall_s" else now
+        return Ended(started, Usage(), min(late, now), now)
+    began = time.monotonic()
+    reply = await supervisor.call(source, CallRequest(parameters=parameters), limits)
+    now = time.monotonic()
+    decided = now - reply.usage.kill_s
+    if _limit(reply.outcome) == "wall_s":
+        decided = min(decided, began + limits.wall_s)
+    return Ended(reply.outcome, reply.usage, decided, now)
+
+
+async def _works(supervisor: Supervisor, source: ExtensionSource, limits: ResourceLimits) -> bool:
+    """Whether the same extension answers when it is asked for peace."""
+    for _ in range(PEACEFUL_CALLS):
+        request = CallRequest(parameters={"peace": True})
+        reply = await supervisor.call(source, request, limits)
+        if isinstance(reply.outcome, Success) and reply.outcome.outputs == {"peace": True}:
+            return True
+    return False
+
+
+class Before:
+    """How this conductor was before an attack."""
+
+    def __init__(self, bait: Bait) -> None:
+        bait.look()
+        self._known = set(tree.descendants(os.getpid()))
+        self._resident = tree.resident_bytes(os.getpid())
+        self._open = _descriptors()
+
+    async def settled(self) -> tuple[int, float]:
+        """Wait for everything new to be gone: how many are not, and after how many seconds the rest was."""
+        began = time.monotonic()
+        while True:
+            new = list(self._new())
+            waited = time.monotonic() - began
+            if not new or waited > SETTLE_S:
+                break
+            await asyncio.sleep(0.002)
+        for pid in new:
+            tree.kill(pid)
+        return len(new), waited if waited > 0.001 else 0.0
+
+    def _new(self) -> Iterator[int]:
+        """Living processes below us that were not there before; orphans that ended are buried."""
+        for pid in tree.descendants(os.getpid()):
+            if pid in self._known:
+                continue
+            if not alive(pid):
+                _bury(pid)
+            else:
+                yield pid
+
+    def grown_bytes(self) -> int:
+        """Of our resident memory."""
+        return tree.resident_bytes(os.getpid()) - self._resident
+
+    def leaks(self) -> list[str]:
+        """Descriptors that were not there before."""
+        more = _descriptors() - self._open
+        return [f"{more} descriptors stay open"] if more > 0 else []
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs: neither ended nor waiting to be buried."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
+
+
+def _bury(pid: int) -> None:
+    """An orphan that came to us; those of the supervisor are its own to bury."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+            fields = file.read().rpartition(b")")[2].split()
+        if int(fields[1]) == os.getpid() and int(fields[3]) != pid:  # not the leader of its session
+            os.waitpid(pid, os.WNOHANG)
+    except (OSError, IndexError):
+        return
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+def _limit(outcome: object) -> str | None:
+    policy = getattr(outcome, "policy", None)
+    return policy.name if policy is not None else None
+
+
+def _told(case: Case, seen: Seen, ended: Ended, late_s: float) -> Told:
+    why = judge(case, seen)
+    told = Told(not why, why, survivors=seen.survivors)
+    told.peak_memory_bytes = ended.usage.peak_memory_bytes
+    if ended.killed:
+        told.gone_ms = round(1e3 * (ended.replied_at + late_s - ended.decided_at), 2)
+    match ended.outcome:
+        case StandardError() as failure:
+            told.category, told.code = failure.category.value, failure.code
+            if failure.policy is not None:
+                told.limit, told.enforcer = failure.policy.name, failure.policy.enforcer
+                told.allowed, told.observed = failure.policy.limit, failure.policy.observed
+        case Success(outputs=outputs):
+            told.answer = json.loads(json.dumps(outputs, default=repr))
+    return told
+
+
+def main(text: str) -> None:
+    """Run what the suite asks for, as JSON: profile, names, repeats."""
+    asked = json.loads(text)
+    # A bomb that is not contained must not take the machine with it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    asyncio.run(conduct(asked["profile"], asked["names"], asked["repeats"]))
+    sys.stdout.flush()
