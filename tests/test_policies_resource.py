@@ -190,7 +190,7 @@ def test_every_limit_has_its_breach() -> None:
     assert set(BREACHES) == set(Limit)
     # nothing breaks those
     fields = set(NUMBERS) - {"calls_per_worker", "idle_s", "cpu_cores"}
-    assert {limit.value for limit in Limit} == fields | {"deadline_s"}
+    assert {limit.value for limit in Limit} == fields | {"deadline_s", "network"}
     special = {Limit.WALL, Limit.START_WALL, Limit.DEADLINE, Limit.REQUEST}
     for limit, breach in BREACHES.items():
         assert (breach.category is Category.POLICY_VIOLATION) is (limit not in special)

@@ -274,10 +274,10 @@ def as_told(outcome: Told) -> Told:
     """
     if not isinstance(outcome, StandardError):
         return outcome
-    if outcome.policy is not None:
-        enforcer = f"{TOLD}{outcome.policy.enforcer}"[:MAX_MESSAGE]
-        outcome = replace(outcome, policy=replace(outcome.policy, enforcer=enforcer))
-    return replace(outcome, blame=_X) if outcome.blame is Blame.POLICY else outcome
+    policy, blame = outcome.policy, outcome.blame
+    if policy is not None:
+        policy = replace(policy, enforcer=f"{TOLD}{policy.enforcer}"[:MAX_MESSAGE])
+    return replace(outcome, policy=policy, blame=_X if blame is Blame.POLICY else blame)
 
 
 def from_cancel(reason: str = "") -> StandardError:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from conductor_agent.hosting.confine import Confinement, confine, die_with_parent
+from conductor_agent.hosting.handover import hand_over
 from conductor_agent.hosting.keeper import keep_below
 
 FAILED = 71
@@ -36,6 +37,8 @@ class Entry:
     directory: str = ""
     """The worker's own; a keeper removes it where the supervisor is gone."""
     environment: tuple[tuple[str, str], ...] = ()
+    hand_over: int | None = None
+    """The channel, where the supervisor serves a way out of the jail's network."""
 
 
 def command(python: str, entry: Entry) -> list[str]:
@@ -67,6 +70,8 @@ def main() -> None:
     if entry.keeper is not None:
         keep_below(entry.keeper, entry.directory)
     try:
+        if entry.hand_over is not None:
+            hand_over(entry.hand_over)
         confine(entry.confinement)
         if entry.keeper is not None:
             die_with_parent()

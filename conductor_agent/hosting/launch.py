@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import json
 
-from conductor_agent.hosting import bubblewrap, cgroups, enter, seccomp
+from conductor_agent.hosting import bubblewrap, cgroups, enter, seccomp, tree
 from conductor_agent.hosting.confine import Confinement
+from conductor_agent.hosting.handover import VARIABLES, take_over
 from conductor_agent.hosting.profiles import Profile, private_uid
 from conductor_agent.hosting.readable import NAMES, NEEDED, ROOT, SYSTEM, code_of, open_to_all
 from conductor_agent.hosting.worker import Setup
@@ -53,6 +54,8 @@ class Launched:
     """Its own folder on disk, removed with it; without a jail, its scratch space is in it."""
     profile: Profile
     group: cgroups.Group | None = None
+    listener: socket.socket | None = None
+    """Where the jail's network ends, if some destinations are allowed."""
 
 
 def launch(
@@ -84,11 +87,24 @@ def launch(
         with theirs, open(write_log, "wb"):  # noqa: PTH123
             line = _line(source, limits, python, profile, directory, theirs.fileno())
             process = _spawn(line, directory, theirs.fileno(), write_log, group)
+        undo.callback(_end, process)
+        listener = take_over(ours, limits.start_wall_s) if _by_name(limits) else None
         pidfd = os.pidfd_open(process.pid)
         undo.pop_all()
     ours.setblocking(False)
     os.set_blocking(read_log, False)
-    return Launched(process, ours, read_log, pidfd, directory, profile, group)
+    return Launched(process, ours, read_log, pidfd, directory, profile, group, listener)
+
+
+def _by_name(limits: ResourceLimits) -> bool:
+    """Whether some destinations are allowed, and no others."""
+    return not isinstance(limits.network, str)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    tree.kill_below(process.pid)
+    process.kill()
+    process.wait()
 
 
 def _line(
@@ -102,8 +118,8 @@ def _line(
     """The command line: the jail, the first process in it, and what that becomes."""
     code = code_of(source, python)
     uid = private_uid() if profile.filtered else None
-    if not open_to_all(code, above=not profile.jailed):
-        uid = None  # another user could not read what only root can
+    if limits.write_paths or not open_to_all((*code, *limits.read_paths), above=not profile.jailed):
+        uid = None  # another user could not reach what is root's
     scratch = bubblewrap.SCRATCH if profile.jailed else str(_own_folder(directory, uid))
     shelf = ROOT
     if python != sys.executable or profile.locked:
@@ -120,6 +136,7 @@ def _line(
         confinement=_confinement(limits, profile, code, scratch, uid),
         keeper=None if profile.jailed else os.getpid(),
         directory=str(directory),
+        hand_over=channel if _by_name(limits) else None,
         environment=tuple(
             environment(source, python, str(shelf), scratch, limits, os.environ).items()
         ),
@@ -194,6 +211,7 @@ def environment(
         **allowed,
         "HOME": scratch,
         "TMPDIR": scratch,
+        **(VARIABLES if _by_name(limits) else {}),
         **own,
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
     }

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from conductor_agent.hosting import bubblewrap, frames, tree
 from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
+from conductor_agent.hosting.egress import Egress
 from conductor_agent.hosting.launch import SCRATCH
 from conductor_agent.hosting.scratch import Folder, InMemory, Scratch
 from conductor_agent.hosting.watch import CONTROL_GROUP, Watchdog, Watched
@@ -87,6 +88,9 @@ class WorkerProcess:
             jailed=launched.profile.jailed,
             group=launched.group,
         )
+        self._egress: Egress | None = None
+        if launched.listener is not None:
+            self._egress = Egress(launched.listener, limits.network)
         self._loop.add_reader(launched.channel, self._readable)
         self._loop.add_reader(launched.log, self._log_readable)
         self._loop.add_reader(launched.pidfd, self._exited)
@@ -97,6 +101,10 @@ class WorkerProcess:
         if self._launched.profile.jailed:
             return InMemory(worker, (bubblewrap.SCRATCH, "/dev/shm"))  # noqa: S108  (the jail's own)
         return Folder(self._launched.directory / SCRATCH)
+
+    def refused_destinations(self) -> tuple[str, ...]:
+        """Where it wanted to go and may not, since it was last asked."""
+        return self._egress.take_refused() if self._egress is not None else ()
 
     def scratch_full(self) -> bool:
         """Whether less than a page is left of the space that its limit gives it."""
@@ -161,6 +169,8 @@ class WorkerProcess:
         if self.gone is None:
             self.ended = True
             self._ending_at = time.monotonic()
+            if self._egress is not None:
+                self._egress.close()
             for fd in (self._launched.channel, self._launched.pidfd, self._launched.log):
                 self._loop.remove_reader(fd)
             self._loop.remove_writer(self._launched.channel)

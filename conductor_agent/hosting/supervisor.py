@@ -29,6 +29,7 @@ from conductor_agent.hosting.classify import (
     from_request,
 )
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
+from conductor_agent.hosting.egress import ENFORCER as EGRESS
 from conductor_agent.hosting.enforcement import Level, enforcement, reaches
 from conductor_agent.hosting.pool import WorkerPool
 from conductor_agent.hosting.profiles import PROFILES, Profile
@@ -253,7 +254,13 @@ def _by_limit(outcome: Outcome, worker: WorkerProcess) -> Outcome:
     """What an extension met as a full disk or a failed start of a thread, where it was our wall that it met."""
     if not isinstance(outcome, StandardError):
         return outcome
-    limits, seen = worker.limits, worker.watched
+    limits, seen, refused = worker.limits, worker.watched, worker.refused_destinations()
+    if refused:
+        named = ", ".join(refused)
+        proof = evidence(
+            Limit.NETWORK, 0, len(refused), enforcer=EGRESS, action="refused", log=named
+        )
+        return violation(Limit.NETWORK, proof, cause=outcome.cause)
     if outcome.category is Category.OUT_OF_RESOURCES and worker.scratch_full():
         limit, allowed, observed, by = Limit.WRITTEN, limits.written_bytes, seen.written_bytes, "tmpfs"
     elif outcome.category is Category.CRASHED and seen.refused_tasks():

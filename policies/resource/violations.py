@@ -29,6 +29,7 @@ class Limit(str, Enum):
     FILE = "file_bytes"
     WRITTEN = "written_bytes"
     SCRATCH_FILES = "scratch_files"
+    NETWORK = "network"
     REQUEST = "request_bytes"
     REPLY = "reply_bytes"
     LOG = "log_bytes"
@@ -78,6 +79,10 @@ BREACHES: dict[Limit, Breach] = {
     ),
     Limit.SCRATCH_FILES: Breach(
         _VIOLATION, Blame.EXTENSION, Phase.POLICY, "files", "The call made too many files."
+    ),
+    Limit.NETWORK: Breach(
+        _VIOLATION, Blame.EXTENSION, Phase.POLICY, "destinations",
+        "The call wanted to reach a destination that it may not.",
     ),
     Limit.REQUEST: Breach(
         Category.INPUT_TOO_LARGE, Blame.CALLER, Phase.ADMISSION, "bytes", "The input is too large."

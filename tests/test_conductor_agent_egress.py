@@ -1,0 +1,106 @@
+"""Destinations by name: the jail's network ends at a proxy that knows them."""
+
+from __future__ import annotations
+
+import asyncio
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conductor_agent.hosting.contract import CallRequest, ExtensionSource
+from conductor_agent.hosting.self_test import why_not
+from conductor_agent.hosting.supervisor import Supervisor
+from fqg_env.outcome import Category, StandardError, Success
+from policies.resource.limits import ResourceLimits
+
+FETCH = ExtensionSource(str(Path(__file__).parent / "extensions" / "fetch.py"), "fetch")
+
+pytestmark = pytest.mark.skipif(bool(why_not("jail")), reason=why_not("jail"))
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"a page")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[http.server.ThreadingHTTPServer]:
+    one = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    one.asked = []
+    thread = threading.Thread(target=one.serve_forever)
+    thread.start()
+    yield one
+    one.shutdown()
+    thread.join()
+    one.server_close()
+
+
+def fetched(allowed: object, parameters: dict[str, object], inputs: dict[str, object]):
+    limits = ResourceLimits(network=allowed, wall_s=10)
+
+    async def run():
+        async with Supervisor(profile="jail") as host:
+            return (await host.call(FETCH, CallRequest(inputs, parameters), limits)).outcome
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("how", ["request", "tunnel"])
+def test_an_allowed_destination_is_reached(server, how) -> None:
+    port = server.server_port
+    outcome = fetched([f"127.0.0.1:{port}"], {"how": how}, {"host": "127.0.0.1", "port": port})
+    assert isinstance(outcome, Success), outcome
+    assert outcome.outputs == {"body": "a page"}
+    assert server.asked == ["/page"]
+
+
+@pytest.mark.parametrize("how", ["request", "tunnel"])
+def test_another_destination_is_not_and_is_told(server, how) -> None:
+    port = server.server_port
+    outcome = fetched([f"127.0.0.1:{port + 1}"], {"how": how}, {"host": "127.0.0.1", "port": port})
+    assert isinstance(outcome, StandardError)
+    assert outcome.category is Category.POLICY_VIOLATION
+    assert (outcome.code, outcome.policy.evidence) == ("LIMIT_NETWORK", f"127.0.0.1:{port}")
+    assert server.asked == []
+
+
+def test_around_the_proxy_there_is_nothing(server) -> None:
+    port = server.server_port
+    outcome = fetched([f"127.0.0.1:{port}"], {"how": "direct"}, {"host": "127.0.0.1", "port": port})
+    assert isinstance(outcome, StandardError)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("junk", ["", "GET", "CONNECT :80 HTTP/1.1", "GET ftp://x/ HTTP/1.1", "\x00" * 99])
+def test_junk_is_answered_or_dropped(server, junk) -> None:
+    outcome = fetched([f"127.0.0.1:{server.server_port}"], {"how": "junk", "text": junk}, {})
+    assert isinstance(outcome, Success), outcome
+    assert outcome.outputs["answer"] in {"HTTP/1.1 400", ""}
+    assert server.asked == []
+
+
+def test_the_second_request_of_a_connection_goes_nowhere_else(server) -> None:
+    port = server.server_port
+    inputs = {"host": "127.0.0.1", "port": port}
+    outcome = fetched([f"127.0.0.1:{port}"], {"how": "two"}, inputs)
+    assert isinstance(outcome, Success), outcome
+    assert server.asked == ["/page"]
+
+
+def test_without_a_jail_destinations_by_name_are_refused_before_anything_runs() -> None:
+    async def run():
+        async with Supervisor(profile="group") as host:
+            limits = ResourceLimits(network=["a.b:443"])
+            return (await host.call(FETCH, CallRequest(), limits)).outcome
+
+    outcome = asyncio.run(run())
+    assert outcome.code == "ENFORCEMENT_UNAVAILABLE"
