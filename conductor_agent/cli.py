@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conductor_agent import extension_cli
+from conductor_agent import extension_cli, health_cli  # noqa: F401  (it adds `list` and `pardon`)
 from conductor_agent.plain import clean, to_json
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def run(
 
     ceiling = load_ceiling(limits) if limits else {}
     workflow = read_workflow(file, inputs=_named_paths(input or []), ceiling=ceiling)
+    workflow = _admitted(workflow, journal)
     chosen = _policy(policy)
     if dry_run:
         _show_dry_run(workflow, policy, as_json)
@@ -257,6 +258,21 @@ async def _interruptible(running: Coroutine[Any, Any, Result]) -> Result:
     task = asyncio.ensure_future(running)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await task
+
+
+def _admitted(workflow: Workflow, journal: Path) -> Workflow:
+    """The workflow without quarantined extensions; says which of the others people should know about."""
+    from conductor_agent.journal import Journal
+    from conductor_agent.ledger import Ledger
+    from conductor_agent.quarantine import admitted, warnings
+
+    if not journal.is_file():
+        return workflow
+    with Journal.read(journal) as opened:
+        ledger = Ledger(opened)
+        for text in warnings(workflow, ledger):
+            _say(text)
+        return admitted(workflow, ledger)
 
 
 def _policy(name: str) -> Policy:

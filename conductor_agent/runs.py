@@ -24,6 +24,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from conductor_agent.account import Account
 from conductor_agent.clock import Clock, RunClock
 from conductor_agent.conductor import Conductor
 from conductor_agent.events import Decided, Ended, Event, Finished, Lost, Started, Waited
@@ -31,7 +32,10 @@ from conductor_agent.fold import Fold, FoldError, fold
 from conductor_agent.hosting.contract import Host
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.journal import Content, Journal, JournalError, RunRecord, content
+from conductor_agent.ledger import Ledger
 from conductor_agent.live_world import Held, LiveWorld
+from conductor_agent.quarantine import admitted
+from conductor_agent.reputation import remembered
 from conductor_agent.workflow import Workflow, restore_workflow
 from fqg_env.arrays import Stopped
 from fqg_env.fields import OBSERVATION_VERSION
@@ -94,8 +98,11 @@ class JournalRecorder:
     own, so that a slow disk does not delay what they have to say.
     """
 
-    def __init__(self, journal: Journal, run_id: str, seq: int = 0) -> None:
+    def __init__(
+        self, journal: Journal, run_id: str, seq: int = 0, account: Account | None = None
+    ) -> None:
         self.journal = journal
+        self.account = account
         self._run_id = run_id
         self._seq = seq
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fqg-journal")
@@ -105,18 +112,26 @@ class JournalRecorder:
     ) -> None:
         """Durable when it returns."""
         seq, self._seq = self._seq, self._seq + len(events)
+        entries = self.account.entries(events) if self.account else ()
         if alone:
-            self.journal.write(self._run_id, seq, events, contents)
+            self.journal.write(self._run_id, seq, events, contents, entries)
             return
         loop = asyncio.get_running_loop()
         written = loop.run_in_executor(
-            self._thread, self.journal.write, self._run_id, seq, events, list(contents)
+            self._thread, self.journal.write, self._run_id, seq, events, list(contents), entries
         )
         await asyncio.shield(written)
 
     def close(self) -> None:
-        """Finish what is being written."""
+        """Finish what is being written, and release the run.
+
+        Raises:
+            JournalError: the file cannot be written.
+        """
         self._thread.shutdown()
+        if late := self.account.entries() if self.account else []:
+            self.journal.enter(late)
+        self.journal.release(self._run_id)
 
 
 def new_run_id() -> str:
@@ -125,12 +140,13 @@ def new_run_id() -> str:
 
 
 @asynccontextmanager
-async def _hosted(host: Host | None) -> AsyncIterator[Host]:
+async def _hosted(host: Host | None, account: Account | None) -> AsyncIterator[Host]:
     """The host that was handed in, or our own, closed afterwards."""
     if host is not None:
         yield host
         return
-    async with Supervisor() as supervisor:
+    unheard = account.unheard if account else lambda *_: None
+    async with Supervisor(unheard=unheard) as supervisor:
         yield supervisor
 
 
@@ -145,6 +161,7 @@ async def begin(
     watch: Watch = lambda _: None,
     run_id: str | None = None,
     policy_name: str = "",
+    memory: bool = True,
 ) -> Result:
     """Run a workflow.
 
@@ -158,16 +175,22 @@ async def begin(
         watch: told of every event.
         run_id: None: a new one.
         policy_name: by which `resume` finds the policy again; its own name where it is not given.
+        memory: what the journal knows of the extensions counts: their reputation, how their calls went
+            lately, and who is quarantined. False: every run begins alike, as comparisons need it.
 
     Raises:
         JournalError: the journal cannot be written.
+        WorkflowError: too many of its extensions are quarantined.
     """
     run_id = run_id or new_run_id()
-    record, held = open_run(run_id, workflow, policy_name or policy.name, ceiling)
     with Journal.create(journal_path) as journal:
+        ledger = Ledger(journal)
+        if memory:
+            workflow = remembered(admitted(workflow, ledger), ledger)
+        record, held = open_run(run_id, workflow, policy_name or policy.name, ceiling)
         journal.begin(record, [content(value) for value in workflow.inputs.values()])
         journal.take(run_id)
-        recorder = JournalRecorder(journal, run_id)
+        recorder = JournalRecorder(journal, run_id, account=ledger.account(run_id, workflow))
         return await _play(
             workflow, policy, recorder, Fold(workflow.level), held, host, clock, watch, run_id
         )
@@ -231,7 +254,8 @@ async def resume(
         level, events, state = told(journal, run_id)
         held = holdings(journal, record, events)
         at_s = state.number("at_s")
-        recorder = JournalRecorder(journal, run_id, len(events))
+        account = Ledger(journal).account(run_id, workflow)
+        recorder = JournalRecorder(journal, run_id, len(events), account)
         lost: list[Event] = [Lost(at_s=at_s, attempt=number) for number in state.flights()]
         if lost:
             await recorder.write(lost)
@@ -253,7 +277,7 @@ async def _play(
     run_id: str,
 ) -> Result:
     try:
-        async with _hosted(host) as runner:
+        async with _hosted(host, recorder.account) as runner:
             world = LiveWorld(workflow, runner)
             warm_up(workflow.level)
             at_s = state.number("at_s")
@@ -264,9 +288,8 @@ async def _play(
             conductor.clock = clock or RunClock(at_s)  # the run's time begins here
             await conductor.run()
     finally:
-        recorder.close()
         with contextlib.suppress(JournalError):  # what went wrong before is what to tell
-            recorder.journal.release(run_id)
+            recorder.close()
     result = result_of(run_id, state, recorder.journal.events(run_id), conductor.held)
     commits = recorder.journal.commits_ms
     return Result(

@@ -1,0 +1,74 @@
+"""Who an extension is, for as long as it is remembered.
+
+An extension is known by its place (file, module or command) and its name in there, or else by its text and
+its name. So its record stays with it when a new version is put in the same place, when its file is moved or
+renamed, and when it writes over its own file. Only what lies elsewhere *and* reads differently is a stranger,
+whom nobody knows anything of, good or bad. Copies of one text share one record, from the first on.
+
+What else it loads (packages, its Python, its environment) does not count: those are the operator's choice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from conductor_agent.hosting.contract import ExtensionSource
+
+
+@dataclass(frozen=True)
+class Version:
+    """An extension as it lies there now."""
+
+    place: str
+    """Absolute path of its file, its module, or its command line."""
+    name: str
+    """Of the extension in there."""
+    digest: str
+    """SHA-256 of its file; empty where that cannot be found or read."""
+    kind: str
+    """Its class: `instrument`, `operator` or `motif`."""
+
+    @property
+    def label(self) -> str:
+        """What people call it: `file:name` or `module:name`."""
+        place = self.place.split(maxsplit=1)[0] if self.place else ""
+        stem = Path(self.place).stem if self.place.endswith(".py") else Path(place).name
+        return f"{stem}:{self.name}"
+
+
+def version_of(source: ExtensionSource, kind: str = "") -> Version:
+    """The extension that a source names, as it lies there now."""
+    command = source.command
+    if command:
+        return Version(" ".join(command), source.name, _digest(map(Path, command[1:])), kind)
+    if source.source.endswith(".py"):
+        path = Path(source.source).resolve()
+        return Version(str(path), source.name, _digest([path]), kind)
+    return Version(source.source, source.name, _digest(_module_file(source)), kind)
+
+
+def _module_file(source: ExtensionSource) -> list[Path]:
+    """The file of a module, where this Python finds it."""
+    if source.python:
+        return []
+    try:
+        found = importlib.util.find_spec(source.source)
+    except (Exception, SystemExit):  # noqa: BLE001  (whatever a package does when imported)
+        return []
+    return [Path(found.origin)] if found is not None and found.origin else []
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    """SHA-256 of the files among these; empty where none can be read."""
+    digest, read = hashlib.sha256(), False
+    for path in paths:
+        try:
+            digest.update(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        read = True
+    return digest.hexdigest() if read else ""
