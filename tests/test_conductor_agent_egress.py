@@ -80,7 +80,9 @@ def test_around_the_proxy_there_is_nothing(server) -> None:
     assert server.asked == []
 
 
-@pytest.mark.parametrize("junk", ["", "GET", "CONNECT :80 HTTP/1.1", "GET ftp://x/ HTTP/1.1", "\x00" * 99])
+@pytest.mark.parametrize(
+    "junk", ["", "GET", "CONNECT :80 HTTP/1.1", "GET ftp://x/ HTTP/1.1", "\x00" * 99]
+)
 def test_junk_is_answered_or_dropped(server, junk) -> None:
     outcome = fetched([f"127.0.0.1:{server.server_port}"], {"how": "junk", "text": junk}, {})
     assert isinstance(outcome, Success), outcome

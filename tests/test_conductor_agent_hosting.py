@@ -786,3 +786,29 @@ def test_the_fake_is_a_host() -> None:
         await host.close()
 
     asyncio.run(run())
+
+
+def test_a_spare_is_ready_after_a_worker_had_to_be_ended() -> None:
+    async def test(host: Supervisor) -> None:
+        crashing = bad("exits"), CallRequest(parameters={"code": 3})
+        await host.call(*crashing, LIMITS)
+        shelf = host._pool.shelf(crashing[0], LIMITS)
+        while not shelf.idle:
+            await asyncio.sleep(0)
+        reply = await host.call(*crashing, LIMITS)
+        assert (reply.usage.worker_generation, reply.usage.start_s) == (2, 0.0)
+
+    hosted(test)
+
+
+def test_a_worker_that_grows_is_replaced_between_calls() -> None:
+    limits = ResourceLimits(memory_bytes=100_000_000)
+
+    async def test(host: Supervisor) -> None:
+        pids = [
+            succeeds(await host.call(bad("keep"), CallRequest({"size": 15_000_000}), limits))["pid"]
+            for _ in range(8)
+        ]
+        assert 1 < len(set(pids)) < 8
+
+    hosted(test)

@@ -256,6 +256,7 @@ def command(*arguments, cwd, **more):
     """Start `conductor` as a user would; Ctrl-C reaches it even where whoever runs the tests ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment["CONDUCTOR_PROFILE"] = "group"  # these extensions tell through files what they do
     return subprocess.Popen(
         [sys.executable, "-m", "conductor_agent.cli", *map(str, arguments)],
         cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
@@ -390,6 +391,7 @@ def test_running_needs_no_trainer(tmp_path):
         "sys.exit(', '.join({'torch', 'stable_baselines3', 'onnxruntime'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment["CONDUCTOR_PROFILE"] = "group"  # these extensions tell through files what they do
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
@@ -425,7 +427,9 @@ def test_killed_in_flight_and_gone_on_with(tmp_path, how):
     assert out == ""
     if how is not signal.SIGKILL:
         assert process.returncode == 130
-        assert err.startswith("conductor: interrupted; go on with: conductor resume ")
+        assert err.splitlines()[-1].startswith(
+            "conductor: interrupted; go on with: conductor resume "
+        )
     resumed = command("resume", "last", "--json", cwd=tmp_path)
     out, err = resumed.communicate(timeout=60)
     assert resumed.returncode == 0, err

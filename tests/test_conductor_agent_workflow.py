@@ -117,7 +117,7 @@ MISTAKES = [
     (put("artifacts/text/check/minimum", 2), "artifacts.text.check: minimum"),
     (put("artifacts/page", {"check": {"type": "bytes"}}), "inputs.page: it is text, not bytes"),
     (put("require", {"memory_bytes": "NONE", "wall_s": "WATCHED"}), None),
-    (put("require", {"network": "WATCHED"}), "require.network: WATCHED is wanted, this machine gives NONE"),
+    (put("require", {"open_files": "KERNEL_TREE"}), "require.open_files: KERNEL_TREE is wanted, profile "),
     (put("require", {"memory": "WATCHED"}), "Did you mean 'memory_bytes'?"),
     (put("require", {"memory_bytes": "WACHED"}), "Did you mean 'WATCHED'?"),
     (put("require", ["memory_bytes"]), "require: it holds no mapping"),

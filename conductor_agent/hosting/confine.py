@@ -82,7 +82,9 @@ def _become(uid: int | None) -> None:
         os.setresuid(uid, uid, uid)
         return
     for capability in range(_LAST_CAPABILITY + 1):
-        library.prctl(_CAPBSET_DROP, capability, 0, 0, 0)  # beyond the last one: an error, of no account
+        library.prctl(
+            _CAPBSET_DROP, capability, 0, 0, 0
+        )  # beyond the last one: an error, of no account
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     nothing = (ctypes.c_uint32 * 6)()
     if library.capset(header, nothing) != 0:

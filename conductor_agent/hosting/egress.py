@@ -1,7 +1,7 @@
 """The way out of a jail to the destinations that are allowed: an HTTP proxy that its network ends at.
 
-The jail has a network of its own with nothing in it but a listening socket, made in there and served out here. So
-whoever goes around the proxy goes nowhere. Clients find it by the usual variables (HTTP_PROXY, HTTPS_PROXY).
+The jail has a network of its own with nothing in it but a listening socket, made in there and served out
+here. So whoever goes around the proxy goes nowhere. Clients find it by the usual variables (HTTP_PROXY).
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class Egress:
         if not allows(self._network, host, port):
             if len(self._refused) < CONNECTIONS:
                 self._refused.append(f"{host}:{port}")
-            writer.write(_answer("403 Forbidden", f"{host}:{port} is not among the destinations allowed"))
+            writer.write(
+                _answer("403 Forbidden", f"{host}:{port} is not among the destinations allowed")
+            )
             return
         try:
             far_reader, far_writer = await asyncio.open_connection(host, port)
@@ -105,7 +107,11 @@ def _destination(head: bytes) -> tuple[str, int, bytes]:
         raise ValueError("it is no request to a proxy")
     path = parts._replace(scheme="", netloc="").geturl() or "/"
     # One request to one place: the next one on this connection could be meant for another.
-    kept = [one for one in rest.split(b"\r\n") if not one.lower().startswith((b"proxy-", b"connection:"))]
+    kept = [
+        one
+        for one in rest.split(b"\r\n")
+        if not one.lower().startswith((b"proxy-", b"connection:"))
+    ]
     first = f"{method} {path} {version}\r\nConnection: close\r\n".encode() + b"\r\n".join(kept)
     return _named(parts.hostname), parts.port or 80, first
 

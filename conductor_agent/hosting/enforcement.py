@@ -53,7 +53,10 @@ _EVERYWHERE: dict[str, Row] = {
     "log_bytes": (Level.WATCHED, "counted as it is read, then SIGKILL to the whole tree"),
     "calls_per_worker": (Level.WATCHED, "the worker is replaced"),
     "idle_s": (Level.WATCHED, "the worker is ended"),
-    "environment": (Level.KERNEL_TREE, "it is started with the variables that are named, no others"),
+    "environment": (
+        Level.KERNEL_TREE,
+        "it is started with the variables that are named, no others",
+    ),
     "total_retry_s": (
         Level.WATCHED,
         "the conductor refuses a repeat past it and shortens its deadline",

@@ -81,5 +81,6 @@ def main() -> None:
         environment = dict(entry.environment)
         os.execve(entry.command[0], entry.command, environment)  # noqa: S606  (that is the purpose)
     except OSError as problem:
-        print(f"{type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"{type(problem).__name__}: {problem}\n")
+        sys.stderr.flush()
         os._exit(FAILED)

@@ -1,4 +1,4 @@
-"""A listening socket made inside a jail and served outside: how the jail's own network gets a way out (egress.py).
+"""A listening socket made inside a jail and served outside: the way out of its own network (egress.py).
 
 Standard library alone.
 """
@@ -10,10 +10,9 @@ import socket
 
 PORT = 3128
 URL = f"http://127.0.0.1:{PORT}"
-VARIABLES = {
-    name: URL
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-}
+VARIABLES = dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), URL
+)
 """Where HTTP clients find it."""
 _INT = array.array("i").itemsize
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 READY_BYTES = 65_536
 """Longest answer to Hello."""
+GROWTH = 0.5
+"""A worker that between calls holds so much more of the room that its memory limit leaves it is replaced."""
 SWEEP_MIN_S, SWEEP_MAX_S = 0.05, 10.0
 """How often idle workers are looked through."""
 
@@ -38,6 +40,8 @@ class Shelf:
     limits: ResourceLimits
     idle: list[WorkerProcess] = field(default_factory=list)
     generation: int = 0
+    fragile: bool = False
+    """One of its workers had to be ended: from then on a spare one is kept ready."""
 
 
 class WorkerPool:
@@ -57,6 +61,7 @@ class WorkerPool:
         self._shelves: dict[tuple[ExtensionSource, ResourceLimits], Shelf] = {}
         self._workers: set[WorkerProcess] = set()
         self._launching: set[asyncio.Future[Launched]] = set()
+        self._refilling: dict[asyncio.Future[WorkerProcess | StandardError], Shelf] = {}
         self._watchdog = Watchdog()
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="fqg-spawn")
         self._reaper = ThreadPoolExecutor(8, thread_name_prefix="fqg-reap")
@@ -77,6 +82,8 @@ class WorkerPool:
         while shelf.idle and not self.closed:
             worker = shelf.idle.pop()
             if not worker.ended:
+                if shelf.fragile and not shelf.idle:
+                    self._refill(shelf)
                 return worker
         return None
 
@@ -92,28 +99,51 @@ class WorkerPool:
         return worker if failure is None else failure
 
     def give_back(self, shelf: Shelf, worker: WorkerProcess) -> None:
-        """Keep a worker warm, if it is still good."""
-        if worker.ended or self.closed:
+        """Keep a worker warm, if it is still good; start another one in its place at once, if it is not."""
+        if self.closed:
             return
-        if worker.calls >= shelf.limits.calls_per_worker:
-            worker.end(from_cancel("Replaced after its share of calls."))
+        if worker.ended:
+            shelf.fragile = True
+            self._refill(shelf)
+            return
+        why = _worn_out(worker, shelf.limits)
+        if why:
+            worker.end(from_cancel(why))
+            self._refill(shelf)
             return
         worker.idle_since = time.monotonic()
         shelf.idle.append(worker)
-        if self._sweeper is None:
-            self._sweep_later(shelf.limits.idle_s)
+        self._sweep_later(shelf.limits.idle_s)
 
     async def close(self) -> None:
         """End every worker, wait until none is left, end the threads."""
         self.closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
+        for filling in self._refilling:
+            filling.cancel()
         if self._launching:
             await asyncio.wait(self._launching)  # each is in `_workers` by then
         ends = [worker.end(from_cancel("The supervisor closed.")) for worker in self._workers]
         if ends:
             await asyncio.wait(ends)
         await asyncio.get_running_loop().run_in_executor(None, self._end_threads)
+
+    def _refill(self, shelf: Shelf) -> None:
+        """Start a worker that nobody waits for yet. If that fails, the next call will say so."""
+        if shelf.idle or shelf in self._refilling.values():
+            return
+        filling = asyncio.ensure_future(self.fresh(shelf))
+        self._refilling[filling] = shelf
+        filling.add_done_callback(self._refilled)
+
+    def _refilled(self, filling: asyncio.Future[WorkerProcess | StandardError]) -> None:
+        shelf = self._refilling.pop(filling)
+        if filling.cancelled() or filling.exception() is not None:
+            return
+        worker = filling.result()
+        if not isinstance(worker, StandardError) and not worker.ended:
+            self.give_back(shelf, worker)
 
     def call_id(self) -> int:
         """A fresh random 64-bit id."""
@@ -183,8 +213,14 @@ class WorkerPool:
     # Letting go
 
     def _sweep_later(self, delay_s: float) -> None:
-        delay_s = min(max(delay_s, SWEEP_MIN_S), SWEEP_MAX_S)
-        self._sweeper = asyncio.get_running_loop().call_later(delay_s, self._sweep)
+        """Look through the idle workers then, unless that is done earlier anyway."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + min(max(delay_s, SWEEP_MIN_S), SWEEP_MAX_S)
+        if self._sweeper is not None:
+            if self._sweeper.when() <= due:
+                return
+            self._sweeper.cancel()
+        self._sweeper = loop.call_at(due, self._sweep)
 
     def _sweep(self) -> None:
         """End workers that were idle for too long."""
@@ -208,6 +244,19 @@ class WorkerPool:
         self._watchdog.close()
         self._spawner.shutdown()
         self._reaper.shutdown()
+
+
+def _worn_out(worker: WorkerProcess, limits: ResourceLimits) -> str:
+    """Why a worker that is well should be replaced all the same; empty: it should not."""
+    if worker.calls >= limits.calls_per_worker:
+        return "Replaced after its share of calls."
+    if worker.calls == 0:
+        return ""
+    held = worker.resident_bytes()
+    if worker.held_at_first == 0:
+        worker.held_at_first = held
+    room = limits.memory_bytes - worker.held_at_first
+    return "Replaced because it grew." if held - worker.held_at_first > GROWTH * room else ""
 
 
 def _not_ready(worker: WorkerProcess, body: bytes | bytearray) -> StandardError | None:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from conductor_agent.hosting.extension import extension
@@ -70,7 +71,9 @@ def probe(inputs: dict[str, Any], parameters: dict[str, Any], context: Any) -> d
         return {"held": len(b"x" * parameters["hold_bytes"])}
     tried = {**_at_sockets(inputs), "namespace": _new_user, "memory_file": _memory_file}
     tried["filesystem"] = lambda: _read(inputs["secret"])
-    if os.readlink("/proc/self/ns/pid") == inputs["pid_namespace"]:  # elsewhere its pid is nobody's
+    if (
+        str(Path("/proc/self/ns/pid").readlink()) == inputs["pid_namespace"]
+    ):  # elsewhere its pid is nobody's
         tried.update(_at_process(inputs["pid"]))
     done = [name for name, attempt in tried.items() if _succeeds(attempt)]
     _leave_behind(inputs["marker"])

@@ -54,6 +54,8 @@ class WorkerProcess:
         self.extensions: tuple[str, ...] = ()
         self.calls = 0
         self.idle_since = 0.0
+        self.held_at_first = 0
+        """Resident memory after its first call, in bytes; 0: it had none."""
         self.log_bytes = 0
         """Since the last exchange began."""
         self.ended = False
@@ -152,6 +154,10 @@ class WorkerProcess:
         if self._meter is None or self.ended:
             return self.watched.cpu_s
         return max(self._meter.cpu_s(), self.watched.cpu_s)
+
+    def resident_bytes(self) -> int:
+        """Memory of the worker itself now."""
+        return 0 if self._meter is None or self.ended else self._meter.resident_bytes()
 
     def peak_memory_bytes(self) -> int:
         """Largest resident memory seen since the exchange began."""

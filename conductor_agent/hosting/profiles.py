@@ -31,7 +31,11 @@ class Profile:
     def sockets(self, limits: ResourceLimits) -> tuple[int, ...]:
         """Families of sockets that may be made."""
         local = (seccomp.AF_UNIX,) if self.jailed else ()
-        return local if limits.network == "none" else (seccomp.AF_UNIX, seccomp.AF_INET, seccomp.AF_INET6)
+        return (
+            local
+            if limits.network == "none"
+            else (seccomp.AF_UNIX, seccomp.AF_INET, seccomp.AF_INET6)
+        )
 
     def lacks(self) -> str:
         """What is not installed or not allowed here that it is made of; empty: nothing."""

@@ -1,4 +1,4 @@
-"""What a worker has to read before it can begin: its Python, our packages, its own code, the system's libraries."""
+"""What a worker has to read to begin: the system's libraries, its Python, our packages, its own code."""
 
 from __future__ import annotations
 

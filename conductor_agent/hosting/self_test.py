@@ -82,12 +82,15 @@ async def _failing(profile: Profile) -> str:
         marker = f"fqg-marker-{secrets.token_hex(8)}"
         secret = Path(folder) / "secret"
         secret.write_text(marker)
-        with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_UNIX) as local:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            socket.socket(socket.AF_UNIX) as local,
+        ):
             local.bind(f"\0{marker}")
             local.listen()
             inputs = {
                 "pid": os.getpid(),
-                "pid_namespace": os.readlink("/proc/self/ns/pid"),
+                "pid_namespace": _namespace(),
                 "port": listener.getsockname()[1],
                 "abstract": f"\0{marker}",
                 "secret": str(secret),
@@ -108,6 +111,10 @@ def _judged(profile: Profile, reply: Reply) -> str:
     if done:
         return f"an extension in it gets at {', '.join(done)}"
     return "" if outcome.outputs["works"] else "an extension in it cannot write its scratch space"
+
+
+def _namespace() -> str:
+    return str(Path("/proc/self/ns/pid").readlink())
 
 
 async def _hold_too_much(supervisor: Any, profile: Profile) -> str:

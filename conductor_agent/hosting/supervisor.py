@@ -251,7 +251,7 @@ def _refusal(limit: Limit, allowed: float, observed: float) -> StandardError:
 
 
 def _by_limit(outcome: Outcome, worker: WorkerProcess) -> Outcome:
-    """What an extension met as a full disk or a failed start of a thread, where it was our wall that it met."""
+    """What an extension met as a full disk or a thread that did not start, where that was a wall of ours."""
     if not isinstance(outcome, StandardError):
         return outcome
     limits, seen, refused = worker.limits, worker.watched, worker.refused_destinations()
@@ -262,7 +262,12 @@ def _by_limit(outcome: Outcome, worker: WorkerProcess) -> Outcome:
         )
         return violation(Limit.NETWORK, proof, cause=outcome.cause)
     if outcome.category is Category.OUT_OF_RESOURCES and worker.scratch_full():
-        limit, allowed, observed, by = Limit.WRITTEN, limits.written_bytes, seen.written_bytes, "tmpfs"
+        limit, allowed, observed, by = (
+            Limit.WRITTEN,
+            limits.written_bytes,
+            seen.written_bytes,
+            "tmpfs",
+        )
     elif outcome.category is Category.CRASHED and seen.refused_tasks():
         limit, allowed, observed, by = Limit.TASKS, limits.tasks, seen.peak_tasks, CONTROL_GROUP
     else:

@@ -108,7 +108,9 @@ class Watched:
                 return
             self._tripped = True
             self.tripped_at = now
-            self._on_breach(self._told(*found))  # first, so that its end is not taken for one of its own
+            self._on_breach(
+                self._told(*found)
+            )  # first, so that its end is not taken for one of its own
             if self._group is not None:
                 self._group.kill()
             for pid in tree.descendants(self.keeper):

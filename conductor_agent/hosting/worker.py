@@ -25,7 +25,6 @@ from conductor_agent.hosting.extension import Context, Extension, extensions_of,
 from fqg_env.outcome import Blame, Category, Outcome, Phase, StandardError, error
 from policies.resource.violations import Limit, evidence, violation
 
-
 _CHUNK = 65_536
 
 

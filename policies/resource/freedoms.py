@@ -24,7 +24,7 @@ def check_network(value: Any) -> Any:
     if value in ("none", "host"):
         return value
     if isinstance(value, str) or not isinstance(value, list | tuple):
-        raise ValueError("it is none, host, or a list of host:port")
+        raise ValueError("it is none, host, or a list of host:port")  # noqa: TRY004  (pydantic tells it)
     for one in value:
         if not isinstance(one, str) or not DESTINATION.fullmatch(one) or not _port(one):
             raise ValueError(f"{one!r} is no destination; write host:port or *.host:port")

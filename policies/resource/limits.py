@@ -114,7 +114,9 @@ def limits_for(
     name = _class(class_name)
     overrides = dict(workflow_overrides or {})
     ceiling = ceiling_for(name, operator_ceiling)
-    defaults = {key: _tighter(key, value, ceiling.get(key)) for key, value in _default(name).items()}
+    defaults = {
+        key: _tighter(key, value, ceiling.get(key)) for key, value in _default(name).items()
+    }
     asked = {key: value for key, value in ceiling.items() if key not in FREEDOMS}
     limits = _validated({**asked, **defaults, **overrides}, f"limits of class {name}")
     for field in overrides:

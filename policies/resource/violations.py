@@ -81,7 +81,10 @@ BREACHES: dict[Limit, Breach] = {
         _VIOLATION, Blame.EXTENSION, Phase.POLICY, "files", "The call made too many files."
     ),
     Limit.NETWORK: Breach(
-        _VIOLATION, Blame.EXTENSION, Phase.POLICY, "destinations",
+        _VIOLATION,
+        Blame.EXTENSION,
+        Phase.POLICY,
+        "destinations",
         "The call wanted to reach a destination that it may not.",
     ),
     Limit.REQUEST: Breach(

@@ -28,7 +28,11 @@ def fetch(inputs: dict[str, Any], parameters: dict[str, Any], context: Any) -> d
             connection.request("GET", "/page")
             return {"body": connection.getresponse().read().decode()}
         case "two":
-            return {"answer": said(f"GET http://{host}:{port}/page HTTP/1.1\r\n\r\nGET http://evil/ HTTP/1.1")}
+            return {
+                "answer": said(
+                    f"GET http://{host}:{port}/page HTTP/1.1\r\n\r\nGET http://evil/ HTTP/1.1"
+                )
+            }
         case _:
             return {"answer": said(parameters["text"])[:12]}
 

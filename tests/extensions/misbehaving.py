@@ -176,6 +176,16 @@ async def asynchronous(inputs: Values, parameters: Values, context: Context) -> 
     return {"ok": True}
 
 
+KEPT: list[bytes] = []
+
+
+@extension
+def keep(inputs: Values, parameters: Values, context: Context) -> Values:
+    """Never lets go of what it made."""
+    KEPT.append(b"x" * inputs["size"])
+    return {"pid": os.getpid()}
+
+
 @extension
 def facts(inputs: Values, parameters: Values, context: Context) -> Values:
     """What an extension can see of its surroundings."""

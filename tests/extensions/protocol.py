@@ -103,7 +103,7 @@ def late_talker(inputs: Values, parameters: Values, context: Context) -> Values:
     fd = _channel()
 
     def speak() -> None:
-        time.sleep(0.01)
+        time.sleep(0.1)  # when the answer has surely been read
         os.write(fd, _good(5))
 
     threading.Thread(target=speak, daemon=True).start()
