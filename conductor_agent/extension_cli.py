@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+
+from conductor_agent.plain import to_json
+from policies.resource.limits import ExtensionClass, load_ceiling
+
+if TYPE_CHECKING:
+    from policies.resource.limits import Settings
+
+FAILED = 4
+PASSING = frozenset("ABC")
+"""Letters of a check that is passed."""
 
 app = typer.Typer(
     name="extension",
@@ -10,3 +23,109 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+PathArgument = Annotated[Path, typer.Argument(help="The extension's folder or manifest.")]
+LimitsOption = Annotated[Path | None, typer.Option(help="The operator's limits, by class.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+@app.command()
+def new(
+    path: Annotated[Path, typer.Argument(help="A new folder; its name becomes the extension's.")],
+    kind: Annotated[
+        ExtensionClass, typer.Option("--class", help="How heavy it is.")
+    ] = ExtensionClass.OPERATOR,
+    command: Annotated[bool, typer.Option("--command", help="A program, not a function.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write an extension that works: source, manifest, test, scenario and workflow.
+
+    Example: conductor extension new count_words --class motif
+    """
+    from conductor_agent.new_extension import write_extension
+
+    files = write_extension(path, kind, command=command)
+    if as_json:
+        _print_json({"files": [str(file) for file in files]})
+        return
+    from conductor_agent.show import Terminal
+
+    console = Terminal()
+    for file in files:
+        console.tell(f"wrote {file}")
+    console.tell(f"next: conductor extension run {path} --input text='so it is'")
+
+
+@app.command()
+def run(
+    path: PathArgument,
+    input: Annotated[  # noqa: A002  (the option is called --input)
+        list[str] | None, typer.Option(help="NAME=TEXT or NAME=@FILE, for each input.")
+    ] = None,
+    parameters: Annotated[str, typer.Option(help="A JSON object.")] = "{}",
+    variant: Annotated[str | None, typer.Option(help="Whose parameters it begins with.")] = None,
+    recover: Annotated[bool, typer.Option(help="Whether it may recover by itself.")] = True,
+    deadline: Annotated[float | None, typer.Option(min=0, help="Seconds; a tighter one.")] = None,
+    limits: LimitsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Call an extension once, under its limits. Exit code 0: it succeeded, 4: it failed.
+
+    Example: conductor extension run count_words --input text=@page.txt --parameters '{"least_letters": 3}'
+    """
+    from conductor_agent.run_extension import run_extension
+
+    reply = run_extension(
+        path,
+        input or [],
+        parameters,
+        variant=variant,
+        recover=recover,
+        deadline_s=deadline,
+        ceiling=_ceiling(limits),
+    )
+    from conductor_agent.show_extension import reply_as_json, show_reply
+
+    told = reply_as_json(reply)
+    if as_json:
+        _print_json(told)
+    else:
+        from conductor_agent.show import Terminal
+
+        show_reply(Terminal(), reply)
+    raise typer.Exit(0 if told["status"] == "succeeded" else FAILED)
+
+
+@app.command()
+def check(
+    path: PathArgument,
+    limits: LimitsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Attack an extension and grade how it reports its failures. Exit code 0: A to C, 4: D or F.
+
+    Example: conductor extension check count_words --json
+    """
+    from conductor_agent.grade import grade
+
+    report = grade(path, ceiling=_ceiling(limits))
+    if as_json:
+        _print_json(report.as_json())
+    else:
+        from conductor_agent.show import Terminal
+        from conductor_agent.show_extension import show_report
+
+        show_report(Terminal(), report)
+    raise typer.Exit(0 if report.letter in PASSING else FAILED)
+
+
+def _ceiling(limits: Path | None) -> Settings:
+    return load_ceiling(limits) if limits else {}
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    try:
+        typer.echo(to_json(data))
+    except OSError:  # nobody can read it; the exit code still tells
+        from conductor_agent.show import fall_silent
+
+        fall_silent()

@@ -120,7 +120,7 @@ def run_command(
     ) as process:
         pipes = Pipes(process, msgspec.json.encode(request), context.reply_bytes)
         try:
-            over = pipes.run(context.deadline_s + GRACE_S, lambda: context.cancelled)
+            over = pipes.run(context.deadline_s + GRACE_S, lambda: _unwanted(context))
         finally:
             _kill(process)
     if over is Limit.REPLY:
@@ -131,6 +131,11 @@ def run_command(
             raise Cancelled("Nobody waits for the answer any more.")
         raise TimeoutError("The program did not answer in time.")
     return _read(process.returncode, bytes(pipes.output), pipes.log_tail(), inputs)
+
+
+def _unwanted(context: Context) -> bool:
+    """Whether somebody cancelled the call; that its time is over is a matter of `GRACE_S`."""
+    return context.deadline_s > 0 and context.cancelled
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
