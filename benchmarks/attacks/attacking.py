@@ -56,7 +56,7 @@ class Tries:
             result = act()
         except OSError as problem:
             self.refused[name] = errno.errorcode.get(problem.errno or 0, type(problem).__name__)
-        except Exception as problem:  # noqa: BLE001  (whatever stops it has stopped it)
+        except Exception as problem:
             self.refused[name] = type(problem).__name__
         else:
             if result is None:
@@ -104,7 +104,7 @@ def in_child(act: Callable[[], Any]) -> str | None:
             act()
         except OSError as problem:
             os._exit(problem.errno or 255)
-        except BaseException:  # noqa: BLE001  (the child must not go on as its parent)
+        except BaseException:
             os._exit(255)
         os._exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

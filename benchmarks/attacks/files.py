@@ -92,7 +92,7 @@ def deep_folders(parameters: Values, context: Any) -> Any:
     depth = 0
     try:
         for _ in range(3000):
-            os.mkdir("d")  # noqa: PTH102
+            os.mkdir("d")
             os.chdir("d")
             depth += 1
     except OSError:
@@ -142,7 +142,7 @@ def write_outside(parameters: Values, context: Any) -> Any:
     """Writes wherever a program might, under the suite's name; the suite looks for it there."""
     bait = parameters["bait"]
     written = []
-    places = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/", "/etc", bait["folder"]]  # noqa: S108
+    places = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/", "/etc", bait["folder"]]
     for place in (*places, str(Path(__file__).parent), bait["home"]):
         try:
             Path(place, bait["name"]).write_text("here")
@@ -223,7 +223,7 @@ def host_root(parameters: Values, context: Any) -> Any:
     """Walks to the secret by other roots than its own."""
     tries = Tries()
     secret = parameters["bait"]["secret"]
-    pids = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+    pids = [name for name in os.listdir("/proc") if name.isdigit()]
 
     def through(pid: str, door: str) -> str | None:
         path = Path(f"/proc/{pid}/{door}", secret.lstrip("/"))

@@ -20,7 +20,7 @@ SEIZE, DETACH = 0x4206, 17
 
 def _others() -> Iterator[int]:
     """Every process that can be seen and is not this one."""
-    for name in os.listdir("/proc"):  # noqa: PTH208
+    for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():
             yield int(name)
 
@@ -52,7 +52,7 @@ def environments(parameters: Values, context: Any) -> Any:
 def inherited_files(parameters: Values, context: Any) -> Any:
     """Reads from descriptors that it should not have got."""
     tries = Tries()
-    for name in sorted(os.listdir("/proc/self/fd"), key=int):  # noqa: PTH208
+    for name in sorted(os.listdir("/proc/self/fd"), key=int):
         if int(name) > 2:
             tries.way(f"descriptor {name}", lambda name=name: os.pread(int(name), 200, 0) or None)
     tries.refused["end"] = "no more"

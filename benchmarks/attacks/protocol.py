@@ -33,8 +33,9 @@ def _call_id() -> int:
     """The id of the open call: a frame of Python below us holds it."""
     frame: Any = sys._getframe()
     while frame is not None:
-        if "call_id" in frame.f_locals:
-            return int(frame.f_locals["call_id"])
+        found = frame.f_locals.get("call_id")
+        if found is not None:
+            return int(found)
         frame = frame.f_back
     raise LookupError
 

@@ -153,12 +153,12 @@ class Bait:
 def _bystander() -> subprocess.Popen[bytes]:
     """A process of our user that has nothing to do with extensions."""
     line = [sys.executable, "-I", "-S", "-c", _SENTINEL]
-    return subprocess.Popen(line, stdin=subprocess.PIPE)  # noqa: S603
+    return subprocess.Popen(line, stdin=subprocess.PIPE)
 
 
 def places() -> list[Path]:
     """Folders that programs write to without being asked."""
-    named = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/", "/etc", tempfile.gettempdir())  # noqa: S108
+    named = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/", "/etc", tempfile.gettempdir())
     return [Path(place) for place in dict.fromkeys((*named, str(Path.home()), str(ATTACKS)))]
 
 

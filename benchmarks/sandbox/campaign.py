@@ -68,13 +68,13 @@ class Holdings:
         living = sum(alive(pid) for pid in below)
         return cls(
             tree.resident_bytes(os.getpid()),
-            len(os.listdir("/proc/self/fd")),  # noqa: PTH208
+            len(os.listdir("/proc/self/fd")),
             threading.active_count(),
             living,
             len(below) - living,
             len(list(groups())),
             len(Path("/proc/sysvipc/shm").read_text().splitlines()) - 1,
-            len(os.listdir(tempfile.gettempdir())) + len(os.listdir("/dev/shm")),  # noqa: PTH208, S108
+            len(os.listdir(tempfile.gettempdir())) + len(os.listdir("/dev/shm")),
         )
 
 

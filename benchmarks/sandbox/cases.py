@@ -86,7 +86,7 @@ MEMORY_CASES = [
     ),
     _allowed("memory", "huge_reservation", 0),
     _allowed("memory", "many_maps", 0),
-    _allowed("memory", "forks_share", 0),
+    _allowed("memory", "forks_share", 0, settings={"wall_s": 20.0, "cpu_s": None}),
 ]  # fmt: skip
 
 FILES = [
@@ -103,10 +103,10 @@ FILES = [
 ]  # fmt: skip
 
 NETWORK = [
-    _probe("network", name, "network")
-    for name in (
-        "tcp", "udp", "mptcp", "vsock", "abstract", "path", "listen", "raw", "other_numbers",
-    )
+    *(_probe("network", name, "network") for name in (
+        "tcp", "udp", "mptcp", "vsock", "abstract", "path", "listen", "raw",
+    )),
+    _probe("network", "other_numbers", "network", codes=("SIGNAL_SIGSYS",)),
 ]  # fmt: skip
 
 PRIVACY = [
@@ -133,17 +133,20 @@ PROTOCOL = [
     _error("protocol", "duplicate_keys", "ANSWER", at_most=0),
     _error("protocol", "garbage", "PROTOCOL_WRONG_ID"),
     _end("protocol", "huge_length", "reply_bytes"),
-    *(_end("protocol", name, "wall_s", settings=SHORT) for name in ("half_header", "half_body", "drip", "deaf")),
+    *(_end("protocol", name, "wall_s", settings=SHORT)
+      for name in ("half_header", "half_body", "drip", "deaf")),
     _error("protocol", "wrong_id", "PROTOCOL_WRONG_ID"),
-    *(_error("protocol", name, "PROTOCOL_UNSOLICITED") for name in ("twice", "next_answer", "flooding_channel")),
+    *(_error("protocol", name, "PROTOCOL_UNSOLICITED")
+      for name in ("twice", "next_answer", "flooding_channel")),
     _error("protocol", "exit_before", "EXIT_0"),
     _error("protocol", "exit_inside", "EXIT_0", "PROTOCOL_CLOSED"),
     _error("protocol", "close_channel", "PROTOCOL_CLOSED"),
-    _end("protocol", "pass_files", "wall_s", settings=SHORT),
+    _end("protocol", "pass_files", "wall_s", codes=("ANSWER",), settings=SHORT),
 ]  # fmt: skip
 
 SIGNALS = {
-    "SIGKILL": 9, "SIGTERM": 15, "SIGILL": 4, "SIGBUS": 7, "SIGFPE": 8, "SIGHUP": 1, "SIGSYS": 31, "SIGUSR1": 10,
+    "SIGKILL": 9, "SIGTERM": 15, "SIGILL": 4, "SIGBUS": 7, "SIGFPE": 8, "SIGHUP": 1, "SIGSYS": 31,
+    "SIGUSR1": 10,
 }  # fmt: skip
 CRASHES = [
     _error("crashes", "segfault", "SIGNAL_SIGSEGV"),
@@ -156,7 +159,8 @@ CRASHES = [
       .named(f"crashes/exit_{code}") for code in (0, 9)),
     _error("crashes", "system_exit", "RAISED"),
     _end("crashes", "flood", "log_bytes", needs=("log_bytes",)),
-    _end("crashes", "flood", "log_bytes", needs=("log_bytes",), parameters={"fd": 2}).named("crashes/flood_of_errors"),
+    _end("crashes", "flood", "log_bytes", needs=("log_bytes",), parameters={"fd": 2})
+    .named("crashes/flood_of_errors"),
     _error("crashes", "odd_log", "EXIT_9"),
     _allowed("crashes", "flood_after_answer", 0, settings={"calls_per_worker": 1000}),
     _end("crashes", "close_everything", "wall_s", codes=("PROTOCOL_CLOSED",)),

@@ -75,7 +75,7 @@ class Neighbour:
         """
         reply = await self._ask({"text": self._text})
         if not isinstance(reply.outcome, Success):
-            raise RuntimeError(f"{reply.outcome.message} {reply.outcome.detail}")  # noqa: TRY004
+            raise RuntimeError(f"{reply.outcome.message} {reply.outcome.detail}")  # noqa: TRY004  (a failure of the run)
 
     async def harm(self) -> list[str]:
         """What is not as it was; afterwards it is again."""
@@ -128,9 +128,11 @@ async def one(case: Case, profile: str, bait: Bait, neighbour: Neighbour) -> Tol
         "bait": bait.parameters(neighbour.file),
     }
     async with Supervisor(profile=profile) as supervisor:
-        ended = await attack(supervisor, source, parameters, case.allowed)
+        ended = await attack(supervisor, source, parameters, case.allowed, before)
         if case.again is not None:
-            ended = await attack(supervisor, source, {**parameters, **case.again}, case.allowed)
+            ended = await attack(
+                supervisor, source, {**parameters, **case.again}, case.allowed, before
+            )
         harm = bait.reachable()
         survivors, late_s = await before.settled() if ended.over else (0, 0.0)
         works = case.loads or await _works(supervisor, source, case.allowed)
@@ -174,8 +176,9 @@ class Ended:
 
     outcome: Outcome
     usage: Usage
-    decided_at: float
-    """Monotonic seconds: when the clock passed the limit, else when the supervisor decided."""
+    decided_at: float | None
+    """Monotonic seconds: when the clock passed the limit, else when the supervisor decided; None: it
+    did not say."""
     replied_at: float
 
     @property
@@ -192,20 +195,28 @@ class Ended:
         said = self.usage.kill_s > 0 and code.startswith(("PROTOCOL_", "ANSWER"))
         return said or (policy is not None and policy.action == "killed")
 
+    def gone_ms(self, late_s: float) -> float | None:
+        """From the limit until the last process was gone, `late_s` after the answer; None: not killed."""
+        if not self.killed or self.decided_at is None:
+            return None
+        return round(1e3 * max(0.0, self.replied_at + late_s - self.decided_at), 2)
+
 
 async def attack(
     supervisor: Supervisor,
     source: ExtensionSource,
     parameters: dict[str, Any],
     limits: ResourceLimits,
+    before: Before,
 ) -> Ended:
     """Start a worker, then call it; only the call is timed."""
     began = time.monotonic()
     started = await supervisor.start(source, limits)
     if isinstance(started, StandardError):
         now = time.monotonic()
-        late = began + limits.start_wall_s if _limit(started) == "start_wall_s" else now
-        return Ended(started, Usage(), min(late, now), now)
+        clock = _limit(started) == "start_wall_s"
+        return Ended(started, Usage(), began + limits.start_wall_s if clock else None, now)
+    before.attack_begins()
     began = time.monotonic()
     reply = await supervisor.call(source, CallRequest(parameters=parameters), limits)
     now = time.monotonic()
@@ -231,6 +242,8 @@ class Before:
     def __init__(self, bait: Bait) -> None:
         bait.look()
         self._known = set(tree.descendants(os.getpid()))
+        self.attacked: set[int] = set()
+        """Workers that the attack runs in, by the process at the top of each."""
         self._resident = tree.resident_bytes(os.getpid())
         self._open = _descriptors()
 
@@ -248,14 +261,24 @@ class Before:
         return len(new), waited if waited > 0.001 else 0.0
 
     def _new(self) -> Iterator[int]:
-        """Living processes below us that were not there before; orphans that ended are buried."""
-        for pid in tree.descendants(os.getpid()):
-            if pid in self._known:
+        """Living processes below us that were not there before; orphans that ended are buried.
+
+        A worker that the supervisor has started since, to have one ready, is none of the attack's.
+        """
+        waiting = [pid for pid in tree.children(os.getpid()) if pid not in self._known]
+        while waiting:
+            pid = waiting.pop()
+            if pid not in self.attacked and _is_new_worker(pid):
                 continue
-            if not alive(pid):
-                _bury(pid)
-            else:
+            waiting.extend(tree.children(pid))
+            if alive(pid):
                 yield pid
+            else:
+                _bury(pid)
+
+    def attack_begins(self) -> None:
+        """Those below us that are new now are the ones that will be judged."""
+        self.attacked = set(tree.children(os.getpid())) - self._known
 
     def grown_bytes(self) -> int:
         """Of our resident memory."""
@@ -267,10 +290,19 @@ class Before:
         return [f"{more} descriptors stay open"] if more > 0 else []
 
 
+def _is_new_worker(pid: int) -> bool:
+    """Whether the supervisor started it: foreign code never bears the name of what confines it."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"conductor_agent.hosting.enter" in file.read()
+    except OSError:
+        return False
+
+
 def alive(pid: int) -> bool:
     """Whether it runs: neither ended nor waiting to be buried."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
     except OSError:
         return False
@@ -279,7 +311,7 @@ def alive(pid: int) -> bool:
 def _bury(pid: int) -> None:
     """An orphan that came to us; those of the supervisor are its own to bury."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
         if int(fields[1]) == os.getpid() and int(fields[3]) != pid:  # not the leader of its session
             os.waitpid(pid, os.WNOHANG)
@@ -288,7 +320,7 @@ def _bury(pid: int) -> None:
 
 
 def _descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    return len(os.listdir("/proc/self/fd"))
 
 
 def _limit(outcome: object) -> str | None:
@@ -300,8 +332,7 @@ def _told(case: Case, seen: Seen, ended: Ended, late_s: float) -> Told:
     why = judge(case, seen)
     told = Told(not why, why, survivors=seen.survivors)
     told.peak_memory_bytes = ended.usage.peak_memory_bytes
-    if ended.killed:
-        told.gone_ms = round(1e3 * (ended.replied_at + late_s - ended.decided_at), 2)
+    told.gone_ms = ended.gone_ms(late_s)
     match ended.outcome:
         case StandardError() as failure:
             told.category, told.code = failure.category.value, failure.code

@@ -1,4 +1,4 @@
-"""Run anybody's script as an extension, with the bait set out, and tell what happened to it and to the host."""
+"""Run anybody's script as an extension, the bait set out; tell what happened to it and to the host."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def one(
     told = tuple((f"BAIT_{name.upper()}", str(where[name])) for name in _TOLD)
     source = ExtensionSource(source.source, source.name, environment=told)
     async with Supervisor(profile=profile) as supervisor:
-        ended = await attack(supervisor, source, {"bait": where}, LIMITS)
+        ended = await attack(supervisor, source, {"bait": where}, LIMITS, before)
         listening = bait.reachable()
         survivors, late_s = await before.settled() if ended.over else (0, 0.0)
     lived_on, _ = await before.settled()
@@ -113,7 +113,7 @@ async def one(
         "category": ended.outcome.category.value
         if isinstance(ended.outcome, StandardError)
         else None,
-        "gone_ms": _gone_ms(ended, late_s),
+        "gone_ms": ended.gone_ms(late_s),
         "survivors": survivors + lived_on,
         "leftovers": leftovers,
         **_evidence(ended),
@@ -132,10 +132,6 @@ def _reasons(ended: Ended, bait: Bait, survivors: int, grown_bytes: int) -> Iter
     late_s = ended.usage.wall_s - ended.usage.start_s - LIMITS.wall_s
     if late_s > 0.5:
         yield f"it ran {late_s:.1f} s past its limit"
-
-
-def _gone_ms(ended: Ended, late_s: float) -> float | None:
-    return round(1e3 * (ended.replied_at + late_s - ended.decided_at), 2) if ended.killed else None
 
 
 def _evidence(ended: Ended) -> dict[str, Any]:

@@ -12,13 +12,18 @@ from sandbox.cases import CASES
 if TYPE_CHECKING:
     from sandbox.suite import Result
 
+WIDTH = 132
+"""Columns of a table that goes to a file."""
+
 
 def show(result: Result) -> None:
     """Print the table and what it comes to."""
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
     table = Table(title=f"Attacks on profile {result.profile}")
     for name in ("attack", "contained", "how it ended", "gone after"):
-        table.add_column(name, justify="right" if name == "gone after" else "left", overflow="fold")
+        table.add_column(name, justify="right" if name == "gone after" else "left")
     for name, case in result.cases.items():
         verdict = "[green]yes[/]" if case["contained"] else "[bold red]NO[/]"
         gone = f"{case['gone_ms']:.0f} ms" if case.get("gone_ms") is not None else ""

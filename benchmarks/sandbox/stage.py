@@ -18,7 +18,7 @@ from pathlib import Path
 
 MARK = "FQG_SUITE_STAGE"
 NOBODY = 65534
-COVERED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
+COVERED = ("/tmp", "/var/tmp", "/dev/shm")
 _BIND = 4096 | 16384
 """With what is mounted below."""
 _ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,7 @@ def _unshared(script: str, words: list[str]) -> int:
     line += ["--propagation", "private", sys.executable, script, *words]
     environment = {**os.environ, MARK: "build"}
     try:
-        return subprocess.run(line, env=environment, check=False).returncode  # noqa: S603
+        return subprocess.run(line, env=environment, check=False).returncode
     except KeyboardInterrupt:
         return 130
 
@@ -146,4 +146,4 @@ def _become(script: str, words: list[str], *, as_user: bool) -> None:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     # A new program: the kernel keeps a process that changed its user from looking at itself.
-    os.execve(sys.executable, [sys.executable, script, *words], environment)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, script, *words], environment)
