@@ -1,10 +1,17 @@
-"""How near policies come to the Bayes optimum on templates, without luck: by the exact value of each choice.
+"""How near policies come to the Bayes optimum on templates: by the exact value of each choice they make.
 
     python benchmarks/bayes_share.py [--episodes N] [--split exact] [--policy NAME_OR_FOLDER ...] [--json]
 
-The share of a policy is 1 - (what its choices lose in exact value per episode) / (the value of the start):
-its return in the mean over all luck (the performance difference lemma, Kakade and Langford 2002), on the
-episodes that it plays. `fqg evaluate --split exact` takes the share from what was played: luck is in it.
+A choice loses what its exact value, the expected return under the posterior, lacks to that of the best one.
+The share of a policy is 1 - (the mean loss of an episode) / (the mean exact value of a start). Over all
+episodes there could be it is the policy's expected return over the optimum's (the performance difference
+lemma, Kakade and Langford 2002). Over the N that are played, the luck of how a choice turns out is in no
+loss; which boards an episode comes to is drawn, and with it which choices it asks for. `fqg evaluate --split
+exact` takes the share from the returns that were played, with the luck of both.
+
+The interval is a 95% percentile bootstrap of that mean over the N episodes: over their templates, faults and
+draws. The mean value of their starts is taken as it is. A choice that has no value, such as an illegal one,
+loses as much as STOP, without the attempt it costs.
 
 Example:  python benchmarks/bayes_share.py --episodes 64 --json
 """
@@ -18,6 +25,7 @@ import time
 from typing import Any
 
 import numpy as np
+from tables import table
 
 from fqg_env.rules import STOP
 from fqg_env.splits import SPLITS
@@ -51,7 +59,7 @@ def valued(lanes: Any, i: int, known: dict[Any, np.ndarray]) -> np.ndarray:
 
 
 def measured(policy: Any, setting: Setting) -> dict[str, Any]:
-    """Share of Bayes with its 95% interval, and milliseconds a decision."""
+    """Share of Bayes with its 95% interval over episodes, and milliseconds a decision, all lanes at once."""
     lanes, known = deal(setting, 0, setting.episodes), {}
     lost, start, decisions, seconds = np.zeros(lanes.n), np.zeros(lanes.n), 0, 0.0
     while not lanes.done.all():
@@ -61,7 +69,7 @@ def measured(policy: Any, setting: Setting) -> dict[str, Any]:
         for i in np.flatnonzero(lanes.boards["stopped"] == 0):
             values = valued(lanes, i, known)
             best, value = np.nanmax(values), values[actions[i]]
-            # what has no value is no better than STOP at the price of an attempt, which is left out
+            # a choice without a value is no better than STOP
             lost[i] += best - (values[STOP] if np.isnan(value) else value)
             start[i] += best if lanes.boards["steps"][i] == 0 else 0.0
             decisions += 1
@@ -74,14 +82,14 @@ def measured(policy: Any, setting: Setting) -> dict[str, Any]:
     }
 
 
-def table(result: dict[str, Any]) -> str:
+def told(result: dict[str, Any]) -> str:
     """In Markdown."""
-    lines = ["| policy | of Bayes [95%] | ms a decision |", "|---|---|---|"]
+    rows = []
     for name, each in result.items():
         low, high = each["share_ci95"]
-        share = f"{each['share']:.1%} [{low:.1%}, {high:.1%}]"
-        lines.append(f"| {name} | {share} | {each['decision_ms']:.3f} |")
-    return "\n".join(lines)
+        exact = f"{each['share']:.1%} [{low:.1%}, {high:.1%}]"
+        rows.append((name, exact, f"{each['decision_ms']:.3f}"))
+    return table(("policy", "of Bayes [95% over episodes]", "ms a decision"), rows)
 
 
 def main() -> None:
@@ -89,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--episodes", type=int, default=640, help="of all templates together")
+    parser.add_argument("--episodes", type=int, default=640, help="N, of all templates together")
     parser.add_argument(
         "--split", default="exact", choices=[n for n, s in SPLITS.items() if s.templates]
     )
@@ -111,7 +119,7 @@ def main() -> None:
     for name, policy in policies.items():
         print(f"{name} ...", file=sys.stderr)
         result[name] = measured(policy, setting)
-    print(json.dumps(result) if arguments.json else table(result))
+    print(json.dumps(result) if arguments.json else told(result))
 
 
 if __name__ == "__main__":
