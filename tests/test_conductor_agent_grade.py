@@ -14,7 +14,7 @@ from fqg_env.outcome import Blame, BlamedInput, Category, Success, error
 from policies.resource.violations import Limit, evidence, violation
 
 HEAD = """
-import pathlib, random, time
+import random, socket, time
 from conductor_agent.hosting.extension import InvalidInput, extension
 from fqg_env.outcome import *
 
@@ -111,7 +111,7 @@ def test_a_long_call_that_minds_its_deadline_has_the_point(tmp_path: Path):
 
 
 def test_an_extension_that_reaches_out_is_told_where_that_is_refused(tmp_path: Path):
-    forbidden = GOOD + "    pathlib.Path('/proc/sys/kernel/hostname').write_text('mine')\n" + DONE
+    forbidden = GOOD + "    socket.create_connection(('127.0.0.1', 9), timeout=1)\n" + DONE
     found = graded(tmp_path, forbidden)
     surroundings = point(found, "surroundings")
     if surroundings.score is not None:  # (a profile that closes nothing sees nothing)

@@ -16,6 +16,16 @@ import typer
 from typer.testing import CliRunner
 
 from conductor_agent import cli as conductor
+from conductor_agent.manifest import (
+    FailurePolicies,
+    FunctionQuest,
+    Gameplay,
+    Info,
+    Manifest,
+    Ours,
+    ReliabilityContract,
+    Resources,
+)
 from fqg_env.arrays import SIZES
 from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, Budget, Function, Level, Scoring, Shield, Variant
@@ -31,7 +41,7 @@ FILES = re.compile(
     r"`((?:fqg_env|policies|training|conductor_agent|tests|docs|benchmarks)/[\w./]+)`"
 )
 SOURCE = re.compile(r"`(\w[\w./]*\.(?:py|toml|yaml|md))`")
-OF_THE_READER = {"note.py", "note.yaml"}
+OF_THE_READER = {"note.py", "note.yaml", "extension.toml"}
 """Files that a page asks its reader to write."""
 
 
@@ -181,3 +191,21 @@ def test_pages_name_no_place_of_ours():
     for page in PAGES:
         text = page.read_text("utf-8")
         assert not re.search(r"/(work|tmp|home|root)/", text), named(page)
+
+
+def test_the_points_of_a_check_and_the_keys_of_a_manifest_are_all_there():
+    guideline = (ROOT / "docs/guidelines.md").read_text("utf-8")
+    manual = (ROOT / "docs/extensions.md").read_text("utf-8")
+    found = "".join(path.read_text("utf-8") for path in (ROOT / "conductor_agent").glob("*.py"))
+    points = re.findall(r"""found\(\s*"([a-z ]+)", (\d)""", found)
+    assert len(points) > 12
+    assert {f"| `{name}` | {weight} |" for name, weight in points} == set(
+        re.findall(r"^\| `[a-z ]+` \| \d \|", guideline, re.MULTILINE)
+    )
+    table = manual.split("## The manifest")[1]
+    parts = (Ours, Info, FunctionQuest, Gameplay, FailurePolicies, ReliabilityContract, Resources)
+    for part in parts:
+        for name, field in part.model_fields.items():
+            assert f"`{field.alias or name}`" in table or name == "gameplay", name
+    for name in Manifest.model_fields:
+        assert f"[{name}" in table, name

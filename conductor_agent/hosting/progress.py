@@ -81,7 +81,9 @@ def with_progress(failure: StandardError, progress: Progress | None) -> Standard
     """
     if progress is None:
         return failure
-    ext = {"progress": progress.fraction}
+    ext: dict[str, Any] = {}
+    if progress.fraction or progress.artifact:
+        ext["progress"] = progress.fraction
     partial = failure.partial
     if progress.artifact and partial is None:
         partial = Partial(progress.artifact, progress.fraction, progress.usable)
