@@ -117,11 +117,7 @@ class LiveWorld:
             deadline_s=left_s,
         )
         reply = await self._host.call(bound.source, request, bound.limits)
-        usage = {
-            "start_s": reply.usage.start_s,
-            "cpu_s": reply.usage.cpu_s,
-            "peak_memory_bytes": reply.usage.peak_memory_bytes,
-        }
+        usage = dataclasses.asdict(reply.usage)
         if isinstance(reply.outcome, StandardError):
             outcome = cautious(reply.outcome, request.effects)
             return Answer(outcome, reply.usage.wall_s, usage=usage)

@@ -17,7 +17,9 @@ from pathlib import Path
 from conductor_agent.hosting.confine import NPROC_ROOM
 
 MOUNTS = Path("/sys/fs/cgroup")
-PREFIX = "fqg-"
+PREFIX = "fqg"
+LEAF = "fqg-host"
+"""Where the conductor itself goes, where groups below it may not have neighbours."""
 _numbers = itertools.count()
 
 
@@ -117,7 +119,7 @@ def make(place: Place, memory_bytes: int, tasks: int) -> Group:
     Raises:
         OSError: the kernel refuses it.
     """
-    group = Group(place, f"{PREFIX}{os.getpid()}-{next(_numbers)}")
+    group = Group(place, f"{_ours()}-{os.getpid()}-{next(_numbers)}")
     for folder in group.folders:
         folder.mkdir()
     memory, pids = place.memory / group.name, place.pids / group.name
@@ -151,6 +153,11 @@ def place() -> Place | None:
     return found
 
 
+def _ours() -> str:
+    """Beginning of the names of our groups: a pid means something in its own namespace alone."""
+    return f"{PREFIX}-{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
 def _own() -> dict[str, str]:
     """Controller -> our group in its hierarchy; "" is version 2."""
     lines = Path("/proc/self/cgroup").read_text("ascii").splitlines()
@@ -164,7 +171,7 @@ def _version_2() -> Place | None:
     if own is None or not (MOUNTS / "cgroup.controllers").exists():
         return None
     base = MOUNTS / own
-    if base.name == f"{PREFIX}host":
+    if base.name == LEAF:
         base = base.parent
     try:
         if not {"memory", "pids"} <= set((base / "cgroup.controllers").read_text().split()):
@@ -183,7 +190,7 @@ def _step_down(base: Path) -> None:
         return
     if (base / "cgroup.procs").read_text().split() != [str(os.getpid())]:
         raise PermissionError("other programs are in this group")
-    leaf = base / f"{PREFIX}host"
+    leaf = base / LEAF
     leaf.mkdir(exist_ok=True)
     (leaf / "cgroup.procs").write_text(str(os.getpid()))
 
@@ -202,7 +209,7 @@ def _version_1() -> Place | None:
 def _sweep(place: Place) -> None:
     """Remove the groups of conductors that are gone."""
     for folder in place.folders:
-        for old in folder.glob(f"{PREFIX}*-*"):
-            if not Path(f"/proc/{old.name.split('-')[1]}").exists():
+        for old in folder.glob(f"{_ours()}-*-*"):
+            if not Path(f"/proc/{old.name.split('-')[2]}").exists():
                 with contextlib.suppress(OSError):
                     old.rmdir()
