@@ -98,6 +98,17 @@ def test_a_parameter_may_come_by_place_and_an_optional_input_may_be_left_out_bef
     assert outputs(scale, {}, {"factor": 2}) == {"seen": ["", 2.0]}
 
 
+def test_an_input_may_come_after_the_star_and_a_name_of_both_goes_by_its_place():
+    @extension
+    def both(text: str = "", *, glossary: dict, how: str = ""):
+        return {"seen": [text, glossary, how]}
+
+    assert outputs(both, {"glossary": {"a": 1}}) == {"seen": ["", {"a": 1}, ""]}
+    given = {"text": "input", "how": "input", "glossary": {}}
+    also = {"text": "parameter", "how": "parameter"}
+    assert outputs(both, given, also) == {"seen": ["input", {}, "parameter"]}
+
+
 def test_wrapped_functions_and_objects_keep_their_names():
     def logged(function):
         @functools.wraps(function)

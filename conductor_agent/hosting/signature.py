@@ -100,7 +100,10 @@ class ByName:
         self, inputs: Mapping[str, Any], parameters: Mapping[str, Any], context: Context
     ) -> Any:
         """What the function answers, or why it could not be asked."""
-        given = {**parameters, **{k: v for k, v in inputs.items() if not self._is_parameter(k)}}
+        given = {**parameters, **inputs}
+        for name in self._taken.by_name:  # of a name that both have, those after `*` are parameters
+            if name in parameters:
+                given[name] = parameters[name]
         problem = self._unknown(inputs, parameters)
         if problem is not None:
             return problem
