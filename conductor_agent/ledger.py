@@ -16,6 +16,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ from conductor_agent.workflow import Workflow
 from fqg_env.errors import suggest
 from fqg_env.outcome import Category
 from policies.resource.health import Conduct, Health, conduct, health
+
+LOOKS_BACK = 2000
+"""Calls that health is told from: 20 good ones in a row make everybody healthy who is called at all, so what
+was before so many hardly ever makes a difference."""
 
 
 @dataclass(frozen=True)
@@ -195,18 +200,25 @@ class Ledger:
         return health(self.conduct(extension))
 
     def conduct(self, extension: str) -> list[list[Conduct]]:
-        """How it behaved, the oldest call first: up to its first pardon, up to the second, and so on."""
-        broken: dict[tuple[str, int], list[str]] = defaultdict(list)
-        for violation in self.violations(extension):
-            broken[violation["run_id"], violation["attempt"]].append(violation["limit"])
+        """How it behaved in its last calls, the oldest first: up to its first pardon, then to the second."""
+        broken: dict[tuple[str, int], tuple[str, ...]] = defaultdict(tuple)
+        for run_id, attempt, name in self._rows(
+            "SELECT run_id, attempt, name FROM violations WHERE extension = ? AND blamed "
+            "ORDER BY nth DESC LIMIT ?",
+            extension,
+            LOOKS_BACK,
+        ):
+            broken[run_id, attempt] += (name,)
         pardons = [pardon["after"] for pardon in self.pardons(extension)]
         stretches: list[list[Conduct]] = [[] for _ in range(len(pardons) + 1)]
-        statement = (
+        rows = self._rows(
             "SELECT nth, run_id, attempt, category, blamed FROM outcomes WHERE extension = ? "
-            "ORDER BY nth"
+            "ORDER BY nth DESC LIMIT ?",
+            extension,
+            LOOKS_BACK,
         )
-        for nth, run_id, attempt, category, blamed in self._rows(statement, extension):
-            behaved = _behaved(category, bool(blamed), broken.get((run_id, attempt), []))
+        for nth, run_id, attempt, category, blamed in reversed(rows):
+            behaved = _behaved(category, bool(blamed), broken.get((run_id, attempt), ()))
             if behaved is not None:
                 stretches[sum(nth > after for after in pardons)].append(behaved)
         return stretches
@@ -247,9 +259,9 @@ class Ledger:
         return self.journal.rows(statement, *values) if self.journal.has_ledger else []
 
 
-def _behaved(category: str, blamed: bool, broken: Iterable[str]) -> Conduct | None:
+@cache
+def _behaved(category: str, blamed: bool, broken: tuple[str, ...]) -> Conduct | None:
     """How it behaved in one call: the worst of what it broke, else as the outcome says."""
     failure = None if category == SUCCESS else Category(category)
-    found = [conduct(failure, blamed=blamed, limit=limit) for limit in broken]
-    worst = max((one for one in found if one is not None), default=None)
-    return conduct(failure, blamed=blamed, limit=None) if worst is None else worst
+    found = [conduct(failure, blamed=blamed, limit=limit) for limit in broken or (None,)]
+    return max((one for one in found if one is not None), default=None)

@@ -49,6 +49,7 @@ CREATE TABLE outcomes (
     attempt INTEGER NOT NULL, call TEXT NOT NULL, category TEXT NOT NULL, blamed INTEGER NOT NULL,
     ended TEXT NOT NULL, UNIQUE (run_id, attempt)
 ) STRICT;
+CREATE INDEX outcomes_in_order ON outcomes (extension);
 CREATE INDEX outcomes_of ON outcomes (extension, run_id, category, blamed);
 CREATE TABLE violations (
     nth INTEGER PRIMARY KEY, extension TEXT NOT NULL, run_id TEXT NOT NULL REFERENCES runs,
