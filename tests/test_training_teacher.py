@@ -13,7 +13,8 @@ from tiny_training import TAUGHT
 from fqg_env.arrays import SIZES
 from fqg_env.lanes import Lanes
 from training.export import ROUNDING, example, largest_difference, to_onnx
-from training.lane_groups import LaneGroups, forget_luck
+from training.lane_groups import LaneGroups
+from training.luck import forget_luck
 from training.ppo import Interrupted, train
 from training.recipe import Draws, Part, Recipe
 from training.set_network import MEMORY, PARTS, Conductor, SetNetwork, ValueNetwork

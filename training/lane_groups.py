@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from fqg_env.arrays import SIZES
-from fqg_env.compiled import kernel
 from fqg_env.lanes import STATE, Lanes
 from policies.recovery.advantages import advantages
 from policies.recovery.features import network_inputs
-from policies.recovery.rollouts import luck_of_goals
+from training.luck import forget_luck
 from training.recipe import Draws
 from training.set_network import INPUTS
 
@@ -20,17 +19,7 @@ PRIOR = "published"
 """The mix that the posterior begins from, so that its expectations are right in the mean."""
 
 
-@kernel
-def forget_luck(
-    levels: Any, boards: Any, truths: Any, beliefs: Any, rewards: Any, done: Any
-) -> None:
-    """Take the luck of what was delivered from the last reward of each episode that is over."""
-    for n in range(len(levels)):
-        if done[n]:
-            rewards[n] -= luck_of_goals(levels[n], boards[n], truths[n], beliefs[n])
-
-
-def shares_of(draws: Sequence[Draws], n: int) -> list[int]:
+def lanes_of_each(draws: Sequence[Draws], n: int) -> list[int]:
     """How many of n lanes each gets."""
     until = np.cumsum([one.share for one in draws]) / sum(one.share for one in draws)
     ends = np.round(until * n).astype(int)
@@ -60,7 +49,7 @@ class LaneGroups:
         self.n = n
         self.groups = [
             Lanes(lanes, SIZES[one.size], True, one.source())
-            for one, lanes in zip(draws, shares_of(draws, n), strict=True)
+            for one, lanes in zip(draws, lanes_of_each(draws, n), strict=True)
             if lanes > 0
         ]
         ends = np.cumsum([lanes.n for lanes in self.groups])
@@ -112,7 +101,9 @@ class LaneGroups:
         """
         for lanes, part in zip(self.groups, self.parts, strict=True):
             lanes.step(actions[part])
-            if lanes.done.any() and lanes.source.mix == PRIOR:
+            if not lanes.done.any():
+                continue
+            if lanes.source.mix == PRIOR:
                 forget_luck(
                     lanes.levels,
                     lanes.boards,
@@ -121,8 +112,7 @@ class LaneGroups:
                     lanes.rewards,
                     lanes.done,
                 )
-            if lanes.done.any():
-                lanes.judge()
+            lanes.judge()
         return self.each(lambda lanes: lanes.rewards), self.each(lambda lanes: lanes.done)
 
     def begin(self, which: np.ndarray) -> None:
