@@ -70,6 +70,22 @@ def memfds(parameters: Values, context: Any) -> Any:
 
 
 @attack
+def secret_memory(parameters: Values, context: Any) -> Any:
+    """Takes it as memory that not even the kernel looks into."""
+    kept = []
+    try:
+        for _ in range(_parts(parameters)):
+            fd = system_call("memfd_secret", 0)
+            os.ftruncate(fd, PART)
+            kept.append(mmap.mmap(fd, PART))
+            kept[-1].write(b"x" * PART)
+    except (OSError, ValueError) as problem:
+        return {"managed": {}, "refused": {"memfd_secret": f"{problem} after {len(kept)}"}}
+    _hold()
+    return {"parts": len(kept)}
+
+
+@attack
 def pipes(parameters: Values, context: Any) -> Any:
     """Fills pipes that nobody reads: 1 MiB each, as many as it may have."""
     import fcntl

@@ -204,7 +204,6 @@ def kernel(parameters: Values, context: Any) -> Any:
         "bpf": (0, room, 72),
         "perf_event_open": (room, 0, -1, -1, zero),
         "userfaultfd": (0,),
-        "memfd_secret": (0,),
         "add_key": (b"user", b"attack", b"x", ctypes.c_size_t(1), -2),
         "keyctl": (0, -3, 1),
         "init_module": (nothing, zero, b""),

@@ -202,6 +202,7 @@ def deaf(parameters: Values, context: Any) -> Any:
 
 @attack
 def flooding_channel(parameters: Values, context: Any) -> Any:
-    """Sends frames without end."""
+    """Sends its answer without end; the first one may count."""
+    good = _frame(RESULT + b"\x82\xa6schema\xa9success/1\xa7outputs\x81\xa5count\x00")
     while True:
-        _send(_frame(_value(b"\x07")))
+        _send(good)

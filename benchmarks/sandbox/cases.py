@@ -77,7 +77,8 @@ MEMORY_CASES = [
     *(_end("memory", name, "memory_bytes", needs=("memory_bytes",)) for name in (
         "one_process", "six_children", "shared_map",
     )),
-    _end("memory", "memfds", "memory_bytes", probe=True, needs=("memory_bytes", "conductor_safety")),
+    *(_end("memory", name, "memory_bytes", probe=True, needs=("memory_bytes", "conductor_safety"))
+      for name in ("memfds", "secret_memory")),
     _allowed("memory", "pipes", 1),
     _probe("memory", "shared_memory_left", "conductor_safety"),
     _end(
@@ -96,7 +97,8 @@ FILES = [
       for name in ("many_big_files", "deleted_file")),
     _end("files", "many_files", "scratch_files", categories=FULL_DISK, needs=("scratch_files",)),
     _end("files", "open_files", "open_files", at_most=256, needs=("open_files",)),
-    *(_allowed("files", name, 0) for name in ("deep_folders", "closed_folder", "odd_names")),
+    _allowed("files", "deep_folders", 0, settings={"scratch_files": 10_000}),
+    *(_allowed("files", name, 0) for name in ("closed_folder", "odd_names")),
     _allowed("files", "swapped_for_a_link", 0, needs=("filesystem",)),
     *(_probe("files", name, "filesystem") for name in ("write_outside", "tamper", "devices", "host_root")),
     _probe("files", "leave_behind", "filesystem", again={"second": True}),
@@ -137,7 +139,8 @@ PROTOCOL = [
       for name in ("half_header", "half_body", "drip", "deaf")),
     _error("protocol", "wrong_id", "PROTOCOL_WRONG_ID"),
     *(_error("protocol", name, "PROTOCOL_UNSOLICITED")
-      for name in ("twice", "next_answer", "flooding_channel")),
+      for name in ("twice", "next_answer")),
+    _error("protocol", "flooding_channel", "PROTOCOL_UNSOLICITED", at_most=0),
     _error("protocol", "exit_before", "EXIT_0"),
     _error("protocol", "exit_inside", "EXIT_0", "PROTOCOL_CLOSED"),
     _error("protocol", "close_channel", "PROTOCOL_CLOSED"),
