@@ -20,12 +20,19 @@ PASSING = frozenset("ABC")
 app = typer.Typer(
     name="extension",
     help="Make, check, run and list extensions.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
 )
 PathArgument = Annotated[Path, typer.Argument(help="The extension's folder or manifest.")]
 LimitsOption = Annotated[Path | None, typer.Option(help="The operator's limits, by class.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+@app.callback()
+def alone(context: typer.Context) -> None:
+    """Make, check, run and list extensions."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()

@@ -14,7 +14,6 @@ import pytest
 from conductor_agent import cli
 
 ROOT = Path(__file__).resolve().parents[1]
-NEVER = "import os\n\nfrom conductor_agent.hosting.extension import extension\n\n\n"
 
 
 def conductor(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -118,6 +117,8 @@ def test_a_mistake_in_a_scenario_is_one_sentence(tmp_path, capsys, monkeypatch, 
 
 
 def test_every_command_has_an_example(capsys):
+    code, out, _ = conductor(capsys)
+    assert code == 0 and "Attack an extension" in out
     for name in ("new", "run", "check"):
         code, out, _ = conductor(capsys, name, "--help")
         assert code == 0 and f"Example: conductor extension {name} count_words" in " ".join(

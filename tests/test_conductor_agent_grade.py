@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conductor_agent import conduct
 from conductor_agent.grade import Report, grade, letter_of, report
 from conductor_agent.judging import Judgement, of_bad_input, of_hard_input
 from conductor_agent.manifest import FILE, Manifest, read_manifest
@@ -80,7 +81,7 @@ def test_a_good_extension_has_all_points(tmp_path: Path):
         ("empty input", GOOD + "    return {'words': text.split()[0]}\n", 0.0, "INVALID_INPUT or UNABLE"),
         ("huge input", "    text = bytearray(60_000_000) if len(text or '') > 1e6 else text\n" + GOOD.replace("isinstance(text, str)", "isinstance(text, str | bytearray)") + DONE, 0.0, "INPUT_TOO_LARGE"),
         ("leak", "    seen[len(seen)] = bytearray(1_000_000)\n" + GOOD + DONE, 0.0, "let go"),
-        ("short deadline", GOOD + "    time.sleep(0.1)\n" + DONE, 0.0, "checkpoint"),
+        ("short deadline", GOOD + "    time.sleep(0.3)\n" + DONE, 0.0, "checkpoint"),
         ("same key", GOOD + "    return {'words': random.random()}\n", 0.0, "deterministic"),
         ("same key", GOOD + "    if seen.setdefault(context.idempotency_key, context) is not context:\n        return error(Category.CONFLICT, 'again')\n" + DONE, 0.0, "idempotency_key"),
         ("recover off", GOOD + "    return Success(outputs={'words': 1}, own_recovery=OwnRecovery(attempts=1))\n", 0.0, "context.recover"),
@@ -89,7 +90,11 @@ def test_a_good_extension_has_all_points(tmp_path: Path):
         ("works", GOOD + "    return {'word': 3}\n", 0.0, "the output words is missing"),
     ],
 )  # fmt: skip
-def test_a_fault_costs_its_point_and_brings_advice(tmp_path: Path, name, body, score, advice):
+def test_a_fault_costs_its_point_and_brings_advice(
+    tmp_path: Path, monkeypatch, name, body, score, advice
+):
+    if name == "short deadline":
+        monkeypatch.setattr(conduct, "REPEATS", 3)
     found = graded(tmp_path, body)
     assert point(found, name).score == pytest.approx(score), found.findings
     assert advice in point(found, name).advice
@@ -101,10 +106,11 @@ def test_what_does_not_work_fails(tmp_path: Path):
     assert "KeyError" in point(found, "works").advice
 
 
-def test_a_long_call_that_minds_its_deadline_has_the_point(tmp_path: Path):
+def test_a_long_call_that_minds_its_deadline_has_the_point(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(conduct, "REPEATS", 3)
     body = (
         GOOD
-        + "    for _ in range(20):\n        time.sleep(0.01)\n        context.checkpoint()\n"
+        + "    for _ in range(40):\n        time.sleep(0.01)\n        context.checkpoint()\n"
         + DONE
     )
     assert point(graded(tmp_path, body), "short deadline").score == 1.0
