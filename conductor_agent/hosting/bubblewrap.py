@@ -68,7 +68,7 @@ def arguments(jail: Jail) -> list[str]:
         raise FileNotFoundError("bwrap")
     line = [bwrap, *_namespaces(jail), "--die-with-parent", "--new-session"]
     line += _shown((*SYSTEM, *(NAMES if jail.network else ()), *jail.read))
-    line += ["--proc", "/proc", "--dev", "/dev"]
+    line += ["--proc", "/proc", *_kernel_settings(), "--dev", "/dev"]
     shared = jail.written_bytes // SHARED_MEMORY_SHARE
     line += _memory("/dev/shm", shared)  # noqa: S108
     for device in jail.devices:
@@ -78,6 +78,14 @@ def arguments(jail: Jail) -> list[str]:
     for path in jail.write:
         line += ["--bind-try", path, path]
     return [*line, "--remount-ro", "/", "--chdir", SCRATCH, "--"]
+
+
+def _kernel_settings() -> list[str]:
+    """Read-only, because root may write some of them without any capability."""
+    line: list[str] = []
+    for name in ("sys", "sysrq-trigger", "irq", "bus", "fs"):
+        line += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
+    return line
 
 
 def _shown(paths: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ import msgspec
 from conductor_agent.hosting.values import check_outcome
 from fqg_env.outcome import Outcome, StandardError
 
-VERSION = 1
+VERSION = 2
 """Both sides must speak the same version."""
 HEADER = struct.Struct(">IQ")
 SMALL_FRAME_BYTES = 65_536
@@ -55,12 +55,16 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call"):
     recover: bool
     deadline_s: float
     reply_bytes: int
+    large: dict[str, tuple[int, int]] = {}
+    """Inputs that lie in the window (windows.py): name -> place."""
 
 
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="result"):
     """Worker to supervisor: the answer to the call with the same id."""
 
     outcome: Outcome
+    large: dict[str, tuple[int, int]] = {}
+    """Outputs that lie in the window: name -> place."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -21,6 +21,7 @@ from conductor_agent.hosting.confine import Confinement
 from conductor_agent.hosting.handover import VARIABLES, take_over
 from conductor_agent.hosting.profiles import Profile, private_uid
 from conductor_agent.hosting.readable import NAMES, NEEDED, ROOT, SYSTEM, code_of, open_to_all
+from conductor_agent.hosting.windows import Window
 from conductor_agent.hosting.worker import Setup
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ class Launched:
     directory: Path
     """Its own folder on disk, removed with it; without a jail, its scratch space is in it."""
     profile: Profile
-    group: cgroups.Group | None = None
+    group: cgroups.Group | None
+    asked: Window
+    told: Window
+    """Memory that large inputs and outputs go through."""
     listener: socket.socket | None = None
     """Where the jail's network ends, if some destinations are allowed."""
 
@@ -80,20 +84,27 @@ def launch(
         if place is not None:
             group = cgroups.make(place, limits.memory_bytes, limits.tasks)
             undo.callback(group.remove)
+        asked = Window(limits.request_bytes, ours_to_write=True)
+        told = Window(limits.reply_bytes, ours_to_write=False)
+        undo.callback(asked.close)
+        undo.callback(told.close)
         ours, theirs = socket.socketpair()
         undo.callback(ours.close)
         read_log, write_log = os.pipe()
         undo.callback(os.close, read_log)
-        with theirs, open(write_log, "wb"):  # noqa: PTH123
-            line = _line(source, limits, python, profile, directory, theirs.fileno())
-            process = _spawn(line, directory, theirs.fileno(), write_log, group)
+        with theirs, asked.shared(), told.shared(), open(write_log, "wb"):  # noqa: PTH123
+            fds = theirs.fileno(), asked.fd, told.fd
+            line = _line(source, limits, python, profile, directory, fds)
+            process = _spawn(line, directory, fds, write_log, group)
         undo.callback(_end, process)
         listener = take_over(ours, limits.start_wall_s) if _by_name(limits) else None
         pidfd = os.pidfd_open(process.pid)
         undo.pop_all()
     ours.setblocking(False)
     os.set_blocking(read_log, False)
-    return Launched(process, ours, read_log, pidfd, directory, profile, group, listener)
+    return Launched(
+        process, ours, read_log, pidfd, directory, profile, group, asked, told, listener
+    )
 
 
 def _by_name(limits: ResourceLimits) -> bool:
@@ -113,7 +124,7 @@ def _line(
     python: str,
     profile: Profile,
     directory: Path,
-    channel: int,
+    fds: tuple[int, int, int],
 ) -> list[str]:
     """The command line: the jail, the first process in it, and what that becomes."""
     code = code_of(source, python)
@@ -128,7 +139,10 @@ def _line(
     location = source.source
     if location.endswith(".py"):
         location = str(Path(location).resolve())
-    setup = json.encode(Setup(fd=channel, name=source.name, scratch=scratch)).decode()
+    channel, asked, told = fds
+    setup = json.encode(
+        Setup(fd=channel, name=source.name, scratch=scratch, asked=asked, told=told)
+    ).decode()
     # -P: nothing is imported from the working directory; -u: the log is complete when killed.
     worker = (python, "-P", "-u", "-m", "conductor_agent.hosting.worker", location, setup)
     entry = enter.Entry(
@@ -172,7 +186,11 @@ def _confinement(
 
 
 def _spawn(
-    line: list[str], directory: Path, channel: int, log: int, group: cgroups.Group | None
+    line: list[str],
+    directory: Path,
+    fds: tuple[int, int, int],
+    log: int,
+    group: cgroups.Group | None,
 ) -> subprocess.Popen[bytes]:
     """Start it, in its control group from the first moment on."""
     if group is not None:
@@ -185,7 +203,7 @@ def _spawn(
         stderr=log,
         cwd=directory,
         env={"PATH": os.environ.get("PATH", os.defpath)},
-        pass_fds=(channel,),
+        pass_fds=fds,
         start_new_session=True,
     )
 

@@ -70,6 +70,7 @@ def probe(inputs: dict[str, Any], parameters: dict[str, Any], context: Any) -> d
     if "hold_bytes" in parameters:
         return {"held": len(b"x" * parameters["hold_bytes"])}
     tried = {**_at_sockets(inputs), "namespace": _new_user, "memory_file": _memory_file}
+    tried["kernel"] = lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
     tried["filesystem"] = lambda: _read(inputs["secret"])
     if (
         str(Path("/proc/self/ns/pid").readlink()) == inputs["pid_namespace"]

@@ -11,13 +11,13 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from conductor_agent.hosting import bubblewrap, frames, tree
+from conductor_agent.hosting import bubblewrap, frames, tree, windows
 from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
 from conductor_agent.hosting.egress import Egress
 from conductor_agent.hosting.launch import SCRATCH
@@ -103,6 +103,18 @@ class WorkerProcess:
         if self._launched.profile.jailed:
             return InMemory(worker, (bubblewrap.SCRATCH, "/dev/shm"))  # noqa: S108  (the jail's own)
         return Folder(self._launched.directory / SCRATCH)
+
+    def put(self, values: Mapping[str, Any], places: windows.Places) -> None:
+        """Lay large inputs where the worker finds them."""
+        windows.put(self._launched.asked.memory, values, places)
+
+    def take(self, places: windows.Places) -> dict[str, bytes]:
+        """Copies of large outputs.
+
+        Raises:
+            ValueError: they do not lie where values may lie.
+        """
+        return windows.take(self._launched.told.memory, places)
 
     def refused_destinations(self) -> tuple[str, ...]:
         """Where it wanted to go and may not, since it was last asked."""
@@ -210,6 +222,8 @@ class WorkerProcess:
         if self._meter is not None:
             self._meter.close()
         launched.channel.close()
+        launched.asked.close()
+        launched.told.close()
         os.close(launched.log)
         os.close(launched.pidfd)
         shutil.rmtree(launched.directory, ignore_errors=True)

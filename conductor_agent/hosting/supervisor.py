@@ -16,11 +16,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from msgspec.structs import replace
 
-from conductor_agent.hosting import frames
+from conductor_agent.hosting import frames, windows
 from conductor_agent.hosting.classify import (
     DOMAIN,
     as_told,
@@ -36,7 +36,7 @@ from conductor_agent.hosting.profiles import PROFILES, Profile
 from conductor_agent.hosting.self_test import strongest
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from conductor_agent.hosting.watch import CONTROL_GROUP
-from fqg_env.outcome import Category, Outcome, Phase, StandardError
+from fqg_env.outcome import Category, Outcome, Phase, StandardError, Success
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ class Supervisor:
             asyncio.CancelledError: the caller cancelled; the worker is being killed.
         """
         began = time.perf_counter()
-        frame = self._admit(request, limits)
-        if isinstance(frame, StandardError):
-            return self._refused(frame, request, began)
+        sending = self._admit(request, limits)
+        if isinstance(sending, StandardError):
+            return self._refused(sending, request, began)
         shelf = self._pool.shelf(source, limits)
         worker: WorkerProcess | StandardError | None = self._pool.warm(shelf)
         start_s = 0.0
@@ -118,13 +118,13 @@ class Supervisor:
         if isinstance(worker, StandardError):
             return self._refused(worker, request, began, start_s)
         cpu_s = worker.cpu_s()
-        outcome, reply_bytes = await self._exchange(worker, frame, request, limits)
+        outcome, reply_bytes = await self._exchange(worker, sending, request, limits)
         usage = Usage(
             wall_s=time.perf_counter() - began,
             start_s=start_s,
             cpu_s=max(0.0, worker.cpu_s() - cpu_s),
             peak_memory_bytes=worker.peak_memory_bytes(),
-            request_bytes=len(frame) - frames.HEADER.size,
+            request_bytes=sending.size,
             reply_bytes=reply_bytes,
             log_bytes=worker.logged_bytes(),
             worker_generation=worker.generation,
@@ -148,7 +148,7 @@ class Supervisor:
         """Close."""
         await self.close()
 
-    def _admit(self, request: CallRequest, limits: ResourceLimits) -> bytearray | StandardError:
+    def _admit(self, request: CallRequest, limits: ResourceLimits) -> Sending | StandardError:
         """The encoded call, or why it may not be sent."""
         refusal = self._refusal or self._unreachable(limits)
         if refusal is not None:
@@ -158,13 +158,14 @@ class Supervisor:
         try:
             check_plain(request.inputs, "inputs")
             check_plain(request.parameters, "parameters")
-            frame = frames.encode(self._pool.call_id(), _message(request, limits))
+            places = windows.lay_out(request.inputs, limits.request_bytes)
+            frame = frames.encode(self._pool.call_id(), _message(request, limits, places))
         except (NotPlainError, TypeError, ValueError) as problem:
             return from_request(str(problem))
-        size = len(frame) - frames.HEADER.size
-        if size > limits.request_bytes:
-            return _refusal(Limit.REQUEST, limits.request_bytes, size)
-        return frame
+        sending = Sending(frame, places)
+        if sending.size > limits.request_bytes:
+            return _refusal(Limit.REQUEST, limits.request_bytes, sending.size)
+        return sending
 
     def _unreachable(self, limits: ResourceLimits) -> StandardError | None:
         """Destinations by name take a network of one's own; elsewhere they would be mere words."""
@@ -175,31 +176,33 @@ class Supervisor:
     async def _exchange(
         self,
         worker: WorkerProcess,
-        frame: bytearray,
+        sending: Sending,
         request: CallRequest,
         limits: ResourceLimits,
     ) -> tuple[Outcome, int]:
         worker.calls += 1
         limit, allowed_s = _deadline(request, limits)
-        call_id = frames.HEADER.unpack_from(frame)[1]
+        call_id = frames.HEADER.unpack_from(sending.frame)[1]
         cap = limits.reply_bytes + ENVELOPE_BYTES
-        answer = await worker.exchange(call_id, frame, cap, limit, allowed_s)
+        worker.put(request.inputs, sending.places)
+        answer = await worker.exchange(call_id, sending.frame, cap, limit, allowed_s)
         if isinstance(answer, StandardError):
             return answer, 0
-        return await self._read(worker, answer), len(answer)
+        return await self._read(worker, answer)
 
-    async def _read(self, worker: WorkerProcess, body: bytes | bytearray) -> Outcome:
-        """The outcome in an answer. A worker whose answers cannot be read is not used again."""
+    async def _read(self, worker: WorkerProcess, body: bytes | bytearray) -> tuple[Outcome, int]:
+        """The outcome in an answer and its size. A worker that cannot be read is not used again."""
         try:
             message = frames.from_worker(body)
             if isinstance(message, frames.Result):
-                return _by_limit(as_told(message.outcome), worker)
+                size = len(body) + windows.total(message.large)
+                return _by_limit(as_told(_whole(message, worker)), worker), size
             problem = "It is not a result."
-        except frames.FrameError as found:
+        except (frames.FrameError, ValueError) as found:
             problem = str(found)
         failure = from_answer(problem)
         await asyncio.shield(worker.end(failure))
-        return failure
+        return failure, len(body)
 
     def _refused(
         self, failure: StandardError, request: CallRequest, began: float, start_s: float = 0.0
@@ -224,9 +227,35 @@ class Supervisor:
         )
 
 
-def _message(request: CallRequest, limits: ResourceLimits) -> frames.Call:
+class Sending(NamedTuple):
+    """A call on its way."""
+
+    frame: bytearray
+    places: windows.Places
+    """Of the inputs that do not go in the frame."""
+
+    @property
+    def size(self) -> int:
+        """In bytes, large inputs included."""
+        return len(self.frame) - frames.HEADER.size + windows.total(self.places)
+
+
+def _whole(message: frames.Result, worker: WorkerProcess) -> Outcome:
+    """The outcome with the outputs that lie in the window.
+
+    Raises:
+        ValueError: they do not lie where they may.
+    """
+    outcome = message.outcome
+    if not message.large or not isinstance(outcome, Success):
+        return outcome
+    return replace(outcome, outputs={**outcome.outputs, **worker.take(message.large)})
+
+
+def _message(request: CallRequest, limits: ResourceLimits, places: windows.Places) -> frames.Call:
     return frames.Call(
-        inputs=dict(request.inputs),
+        inputs=windows.without(request.inputs, places),
+        large=places,
         parameters=dict(request.parameters),
         run_id=request.run_id,
         attempt=request.attempt,

@@ -8,6 +8,7 @@ Standard output and error go to the supervisor's log pipe, never into the protoc
 
 from __future__ import annotations
 
+import mmap
 import os
 import sys
 
@@ -19,10 +20,10 @@ except ImportError:
 from pathlib import Path
 from typing import Any
 
-from conductor_agent.hosting import frames
+from conductor_agent.hosting import frames, windows
 from conductor_agent.hosting.classify import from_answer, from_exception
 from conductor_agent.hosting.extension import Context, Extension, extensions_of, perform
-from fqg_env.outcome import Blame, Category, Outcome, Phase, StandardError, error
+from fqg_env.outcome import Blame, Category, Outcome, Phase, StandardError, Success, error
 from policies.resource.violations import Limit, evidence, violation
 
 _CHUNK = 65_536
@@ -37,6 +38,10 @@ class Setup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which extension of the source; empty: the only one."""
     scratch: str
     """Directory for the scratch directories of calls."""
+    asked: int
+    """Window that large inputs lie in (windows.py)."""
+    told: int
+    """Window for large outputs."""
 
 
 class Channel:
@@ -86,7 +91,9 @@ def main(source: str, setup: Setup) -> int:
         ready, chosen, loaded = _load(source, setup.name)
         channel.send(frames.encode(call_id, ready))
         if chosen is not None and isinstance(hello, frames.Hello):
-            _serve(channel, chosen, loaded, Path(setup.scratch))
+            asked = windows.opened(setup.asked, write=False)
+            told = windows.opened(setup.told, write=True)
+            _serve(channel, chosen, loaded, Path(setup.scratch), asked, told)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass
     return 0
@@ -137,7 +144,14 @@ def _choose(found: dict[str, Extension], source: str, name: str) -> Extension | 
     )
 
 
-def _serve(channel: Channel, ext: Extension, loaded: Any, scratch: Path) -> None:
+def _serve(
+    channel: Channel,
+    ext: Extension,
+    loaded: Any,
+    scratch: Path,
+    asked: mmap.mmap,
+    told: mmap.mmap,
+) -> None:
     while True:
         call_id, call = channel.receive()
         if not isinstance(call, frames.Call):
@@ -152,17 +166,24 @@ def _serve(channel: Channel, ext: Extension, loaded: Any, scratch: Path) -> None
             loaded=loaded,
             reply_bytes=call.reply_bytes,
         )
-        outcome = perform(ext, call.inputs, call.parameters, context)
-        channel.send(_reply(call_id, outcome, call.reply_bytes))
+        inputs = {**call.inputs, **windows.take(asked, call.large)} if call.large else call.inputs
+        outcome = perform(ext, inputs, call.parameters, context)
+        channel.send(_reply(call_id, outcome, call.reply_bytes, told))
 
 
-def _reply(call_id: int, outcome: Outcome, limit: int) -> bytearray:
+def _reply(call_id: int, outcome: Outcome, limit: int, window: mmap.mmap) -> bytearray:
     """The frame of an outcome; where it cannot be sent, of the error that says why."""
+    places: windows.Places = {}
+    if isinstance(outcome, Success):
+        outputs = outcome.outputs
+        places = windows.lay_out(outputs, min(limit, len(window)))
+        windows.put(window, outputs, places)
+        outcome = msgspec.structs.replace(outcome, outputs=windows.without(outputs, places))
     try:
-        frame = frames.encode(call_id, frames.Result(outcome))
+        frame = frames.encode(call_id, frames.Result(outcome, places))
     except (TypeError, ValueError, RecursionError) as problem:
         return frames.encode(call_id, frames.Result(from_answer(str(problem))))
-    size = len(frame) - frames.HEADER.size
+    size = len(frame) - frames.HEADER.size + windows.total(places)
     if size <= limit:
         return frame
     # Saying so ourselves keeps the worker; one that lies here is killed by the supervisor.
