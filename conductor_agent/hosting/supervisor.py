@@ -118,7 +118,11 @@ class Supervisor:
         if isinstance(worker, StandardError):
             return self._refused(worker, request, began, start_s)
         cpu_s = worker.cpu_s()
-        outcome, reply_bytes = await self._exchange(worker, sending, request, limits)
+        try:
+            outcome, reply_bytes = await self._exchange(worker, sending, request, limits)
+        finally:  # whatever it answers, or where it is given up
+            if refused := worker.refused_destinations():
+                worker.unheard(_out_of_bounds(refused))
         usage = Usage(
             wall_s=time.perf_counter() - began,
             start_s=start_s,
@@ -285,11 +289,7 @@ def _by_limit(outcome: Outcome, worker: WorkerProcess) -> Outcome:
         return outcome
     limits, seen, refused = worker.limits, worker.watched, worker.refused_destinations()
     if refused:
-        named = ", ".join(refused)
-        proof = evidence(
-            Limit.NETWORK, 0, len(refused), enforcer=EGRESS, action="refused", log=named
-        )
-        return violation(Limit.NETWORK, proof, cause=outcome.cause)
+        return replace(_out_of_bounds(refused), cause=outcome.cause)
     if outcome.category is Category.OUT_OF_RESOURCES and worker.scratch_full():
         limit, allowed, observed, by = (
             Limit.WRITTEN,
@@ -303,6 +303,13 @@ def _by_limit(outcome: Outcome, worker: WorkerProcess) -> Outcome:
         return outcome
     proof = evidence(limit, allowed, max(allowed, observed), enforcer=by, action="refused")
     return violation(limit, proof, cause=outcome.cause)
+
+
+def _out_of_bounds(refused: tuple[str, ...]) -> StandardError:
+    """It reached for destinations that it may not."""
+    named = ", ".join(refused)
+    proof = evidence(Limit.NETWORK, 0, len(refused), enforcer=EGRESS, action="refused", log=named)
+    return violation(Limit.NETWORK, proof)
 
 
 def _unavailable(profile: Profile) -> StandardError | None:
