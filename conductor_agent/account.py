@@ -24,8 +24,10 @@ OUTCOME = (
 )
 VIOLATION = (
     "INSERT INTO violations (extension, run_id, attempt, call, name, allowed, seen, unit, enforcer, "
-    "action, blamed, broken) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "action, evidence, blamed, broken) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+MAX_EVIDENCE = 500
+"""Letters of the evidence that are kept: the end of a log, or where it wanted to go."""
 CLOCKS = frozenset({Limit.START_WALL.value, Limit.WALL.value, Limit.DEADLINE.value})
 
 
@@ -103,5 +105,5 @@ class Account:
         return VIOLATION, (
             extension, self._run_id, attempt, call,
             proof.name, proof.limit, proof.observed, proof.unit, proof.enforcer, proof.action,
-            int(failure.blame is Blame.EXTENSION), self._now(),
+            proof.evidence[-MAX_EVIDENCE:], int(failure.blame is Blame.EXTENSION), self._now(),
         )  # fmt: skip

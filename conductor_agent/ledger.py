@@ -227,9 +227,9 @@ class Ledger:
         """The limits it broke, the oldest first; with `blamed` false those that others are to blame for:
         a run's deadline, a request that was too large, the time for repeats.
         """
-        keys = "limit allowed seen unit enforcer action run_id call attempt when".split()
+        keys = "limit allowed seen unit enforcer action evidence run_id call attempt when".split()
         rows = self._rows(
-            "SELECT name, allowed, seen, unit, enforcer, action, run_id, call, attempt, broken "
+            "SELECT name, allowed, seen, unit, enforcer, action, evidence, run_id, call, attempt, broken "
             "FROM violations WHERE extension = ? AND blamed = ? ORDER BY nth",
             extension,
             int(blamed),

@@ -55,7 +55,7 @@ CREATE TABLE violations (
     nth INTEGER PRIMARY KEY, extension TEXT NOT NULL, run_id TEXT NOT NULL REFERENCES runs,
     attempt INTEGER NOT NULL, call TEXT NOT NULL, name TEXT NOT NULL, allowed REAL NOT NULL,
     seen REAL NOT NULL, unit TEXT NOT NULL, enforcer TEXT NOT NULL, action TEXT NOT NULL,
-    blamed INTEGER NOT NULL, broken TEXT NOT NULL
+    evidence TEXT NOT NULL, blamed INTEGER NOT NULL, broken TEXT NOT NULL
 ) STRICT;
 CREATE INDEX violations_of ON violations (extension);
 CREATE INDEX violations_in ON violations (run_id, attempt);

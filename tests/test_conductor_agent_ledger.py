@@ -18,6 +18,7 @@ from conductor_agent import runs
 from conductor_agent.events import Decided, Finished
 from conductor_agent.fold import replay
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
+from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.identity import Version, version_of
@@ -30,13 +31,15 @@ from conductor_agent.tables import STEPS, statements_from
 from conductor_agent.workflow import WorkflowError
 from fqg_env.outcome import Blame, Category, PolicyEvidence, Success, error
 from policies.recovery.rules import HandRule, Rule
-from policies.resource.health import State
+from policies.resource.health import State, conduct, health
 from policies.resource.limits import ResourceLimits
 
 FORGING = str(Path(__file__).parent / "extensions" / "forging.py")
 LIMITS = ResourceLimits(start_wall_s=20, wall_s=20, memory_bytes=150_000_000)
 CASCADE = HandRule(Rule.CASCADE)
-BROKEN = PolicyEvidence("memory_bytes", 100.0, 130.0, "bytes", "killed", "watchdog", "SIGKILL")
+BROKEN = PolicyEvidence(
+    "memory_bytes", 100.0, 130.0, "bytes", "killed", "watchdog", "SIGKILL", "the log"
+)
 
 
 def breach(**fields):
@@ -138,7 +141,7 @@ def test_a_run_enters_what_each_attempt_came_to_and_what_was_broken(path):
         assert found["when"] > "2026"
         assert {**found, "when": ""} == {
             "limit": "memory_bytes", "allowed": 100.0, "seen": 130.0, "unit": "bytes", "enforcer": "watchdog",
-            "action": "killed", "run_id": result.run_id, "call": "bad", "attempt": 2, "when": "",
+            "action": "killed", "evidence": "the log", "run_id": result.run_id, "call": "bad", "attempt": 2, "when": "",
         }  # fmt: skip
         assert ledger.tally("small:down") == Tally(excused=1)
         assert ledger.tally("small:bad") == Tally(failures={"POLICY_VIOLATION": 1})
@@ -240,6 +243,24 @@ def test_a_limit_broken_after_the_answer_is_held_against_its_call(tmp_path, path
         assert ledger.health("forging:idles").breaches == 1
 
     looked_into(path, look)
+
+
+@pytest.mark.skipif(bool(why_not("jail")), reason=why_not("jail"))
+def test_to_reach_for_what_is_not_allowed_and_to_answer_well_is_an_escape_all_the_same(path):
+    heard = []
+    limits = LIMITS.model_copy(update={"network": ("127.0.0.1:9",)})
+
+    async def call():
+        async with Supervisor(profile="jail", unheard=lambda *told: heard.append(told)) as host:
+            return (
+                await host.call(ExtensionSource(FORGING, "shrugs"), CallRequest(), limits)
+            ).outcome
+
+    assert asyncio.run(call()).outputs == {"text": "nothing happened"}
+    ((source, failure),) = heard
+    assert (source.name, failure.policy.name) == ("shrugs", "network")
+    assert failure.policy.evidence == "127.0.0.1:10"
+    assert health([[conduct(None, blamed=False, limit=failure.policy.name)]]).left_out is True
 
 
 def test_a_real_breach_is_entered_with_who_saw_it(path, monkeypatch):

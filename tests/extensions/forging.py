@@ -1,10 +1,12 @@
 """Extensions that would have the ledger say something else: forged evidence, breaches when nobody looks."""
 
+import contextlib
 import json
 import os
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,14 @@ def outlives(inputs: Values, parameters: Values, context: Context) -> Values:
     while Path(f"/proc/{pid}").exists():
         time.sleep(0.005)
     return {"text": "it is gone"}
+
+
+@extension
+def shrugs(inputs: Values, parameters: Values, context: Context) -> Values:
+    """Reaches for a destination that it may not, and says nothing of it."""
+    with contextlib.suppress(OSError):
+        urllib.request.urlopen("http://127.0.0.1:10/secrets", timeout=5)
+    return {"text": "nothing happened"}
 
 
 if os.environ.get("FORGE_AT_LOAD"):
