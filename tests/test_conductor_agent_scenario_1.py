@@ -1,0 +1,278 @@
+"""Scenario 1 for real: real processes meet real walls, in each of the three modes."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conductor_agent.events import Finished
+from conductor_agent.hosting import tree
+from conductor_agent.hosting.contract import CallRequest
+from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.journal import Journal
+from conductor_agent.ledger import Ledger
+from conductor_agent.scenario_1.__main__ import main
+from conductor_agent.scenario_1.community_model import TIMEOUT_S
+from conductor_agent.scenario_1.documents import Kind, is_summary, make_document
+from conductor_agent.scenario_1.figures import figures, story_of, wasted_s
+from conductor_agent.scenario_1.play import SUCCESS, WORKFLOW, Played, Try, play_one, scenario
+from conductor_agent.workflow import read_workflow
+from fqg_env.level import Responsibility
+from fqg_env.outcome import Category, StandardError
+from policies.recovery.rules import HandRule, Rule
+
+SCALE = 0.5
+WALL_S = 1.5
+SLACK_S = 8.0
+"""Workers start, and the machine may be busy; the 2 hours are far away all the same."""
+LATE, EARLY = 0, 3
+"""Seeds of accented documents: the accent is behind the excerpt, or in it."""
+HYBRID, CONDUCTOR, COMMUNITY = Responsibility
+COMMUNITY_MODEL, EXCERPT, FALLBACK = (
+    "community_model/default",
+    "community_model/excerpt",
+    "fallback_model",
+)
+
+
+class Run:
+    """One run in a mode, under a policy that tries each call once, in the order of cost."""
+
+    def __init__(self, folder: Path, mode: Responsibility, kind: Kind, seed: int = LATE):
+        self.journal = folder / "runs.sqlite"
+        self.played = play_one(HandRule(Rule.CASCADE), self.journal, mode, kind, seed, SCALE)
+        with Journal.read(self.journal) as journal:
+            events = journal.events(self.played.run_id)
+        outcomes = [event.outcome for event in events if isinstance(event, Finished)]
+        self.errors = [one for one in outcomes if isinstance(one, StandardError)]
+
+    @property
+    def calls(self) -> list[str]:
+        return [one.call for one in self.played.tries]
+
+    @property
+    def categories(self) -> list[Category]:
+        return [one.category for one in self.errors]
+
+    def ledger(self) -> list[dict]:
+        with Journal.read(self.journal) as journal:
+            ledger = Ledger(journal)
+            return ledger.violations(ledger.named("community_model"))
+
+
+def engines() -> list[str]:
+    """Command lines of engines that run below this process."""
+    lines = []
+    for pid in tree.descendants(os.getpid()):
+        try:
+            lines.append(Path(f"/proc/{pid}/cmdline").read_text())
+        except OSError:  # it has ended meanwhile
+            continue
+    return [line for line in lines if "engine.py" in line]
+
+
+# The 2-hour timeout meets the wall
+
+
+def test_alone_the_community_is_stopped_by_the_wall_and_delivers_nothing(tmp_path):
+    run = Run(tmp_path, COMMUNITY, Kind.ACCENTED)
+    assert TIMEOUT_S == 7200
+    assert (run.played.status, run.played.good, run.calls) == ("failed", False, [COMMUNITY_MODEL])
+    assert run.categories == [Category.TIMEOUT]
+    proof = run.errors[0].policy
+    assert (proof.name, proof.limit, proof.unit, proof.action) == (
+        "wall_s",
+        WALL_S,
+        "s",
+        "killed",
+    )
+    assert WALL_S <= proof.observed < WALL_S + 1
+    assert WALL_S <= run.played.elapsed_s < WALL_S + SLACK_S
+    [broken] = run.ledger()
+    assert (broken["limit"], broken["call"], broken["seen"]) == (
+        "wall_s",
+        COMMUNITY_MODEL,
+        proof.observed,
+    )
+    assert broken["run_id"] == run.played.run_id
+    assert engines() == []
+
+
+@pytest.mark.parametrize("mode", [HYBRID, CONDUCTOR])
+def test_a_conductor_goes_on_after_the_wall_with_other_parameters(tmp_path, mode):
+    run = Run(tmp_path, mode, Kind.ACCENTED, LATE)
+    assert (run.calls, run.categories) == ([COMMUNITY_MODEL, EXCERPT], [Category.TIMEOUT])
+    assert run.played.tries[1].strategy == "other_parameters"
+    assert (run.played.status, run.played.good, run.played.violations) == ("succeeded", True, 1)
+    assert run.played.elapsed_s < WALL_S + SLACK_S
+
+
+def test_where_every_way_of_the_community_meets_the_wall_the_fallback_is_taken(tmp_path):
+    run = Run(tmp_path, HYBRID, Kind.ACCENTED, EARLY)
+    assert run.calls == [COMMUNITY_MODEL, EXCERPT, FALLBACK]
+    assert run.categories == [Category.TIMEOUT] * 2
+    assert (run.played.status, run.played.good, run.played.violations) == ("succeeded", True, 2)
+    assert [broken["limit"] for broken in run.ledger()] == ["wall_s", "wall_s"]
+    assert 2 * WALL_S <= run.played.elapsed_s < 2 * WALL_S + SLACK_S
+
+
+def test_without_the_wall_its_own_timeout_would_have_ended_it():
+    """The same document and code with a shorter timeout of its own: it answers, and no limit is broken."""
+    bound = scenario(HYBRID, "").extensions["community_model"]
+    limits = bound.limits.model_copy(update={"wall_s": 20.0})
+    document = make_document(Kind.ACCENTED, LATE)
+    request = CallRequest({"document": document}, {"timeout_s": 0.2})
+
+    async def ask():
+        async with Supervisor() as supervisor:
+            reply = await supervisor.call(bound.source, request, limits)
+            return reply.outcome, engines()
+
+    failure, running = asyncio.run(ask())
+    assert running and engines() == []
+    assert (failure.category, failure.policy) == (Category.TIMEOUT, None)
+    assert failure.cause.message == "The engine did not answer."
+
+
+# The crash on bad input
+
+
+@pytest.mark.parametrize("mode", Responsibility)
+def test_a_crash_without_a_word_is_a_failure_with_its_exit_code(tmp_path, mode):
+    run = Run(tmp_path, mode, Kind.NOTES)
+    assert set(run.categories) == {Category.CRASHED}
+    assert "code 1" in run.errors[0].message + run.errors[0].detail
+    assert run.played.violations == 0
+    if mode is COMMUNITY:
+        assert (run.played.status, run.calls) == ("failed", [COMMUNITY_MODEL])
+    else:
+        assert (run.played.status, run.played.good) == ("succeeded", True)
+        assert run.calls == [COMMUNITY_MODEL, EXCERPT, FALLBACK]
+
+
+# Its own repeats
+
+
+@pytest.mark.parametrize("mode", [HYBRID, COMMUNITY])
+def test_own_recovery_resolves_what_passes_and_the_conductor_never_sees_it(tmp_path, mode):
+    run = Run(tmp_path, mode, Kind.LONG)
+    [only] = run.played.tries
+    assert (only.call, only.outcome, run.played.good) == (COMMUNITY_MODEL, SUCCESS, True)
+    assert only.own_repeats >= 1 and 0 < only.own_recovery_s <= only.elapsed_s
+
+
+def test_with_own_recovery_off_the_raw_failure_reaches_the_policy(tmp_path):
+    run = Run(tmp_path, CONDUCTOR, Kind.LONG)
+    assert run.categories == [Category.UNAVAILABLE]
+    assert [one.own_repeats for one in run.played.tries] == [0, 0]
+    assert (run.calls, run.played.good) == ([COMMUNITY_MODEL, EXCERPT], True)
+
+
+@pytest.mark.parametrize("mode", Responsibility)
+def test_endless_repeats_end_within_the_limit_or_do_not_begin(tmp_path, mode):
+    run = Run(tmp_path, mode, Kind.HUGE)
+    first = run.errors[0]
+    assert (first.category, first.policy) == (Category.UNAVAILABLE, None)
+    assert run.played.violations == 0 and run.ledger() == []
+    if mode is CONDUCTOR:
+        assert first.own_recovery.attempts == 0
+    else:
+        assert first.own_recovery.attempts >= 1
+        assert 0 < first.own_recovery.elapsed_s <= WALL_S
+    assert run.played.status == ("failed" if mode is COMMUNITY else "succeeded")
+    assert run.played.elapsed_s < WALL_S + SLACK_S
+
+
+# What it comes to
+
+
+def test_figures_tell_the_modes_apart():
+    fine = Try(COMMUNITY_MODEL, "first_try", SUCCESS, None, 1.0, 2, 0.5)
+    slow = Try(COMMUNITY_MODEL, "first_try", "TIMEOUT", "wall_s", 3.0, 0, 0.0)
+    kept = Played(HYBRID, Kind.LONG, 0, "a", "succeeded", True, 1.5, 1.0, (fine,), 0)
+    saved = dataclasses.replace(kept, tries=(slow, fine), elapsed_s=4.5, violations=1)
+    lost = Played(COMMUNITY, Kind.ACCENTED, 0, "b", "failed", False, 3.5, 1.0, (slow,), 1)
+    found = figures([kept, saved, lost])
+    assert list(found) == ["hybrid", "community"]
+    hybrid = found["hybrid"]
+    assert (hybrid["success_rate"], hybrid["latency_s_mean"], hybrid["runs"]) == (1.0, 3.0, 2)
+    assert hybrid["wasted_fraction"] == pytest.approx((0.5 + 3.0 + 0.5) / 5.0)
+    assert (hybrid["attempts"], hybrid["failures_seen_by_conductor"]) == (3, 1)
+    assert (hybrid["resolved_inside_extension"], hybrid["violations"]) == (2, 1)
+    assert (found["community"]["success_rate"], found["community"]["wasted_fraction"]) == (0, 1)
+    assert wasted_s(dataclasses.replace(fine, own_recovery_s=9.0)) == 1.0
+    assert story_of(lost) == "community_model/default TIMEOUT (wall_s) 3.0 s; nothing delivered"
+
+
+def test_a_summary_is_a_few_lines_of_the_document_and_not_all_of_it():
+    document = make_document(Kind.PLAIN, 0)
+    first, second, *_ = document.split(". ")
+    assert is_summary(f"{first}\n{second}", document)
+    for wrong in (None, "", first + "\nNobody wrote this", f"{first}\n{first}", document):
+        assert not is_summary(wrong, document)
+    assert not is_summary("\n".join(document.split(". ")[:4]), document)
+
+
+def test_a_seed_gives_one_document_of_each_kind():
+    texts = {kind: make_document(kind, 1) for kind in Kind}
+    assert texts == {kind: make_document(kind, 1) for kind in Kind}
+    assert len({*texts.values(), *(make_document(kind, 2) for kind in Kind)}) == 2 * len(Kind)
+    assert {kind for kind, text in texts.items() if not text.isascii()} == {Kind.ACCENTED}
+
+
+def test_the_scale_moves_every_second_but_the_two_hours():
+    shipped = read_workflow(WORKFLOW)
+    scaled = scenario(HYBRID, "A text. And more.", 100.0)
+    assert scaled.extensions["community_model"].limits.wall_s == 300.0
+    assert scaled.level.budget.time_s == 100 * shipped.level.budget.time_s
+    own = [v.parameters for v in scaled.level.functions["community_model"].variants.values()]
+    assert own == [{}, {"sentences": 3}]
+
+
+# The command
+
+
+def test_the_command_plays_every_mode_and_answers_one_object(capsys):
+    main(["--policy", "cascade", "--kinds", "notes", "--documents", "1", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["modes"]) == ["hybrid", "conductor", "community"]
+    assert [run["status"] for run in told["runs"]] == ["succeeded", "succeeded", "failed"]
+    assert {mode: f["success_rate"] for mode, f in told["modes"].items()} == {
+        "hybrid": 1.0,
+        "conductor": 1.0,
+        "community": 0.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--policy", "indx"], "there is no policy 'indx'. Did you mean 'index'?"),
+        (["--policy", "oracle"], "a real run needs one that decides"),
+        (["--scale", "200"], "asked for 600, the ceiling is 300"),
+        (["--scale", "-1"], "'-1' is no scale; give a number above 0"),
+        (["--documents", "0"], "give 1 or more"),
+        (["--kinds", "plain,hug"], "there is no kind of document 'hug'. Did you mean 'huge'?"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and said in told and "Traceback" not in told
+
+
+def test_it_is_a_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "conductor_agent.scenario_1", "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "--documents" in done.stdout
