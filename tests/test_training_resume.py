@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from sb3_contrib import MaskablePPO
 from tiny_training import TAUGHT, fqg, only_sentence, recipe_file
 
-from training import ppo
+from training import cli, ppo
 from training.lane_groups import LaneGroups
 from training.out_folder import CHECKPOINT, NEW
 from training.ppo import Interrupted, train
@@ -122,6 +123,18 @@ def test_a_second_ctrl_c_is_heard_when_the_checkpoint_is_written(
     assert {path.name for path in out.iterdir()} - {"tensorboard"} == {CHECKPOINT}
     assert fqg(*arguments, "--resume").exit_code == 0
     assert policy(out) == policy(uncut)
+
+
+def test_once_all_is_said_nothing_is_left_to_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = recipe_file(tmp_path, TAUGHT)
+    monkeypatch.setattr(sys, "argv", ["fqg", "train", "--recipe", recipe, "--out", f"{tmp_path}/o"])
+    cut_at(monkeypatch, "teacher plays", 2)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 130 and "go on with: fqg train" in capsys.readouterr().err
+    signal.raise_signal(signal.SIGINT)  # while the interpreter ends
 
 
 def test_ctrl_c_while_the_policy_is_written_leaves_it_whole(

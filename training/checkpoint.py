@@ -72,7 +72,7 @@ def curve_json(curve: Sequence[Point]) -> str:
 def snapshot(model: Any, teacher: Teacher | None, curve: Sequence[Point]) -> Snapshot:
     """Copy what a training goes on from; it draws no random number."""
     saved, taught = io.BytesIO(), io.BytesIO()
-    model.save(saved)
+    model.save(saved, exclude=["_last_obs"])  # lanes show it again
     if teacher is not None:
         torch.save(teacher.state_dict(), taught)
     _, keys, position, *_ = np.random.get_state()  # noqa: NPY002 (SB3 draws its minibatches from it)

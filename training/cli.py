@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import signal
 import sys
 from enum import Enum
 from importlib.util import find_spec
@@ -280,6 +281,8 @@ def main() -> None:
     """Entry point of `fqg`: every usage error is one sentence and exit code 2."""
     try:
         code = app(standalone_mode=False, prog_name="fqg")
+        if code == INTERRUPTED:  # all is said and saved: nothing is left that Ctrl-C could cut
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
         typer.echo("fqg: interrupted; run the same command to start again", err=True)
         sys.exit(INTERRUPTED)
