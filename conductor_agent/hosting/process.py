@@ -21,6 +21,7 @@ from conductor_agent.hosting import bubblewrap, frames, tree, windows
 from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
 from conductor_agent.hosting.egress import Egress
 from conductor_agent.hosting.launch import SCRATCH
+from conductor_agent.hosting.progress import Progress, read_progress, with_progress
 from conductor_agent.hosting.scratch import Folder, InMemory, Scratch
 from conductor_agent.hosting.watch import CONTROL_GROUP, Watchdog, Watched
 from fqg_env.outcome import StandardError
@@ -69,6 +70,8 @@ class WorkerProcess:
         self._reaper = reaper
         self._loop = asyncio.get_running_loop()
         self._log = b""
+        self._left: Progress | None = None
+        """How far the call had come that was ended."""
         self._meter: tree.Meter | None = None
         self._starting = True
         self._breach: StandardError | None = None
@@ -194,7 +197,7 @@ class WorkerProcess:
             self._loop.remove_writer(self._launched.channel)
             self.gone = self._loop.run_in_executor(self._reaper, self._bury)
             # Answer only then: whoever waits may repeat the call, and nothing of it runs any more.
-            self.gone.add_done_callback(lambda _: self._resolve(reason))
+            self.gone.add_done_callback(lambda _: self._resolve(with_progress(reason, self._left)))
         return self.gone
 
     def _resolve(self, answer: Answer) -> None:
@@ -216,6 +219,7 @@ class WorkerProcess:
             self.kill_s = time.monotonic() - (self.watched.tripped_at or self._ending_at)
             self.watched.reaped = True
             if self.watched.scratch is not None:
+                self._left = read_progress(self.watched.scratch.place())
                 self.watched.scratch.close()
             if launched.group is not None:
                 launched.group.remove()

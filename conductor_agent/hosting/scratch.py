@@ -25,6 +25,10 @@ class Scratch(Protocol):
         """What lies there now."""
         ...
 
+    def place(self) -> Path | int:
+        """Where files of it can be opened: a folder, or its descriptor."""
+        ...
+
     def close(self) -> None:
         """Look no more."""
         ...
@@ -46,6 +50,10 @@ class InMemory:
         for path in paths:
             fd = os.open(f"/proc/{pid}/root{path}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             self._fds.append(fd)
+
+    def place(self) -> int:
+        """Descriptor of the first one."""
+        return self._fds[0]
 
     def look(self) -> Filled:
         """Sum over the spaces."""
@@ -73,6 +81,10 @@ class Folder:
         self._path = path
         self._turn = 0
         self._last = Filled(0, 0)
+
+    def place(self) -> Path:
+        """The folder."""
+        return self._path
 
     def look(self) -> Filled:
         """Count, every few looks."""

@@ -290,7 +290,10 @@ def _by_limit(outcome: Outcome, worker: WorkerProcess) -> Outcome:
     limits, seen, refused = worker.limits, worker.watched, worker.refused_destinations()
     if refused:
         return replace(_out_of_bounds(refused), cause=outcome.cause)
-    if outcome.category is Category.OUT_OF_RESOURCES and worker.scratch_full():
+    if seen.killed_for_memory():
+        limit, allowed, by = Limit.MEMORY, limits.memory_bytes, CONTROL_GROUP
+        observed = seen.peak_of_group()
+    elif outcome.category is Category.OUT_OF_RESOURCES and worker.scratch_full():
         limit, allowed, observed, by = (
             Limit.WRITTEN,
             limits.written_bytes,

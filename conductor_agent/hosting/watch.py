@@ -179,13 +179,21 @@ class Watched:
         """Whether the kernel refused to make a task since the work began."""
         return self._group is not None and self._group.refused_tasks() > self._refused_before
 
+    def killed_for_memory(self) -> bool:
+        """Whether the kernel ended something of it for want of memory."""
+        return self._group is not None and self._group.killed_for_memory()
+
+    def peak_of_group(self) -> int:
+        """Most memory of its control group, in bytes."""
+        return self._group.peak_memory_bytes() if self._group is not None else 0
+
     def _group_over(self) -> tuple[Limit, float, float] | None:
         """What the kernel stopped, and what only it sees."""
         if self._group is None:
             return None
         self.cpu_s = max(self.cpu_s, self._group.cpu_s())
-        if self._group.killed_for_memory():
-            return Limit.MEMORY, self.limits.memory_bytes, self._group.peak_memory_bytes()
+        if self.killed_for_memory():
+            return Limit.MEMORY, self.limits.memory_bytes, self.peak_of_group()
         if self.refused_tasks():
             return Limit.TASKS, self.limits.tasks, self.limits.tasks + NPROC_ROOM
         return None
