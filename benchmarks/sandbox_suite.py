@@ -11,37 +11,39 @@ user. Exit code 0: everything was contained; 4: something was not; 2: the profil
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sandbox import campaign, conduct, own_attack, report, stage, suite
-from sandbox.cases import CASES
+from sandbox import stage  # the others are imported where they are used: it starts us anew, twice
+
+if TYPE_CHECKING:
+    from sandbox.suite import Result
 
 REPEATS = 3
 """Runs of each attack that is ended by a limit; one with --quick."""
 PROFILES = ("full", "jail", "lock", "group")
 
 
+class UsageError(Exception):
+    """One sentence for whoever typed it."""
+
+
 def main(words: Sequence[str]) -> int:
     """Run what the words say; the exit code."""
-    parser = _parser()
-    asked = parser.parse_args(words)
+    asked = _parser().parse_args(words)
     if asked.conduct:
-        _conduct(asked)
+        _conduct(json.loads(asked.conduct))
         return 0
     try:
-        names = _names(asked.only)
         keep = [Path(asked.attack).resolve().parent] if asked.attack else []
-        if asked.attack:
-            own_attack.extensions_in(Path(asked.attack).read_text("utf-8"))
         code = stage.enter(__file__, list(words), keep, as_user=asked.as_user)
-        return _play(asked, names) if code is None else code
-    except (suite.Unavailable, stage.StageError, _UsageError) as problem:
+        return _play(asked) if code is None else code
+    except (stage.StageError, UsageError) as problem:
         print(problem, file=sys.stderr)
-    except (OSError, UnicodeDecodeError, SyntaxError) as problem:
-        print(f"{asked.attack or 'The suite'}: {problem}", file=sys.stderr)
     except KeyboardInterrupt:
         print(
             "Interrupted; run the same command again, or --only NAME for one attack.",
@@ -72,33 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _UsageError(Exception):
-    """One sentence for whoever typed it."""
+def _play(asked: argparse.Namespace) -> int:
+    from sandbox import report, suite
 
-
-def _names(only: str) -> list[str]:
-    """Cases by name or theme; empty: all."""
-    wanted = [word for word in only.split(",") if word]
-    unknown = [word for word in wanted if not any(_is(name, word) for name in CASES)]
-    if unknown:
-        raise _UsageError(
-            f"There is no attack {unknown[0]!r}; themes are {', '.join(report.THEMES)}."
-        )
-    return [name for name in CASES if not wanted or any(_is(name, word) for word in wanted)]
-
-
-def _is(name: str, word: str) -> bool:
-    return name == word or name.startswith(f"{word}/")
-
-
-def _play(asked: argparse.Namespace, names: list[str]) -> int:
-    if asked.markdown:
-        return _markdown(asked, names)
-    if asked.attack or asked.calls:
-        result = suite.special(asked.profile, attack=asked.attack, calls=asked.calls)
-    else:
-        repeats = 1 if asked.quick else REPEATS
-        result = suite.run(asked.profile, names, repeats, every=asked.every)
+    try:
+        if asked.markdown:
+            return _markdown(asked)
+        result = _result(asked)
+    except suite.Unavailable as problem:
+        raise UsageError(problem) from None
     if asked.json:
         print(json.dumps(result.as_json()))
     else:
@@ -106,26 +90,70 @@ def _play(asked: argparse.Namespace, names: list[str]) -> int:
     return 0 if result.contained else 4
 
 
-def _markdown(asked: argparse.Namespace, names: list[str]) -> int:
+def _result(asked: argparse.Namespace) -> Result:
+    from sandbox import suite
+
+    if asked.attack:
+        _check(Path(asked.attack))
+        return suite.special(asked.profile, attack=asked.attack)
+    if asked.calls:
+        return suite.special(asked.profile, calls=asked.calls)
+    repeats = 1 if asked.quick else REPEATS
+    return suite.run(asked.profile, names_of(asked.only), repeats, every=asked.every)
+
+
+def _check(file: Path) -> None:
+    try:
+        ast.parse(file.read_text("utf-8"))
+    except OSError as problem:
+        raise UsageError(f"{file}: {problem.strerror}.") from None
+    except (SyntaxError, ValueError) as problem:
+        raise UsageError(f"{file} is not Python: {problem}.") from None
+
+
+def names_of(only: str) -> list[str]:
+    """Cases by name or theme, separated by commas; empty: all.
+
+    Raises:
+        UsageError: there is no such case or theme.
+    """
+    from sandbox.cases import CASES
+
+    wanted = [word for word in only.split(",") if word]
+    unknown = [word for word in wanted if not any(_is(name, word) for name in CASES)]
+    if unknown:
+        themes = ", ".join(dict.fromkeys(name.split("/")[0] for name in CASES))
+        raise UsageError(f"There is no attack {unknown[0]!r}; themes are {themes}.")
+    return [name for name in CASES if not wanted or any(_is(name, word) for word in wanted)]
+
+
+def _is(name: str, word: str) -> bool:
+    return name == word or name.startswith(f"{word}/")
+
+
+def _markdown(asked: argparse.Namespace) -> int:
+    from sandbox import report, suite
+
     results = []
     for profile in PROFILES:
         try:
-            results.append(suite.run(profile, names, 1 if asked.quick else REPEATS))
+            results.append(suite.run(profile, names_of(asked.only), 1 if asked.quick else REPEATS))
         except suite.Unavailable as problem:
             print(problem, file=sys.stderr)
     print(report.markdown(results), end="")
     return 0 if all(result.contained for result in results) else 4
 
 
-def _conduct(asked: argparse.Namespace) -> None:
-    """In a conductor's process: what the suite asks of it, as JSON."""
-    wanted = json.loads(asked.conduct)
+def _conduct(wanted: dict[str, Any]) -> None:
+    """In a conductor's process: what the suite asks of it."""
+    from sandbox import campaign, conduct, own_attack
+
     if wanted.get("attack"):
         own_attack.main(wanted["profile"], wanted["attack"])
     elif wanted.get("calls"):
         campaign.main(wanted["profile"], wanted["calls"])
     else:
-        conduct.main(asked.conduct)
+        conduct.main(wanted["profile"], wanted["names"], wanted["repeats"])
 
 
 if __name__ == "__main__":

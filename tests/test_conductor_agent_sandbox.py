@@ -15,6 +15,7 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import sandbox_suite  # noqa: E402
 from sandbox import own_attack  # noqa: E402
 from sandbox.case import ATTACKS, LIMITS, Case  # noqa: E402
 from sandbox.cases import CASES  # noqa: E402
@@ -113,8 +114,9 @@ def test_an_attack_of_ones_own_as_a_program(tmp_path: Path) -> None:
     code, result, said = suite("--profile", "group", "--attack", str(tmp_path / "own.py"))
     (case,) = result["cases"].values()
     assert (code, case["contained"], case["survivors"]) == (0, True, 0), (case, said)
-    assert case["policy"]["limit"] == "cpu_s"
-    assert case["policy"]["observed"] >= case["policy"]["allowed"] == LIMITS.cpu_s
+    limit = case["policy"]["limit"]  # a busy machine gives it less than a second of processor time
+    assert limit in {"cpu_s", "wall_s"}
+    assert case["policy"]["observed"] >= case["policy"]["allowed"] == getattr(LIMITS, limit)
     assert case["gone_ms"] < 2000
 
 
@@ -125,17 +127,19 @@ def test_a_campaign_leaves_nothing_behind() -> None:
     assert (campaign["calls"], campaign["violations"]) == (60, 3)
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("--only", "no_such"), "There is no attack"),
-        (("--attack", "no_such.py"), "no_such.py"),
-    ],
-)
-def test_a_wrong_word_gets_one_sentence(words: tuple[str, ...], sentence: str) -> None:
-    code, result, said = suite(*words)
-    assert (code, result) == (2, {})
-    assert sentence in said and "Traceback" not in said
+def test_a_wrong_word_gets_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "poem.py").write_text("roses are red")
+    for word, sentence in (
+        ("no_such.py", "No such file"),
+        (str(tmp_path / "poem.py"), "not Python"),
+    ):
+        with pytest.raises(sandbox_suite.UsageError, match=sentence):
+            sandbox_suite._check(Path(word))
+    with pytest.raises(
+        sandbox_suite.UsageError, match="There is no attack 'tim'; themes are timing"
+    ):
+        sandbox_suite.names_of("processes,tim")
+    assert sandbox_suite.names_of("loading,timing/busy")[:2] == ["timing/busy", "loading/hang"]
 
 
 # The judge

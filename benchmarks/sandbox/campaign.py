@@ -29,7 +29,7 @@ SHARE = 20
 LIMITED = LIMITS.model_copy(
     update={"wall_s": 0.3, "memory_bytes": 100_000_000, "calls_per_worker": 100, "cpu_s": None}
 )
-VIOLATIONS = (
+VIOLATIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("timing", "sleeping", {}),
     ("processes", "fork_bomb", {}),
     ("memory", "one_process", {"memory_bytes": 100_000_000}),
@@ -42,6 +42,8 @@ VIOLATIONS = (
     ("files", "deep_folders", {}),
 )
 """Taken in turn."""
+MAY_ANSWER = ("fork_bomb", "deep_folders")
+"""They may end by an answer too: the kernel refused more, or it was within the limits."""
 WARM_UP = 2 * len(VIOLATIONS) * SHARE
 """Calls before the first look: libraries, thread pools and caches fill in them."""
 
@@ -78,40 +80,53 @@ class Holdings:
         )
 
 
-async def conduct(profile: str | None, calls: int) -> None:
-    """Run the campaign; one line of JSON with the figures."""
-    if profile is not None and why_not(profile):
-        tell({"unavailable": why_not(profile)})
-        return
-    with Bait() as bait:
-        supervisor = Supervisor(profile=profile)
+@dataclass
+class Course:
+    """What was seen on the way."""
+
+    times: list[float]
+    """Seconds of the good calls."""
+    violations: int
+    wrong: list[str]
+    """Calls that ended otherwise than they should."""
+    elapsed_s: float
+    grown_bytes: int
+    """Of resident memory, between the end of the warm-up and the end."""
+
+
+async def conduct(profile: str | None, calls: int, where: dict[str, Any]) -> Course:
+    """Run the campaign with one supervisor, and close it."""
+    async with Supervisor(profile=profile) as supervisor:
         tell({"profile": supervisor.profile, "enforcement": supervisor.enforcement()})
         tell({"began": "campaign"})
-        where = bait.parameters("none")
-        async with supervisor:
-            empty = Holdings.now()
-            await _calls(supervisor, min(WARM_UP, calls), where)
-            warm = Holdings.now()
-            began = time.monotonic()
-            times, good, bad, wrong = await _calls(supervisor, calls, where)
-            elapsed_s = time.monotonic() - began
-            full = Holdings.now()
-        closed = Holdings.now()
-    figures = {
-        "calls": good + bad,
-        "violations": bad,
-        "elapsed_s": round(elapsed_s, 1),
-        "good_call_ms_p50": round(statistics.median(times) * 1e3, 3),
-        "grown_bytes": full.resident_bytes - warm.resident_bytes,
-        "leaked": _leaked(empty, closed),
+        await _calls(supervisor, min(WARM_UP, calls), where)
+        resident = tree.resident_bytes(os.getpid())
+        began = time.monotonic()
+        times, violations, wrong = await _calls(supervisor, calls, where)
+        elapsed_s = time.monotonic() - began
+        grown = tree.resident_bytes(os.getpid()) - resident
+    return Course(times, violations, wrong, elapsed_s, grown)
+
+
+def _told(course: Course, leaked: dict[str, int]) -> dict[str, Any]:
+    why = [f"{count} {what} leaked" for what, count in leaked.items() if count > 0]
+    if course.grown_bytes > GROWTH_BYTES:
+        why.append(f"the conductor grew by {course.grown_bytes >> 20} MiB")
+    if course.wrong:
+        names = ", ".join(sorted(set(course.wrong)))
+        why.append(f"{len(course.wrong)} calls ended otherwise than they should: {names}")
+    return {
+        "contained": not why,
+        "why": why,
+        "category": None,
+        "gone_ms": None,
+        "calls": len(course.times) + course.violations,
+        "violations": course.violations,
+        "elapsed_s": round(course.elapsed_s, 1),
+        "good_call_ms_p50": round(statistics.median(course.times) * 1e3, 3),
+        "grown_bytes": course.grown_bytes,
+        "leaked": leaked,
     }
-    why = [f"{count} {what} leaked" for what, count in figures["leaked"].items() if count > 0]
-    if figures["grown_bytes"] > GROWTH_BYTES:
-        why.append(f"the conductor grew by {figures['grown_bytes'] >> 20} MiB")
-    if wrong:
-        why.append(f"{len(wrong)} calls ended otherwise than they should: {sorted(set(wrong))}")
-    told = {"contained": not why, "why": why, "category": None, "gone_ms": None, **figures}
-    tell({"name": "campaign", "turn": 0, **told})
 
 
 def _leaked(before: Holdings, after: Holdings) -> dict[str, int]:
@@ -121,31 +136,40 @@ def _leaked(before: Holdings, after: Holdings) -> dict[str, int]:
 
 async def _calls(
     supervisor: Supervisor, calls: int, where: dict[str, Any]
-) -> tuple[list[float], int, int, list[str]]:
-    """Seconds of the good calls, how many were good and bad, and those that ended as they should not."""
-    quiet = ExtensionSource(str(ATTACKS / "timing.py"), "busy", import_paths=(str(ATTACKS),))
+) -> tuple[list[float], int, list[str]]:
+    """Seconds of the good calls, the number of bad ones, and those that ended as they should not."""
     times: list[float] = []
     bad, wrong = 0, []
     for number in range(calls):
         if number % SHARE == SHARE - 1:
             stem, name, parameters = VIOLATIONS[bad % len(VIOLATIONS)]
-            source = ExtensionSource(
-                str(ATTACKS / f"{stem}.py"), name, import_paths=(str(ATTACKS),)
-            )
-            request = CallRequest(parameters={**parameters, "bait": where})
-            reply = await supervisor.call(source, request, LIMITED)
+            reply = await supervisor.call(*_call(stem, name, parameters, where), LIMITED)
             bad += 1
-            if isinstance(reply.outcome, Success) and name not in ("fork_bomb", "deep_folders"):
+            if isinstance(reply.outcome, Success) and name not in MAY_ANSWER:
                 wrong.append(name)
             continue
         began = time.perf_counter()
-        reply = await supervisor.call(quiet, CallRequest(parameters={"peace": True}), LIMITED)
+        reply = await supervisor.call(*_call("timing", "busy", {"peace": True}, where), LIMITED)
         times.append(time.perf_counter() - began)
         if not isinstance(reply.outcome, Success):
             wrong.append("a good call")
-    return times, len(times), bad, wrong
+    return times, bad, wrong
+
+
+def _call(
+    stem: str, name: str, parameters: dict[str, Any], where: dict[str, Any]
+) -> tuple[ExtensionSource, CallRequest]:
+    source = ExtensionSource(str(ATTACKS / f"{stem}.py"), name, import_paths=(str(ATTACKS),))
+    return source, CallRequest(parameters={**parameters, "bait": where})
 
 
 def main(profile: str | None, calls: int) -> None:
-    """Run in this process, telling on standard output."""
-    asyncio.run(conduct(profile, calls))
+    """Run in this process, telling on standard output; the event loop is part of what is counted."""
+    if profile is not None and why_not(profile):
+        tell({"unavailable": why_not(profile)})
+        return
+    with Bait() as bait:
+        before = Holdings.now()
+        course = asyncio.run(conduct(profile, calls, bait.parameters("none")))
+        told = _told(course, _leaked(before, Holdings.now()))
+    tell({"name": "campaign", "turn": 0, **told})

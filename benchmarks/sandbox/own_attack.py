@@ -24,6 +24,8 @@ from fqg_env.outcome import StandardError, Success, to_json
 
 OVERSHOOT_BYTES = 64_000_000
 """Memory beyond the limit that a watch may see before it ends it: what the suite's own attacks take."""
+TEXT = 2000
+"""Characters of an answer or a message that are told."""
 _TOLD = (
     "tcp_port",
     "udp_port",
@@ -135,24 +137,21 @@ def _reasons(ended: Ended, bait: Bait, survivors: int, grown_bytes: int) -> Iter
 
 
 def _evidence(ended: Ended) -> dict[str, Any]:
-    usage = ended.usage
     used = {
-        "wall_s": round(usage.wall_s, 3),
-        "cpu_s": round(usage.cpu_s, 3),
-        "peak_memory_bytes": usage.peak_memory_bytes,
+        "wall_s": round(ended.usage.wall_s, 3),
+        "cpu_s": round(ended.usage.cpu_s, 3),
+        "peak_memory_bytes": ended.usage.peak_memory_bytes,
     }
-    match ended.outcome:
-        case Success(outputs=outputs):
-            return {"used": used, "code": None, "policy": None, "answer": repr(outputs)[:2000]}
-        case StandardError() as failure:
-            policy = failure.policy
-            proof = None if policy is None else {
-                "limit": policy.name, "allowed": policy.limit, "observed": policy.observed,
-                "unit": policy.unit, "enforcer": policy.enforcer, "action": policy.action,
-                "signal": policy.signal,
-            }  # fmt: skip
-            text = f"{failure.message} {failure.detail}".strip()
-            return {"used": used, "code": failure.code, "policy": proof, "message": text[:2000]}
+    outcome = ended.outcome
+    if isinstance(outcome, Success):
+        return {"used": used, "code": None, "policy": None, "answer": repr(outcome.outputs)[:TEXT]}
+    policy, text = outcome.policy, f"{outcome.message} {outcome.detail}".strip()
+    proof = None if policy is None else {
+        "limit": policy.name, "allowed": policy.limit, "observed": policy.observed,
+        "unit": policy.unit, "enforcer": policy.enforcer, "action": policy.action,
+        "signal": policy.signal,
+    }  # fmt: skip
+    return {"used": used, "code": outcome.code, "policy": proof, "message": text[:TEXT]}
 
 
 def main(profile: str | None, file: str) -> None:
