@@ -19,111 +19,30 @@ Paths are relative to the file. Everything is checked before anything starts.
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from conductor_agent.bindings import limits_of, misfit, source_of
-from conductor_agent.checks import Check, Measure, ValueType, check_schema, measure_named
-from conductor_agent.hosting.contract import ExtensionSource
+from conductor_agent.checks import Check, check_schema, measure_named
 from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement, reaches
 from conductor_agent.hosting.self_test import strongest, what_would
 from conductor_agent.hosting.values import NotPlainError, check_plain
-from conductor_agent.manifest import ManifestError, find_manifest, read_manifest
-from conductor_agent.plain import said_by
+from conductor_agent.workflow_binding import bind, bind_manifest
+from conductor_agent.workflow_inputs import read_inputs
+from conductor_agent.workflow_parts import ExtensionEntry, Workflow, WorkflowError, part_of
 from fqg_env.errors import LevelError, suggest
-from fqg_env.level import Function, Level
-from fqg_env.level_file import OnceLoader, explain, parse_level
-from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short
+from fqg_env.level import Level
+from fqg_env.level_file import OnceLoader, parse_level
+from policies.resource.limits import Settings, short
 
 SCHEMA = "conductor-workflow/1"
+__all__ = ["Workflow", "WorkflowError", "parse_workflow", "read_workflow", "restore_workflow"]
 KEYS = ("workflow", "extensions", "inputs", "require")
-
-
-class WorkflowError(ValueError):
-    """A workflow that cannot run; the message is one sentence for the person who wrote it."""
-
-
-class Part(BaseModel):
-    """Base of the parts: immutable, and a wrong key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Requires(Part):
-    """What has to be on the machine; a function that lacks it is left out."""
-
-    program: str
-
-
-class ExtensionEntry(Part):
-    """What a function is bound to."""
-
-    manifest: str | None = None
-    """Path of an `extension.toml` or its folder, which says all the rest; `limits` may tighten it."""
-    source: Annotated[str, Field(min_length=1)] = ""
-    """Importable module, or path of a `.py` file."""
-    extension: str | None = None
-    """Its name in there; the function's own where it is not given."""
-    kind: str = Field(default="", alias="class")
-    limits: dict[str, Any] = {}
-    requires: Requires | None = None
-    python: str | None = None
-    """Python of its own environment."""
-    environment: dict[str, str] = {}
-    import_paths: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> ExtensionEntry:
-        if self.manifest is None:
-            for key, value in (("source", self.source), ("class", self.kind)):
-                if not value:
-                    raise ValueError(f"{key}: is missing; add it, or a `manifest` that says it")
-        elif self.model_fields_set - {"manifest", "limits", "requires"}:
-            raise ValueError("beside `manifest` only `limits` and `requires` may stand")
-        return self
-
-
-class InputEntry(Part):
-    """Where the value of a given artifact comes from: exactly one of these."""
-
-    file: str | None = None
-    text: str | None = None
-    data: Any = Field(default=None, alias="json")
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A function's extension and what it may use."""
-
-    source: ExtensionSource
-    limits: ResourceLimits
-    kind: str
-
-
-@dataclass(frozen=True)
-class Workflow:
-    """A level with everything that makes it real."""
-
-    path: Path
-    text: str
-    level: Level
-    extensions: dict[str, Bound]
-    checks: dict[str, Check]
-    measures: dict[str, Measure]
-    """Artifact -> what its quality is measured by."""
-    inputs: dict[str, Any]
-    """Given artifact -> its value."""
-    notes: tuple[str, ...] = ()
-    """What was left out, and why."""
 
 
 def read_workflow(
@@ -153,7 +72,7 @@ def read_workflow(
         raise WorkflowError(f"{path}: it cannot be read ({problem})") from None
     data = _mapping(text, path)
     workflow = parse_workflow(data, text, path, ceiling=ceiling, has_program=has_program)
-    given = _inputs(data.get("inputs"), workflow, inputs or {})
+    given = read_inputs(data.get("inputs"), workflow, inputs or {})
     return replace(workflow, inputs=given)
 
 
@@ -220,9 +139,9 @@ def parse_workflow(
                     f"{path}: functions.{name}.variants.{variant}: {problem}"
                 ) from None
     bound = {
-        name: _bind(name, entries[name], path, ceiling)
+        name: bind(name, entries[name], path, ceiling)
         if entries[name].manifest is None
-        else _bind_manifest(name, function, entries[name], path, ceiling)
+        else bind_manifest(name, function, entries[name], path, ceiling)
         for name, function in level.functions.items()
     }
     return Workflow(path, text, level, bound, checks, measures, {}, tuple(notes))
@@ -277,23 +196,6 @@ def _mapping(text: str, path: Path) -> dict[str, Any]:
     return data
 
 
-def _part(kind: Any, data: Any, where: str) -> Any:
-    """A part from plain data.
-
-    Raises:
-        WorkflowError: what is wrong with it, and where.
-    """
-    try:
-        return TypeAdapter(kind).validate_python(data)
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        text = explain(problem, where)
-        known = [field.alias or name for name, field in getattr(kind, "model_fields", {}).items()]
-        if first["type"] == "extra_forbidden" and known:
-            text += suggest(str(first["loc"][-1]), known)
-        raise WorkflowError(text) from None
-
-
 def _checks(artifacts: Any, given: Any, path: Path) -> tuple[Any, dict[str, Check]]:
     """The artifacts as a level has them, and what is declared of them."""
     if not isinstance(artifacts, dict):
@@ -309,7 +211,7 @@ def _checks(artifacts: Any, given: Any, path: Path) -> tuple[Any, dict[str, Chec
         if isinstance(given, dict) and name in given:
             fields["given"] = True
         if "check" in entry:
-            check: Check = _part(Check, entry["check"], f"{where}.check")
+            check: Check = part_of(Check, entry["check"], f"{where}.check")
             if check.rules is not None:
                 try:
                     check_schema(check.rules, f"{where}.check.schema")
@@ -344,7 +246,8 @@ def _entries(extensions: Any, functions: Any, path: Path) -> dict[str, Extension
         if name not in extensions:
             raise WorkflowError(f"{where}: the function {name!r} is not bound; give it a `source`")
     return {
-        name: _part(ExtensionEntry, entry, f"{where}.{name}") for name, entry in extensions.items()
+        name: part_of(ExtensionEntry, entry, f"{where}.{name}")
+        for name, entry in extensions.items()
     }
 
 
@@ -372,168 +275,3 @@ def _without_missing(
     if isinstance(data.get("recent"), dict):
         rest["recent"] = {k: v for k, v in data["recent"].items() if stays(k)}
     return rest, notes
-
-
-def _bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None) -> Bound:
-    """The source of a function's extension and its limits."""
-    where = f"{path}: extensions.{name}"
-    source = entry.source
-    _passable(entry, where)
-    if source.endswith(".py") or "/" in source:
-        file = (path.parent / source).resolve()
-        if not file.is_file():
-            raise WorkflowError(
-                f"{where}.source: there is no file {source!r}; paths are relative to the workflow's folder"
-            )
-        source = str(file)
-    elif not entry.python:
-        _find_module(source, f"{where}.source")
-    try:
-        limits = limits_for(entry.kind, entry.limits, ceiling)
-    except LimitError as problem:
-        field = "class" if "class" in str(problem) and "Unknown" in str(problem) else "limits"
-        raise WorkflowError(f"{where}.{field}: {problem}") from None
-    return Bound(
-        ExtensionSource(
-            source=source,
-            name=entry.extension or name,
-            python=entry.python,
-            environment=tuple(sorted(entry.environment.items())),
-            import_paths=tuple(str((path.parent / p).resolve()) for p in entry.import_paths),
-        ),
-        limits,
-        entry.kind.lower(),
-    )
-
-
-def _bind_manifest(
-    name: str, function: Function, entry: ExtensionEntry, path: Path, ceiling: Settings | None
-) -> Bound:
-    """The same, where a manifest says it."""
-    where = f"{path}: extensions.{name}"
-    try:
-        file = find_manifest(path.parent / (entry.manifest or ""))
-        manifest = read_manifest(file)
-        source = source_of(manifest, file)
-        limits = limits_of(manifest, file, entry.limits, ceiling)
-    except ManifestError as problem:
-        raise WorkflowError(f"{where}.manifest: {problem}") from None
-    except LimitError as problem:
-        raise WorkflowError(f"{where}.limits: {problem}") from None
-    wrong = misfit(manifest, function.inputs, function.outputs)
-    if wrong is not None:
-        raise WorkflowError(f"{where}.manifest: {wrong}")
-    return Bound(source, limits, manifest.extension.kind.value)
-
-
-def _passable(entry: ExtensionEntry, where: str) -> None:
-    """A process can be started with what the entry says.
-
-    Raises:
-        WorkflowError: its Python is not there, or the system cannot pass a text on.
-    """
-    texts = (entry.source, *entry.import_paths, *entry.environment, *entry.environment.values())
-    if any("\0" in text for text in texts) or any("=" in key for key in entry.environment):
-        raise WorkflowError(
-            f"{where}: no process can be given a NUL character, or `=` in a variable's name; remove it"
-        )
-    if entry.python is not None and shutil.which(entry.python) is None:
-        raise WorkflowError(f"{where}.python: {entry.python!r} is no program; name a Python")
-
-
-def _find_module(module: str, where: str) -> None:
-    """There is a module of this name; looking for it runs the packages above it.
-
-    Raises:
-        WorkflowError: there is none, or a package above it fails.
-    """
-    try:
-        found = importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError, AttributeError):
-        found = False
-    except (Exception, SystemExit) as problem:  # noqa: BLE001  (whatever a package does when imported)
-        why = said_by(problem)
-        raise WorkflowError(f"{where}: {module!r} cannot be imported ({why}); mend it") from None
-    if not found:
-        raise WorkflowError(
-            f"{where}: there is no module {module!r}; a file is named with its ending `.py`"
-        )
-
-
-# --- inputs -------------------------------------------------------------------------------------------
-
-
-def _inputs(entries: Any, workflow: Workflow, files: Mapping[str, Path]) -> dict[str, Any]:
-    """The value of each given artifact."""
-    path, artifacts = workflow.path, workflow.level.artifacts
-    if entries is not None and not isinstance(entries, dict):
-        raise WorkflowError(f"{path}: inputs: it holds no mapping; name artifacts and their values")
-    entries = dict(entries or {})
-    values: dict[str, Any] = {}
-    for name in [*entries, *files]:
-        source = f"{path}: inputs.{name}" if name in entries else f"--input {name}"
-        if name not in artifacts:
-            raise WorkflowError(
-                f"{source}: there is no such artifact." + suggest(str(name), artifacts)
-            )
-        if not artifacts[name].given:
-            raise WorkflowError(f"{source}: the artifact is made, not given; mark it `given: true`")
-    for name, artifact in artifacts.items():
-        if not artifact.given:
-            continue
-        where = f"{path}: inputs.{name}"
-        if name not in entries and name not in files:
-            raise WorkflowError(f"{where}: is missing; add it, or give --input {name}=PATH")
-        entry = _part(InputEntry, entries[name], where) if name in entries else InputEntry()
-        if name in files:
-            values[name] = _from_file(files[name], _form(name, entry, workflow), f"--input {name}")
-        else:
-            values[name] = _value(name, entry, entries[name], workflow, where)
-        _check_input(
-            name, values[name], workflow, where if name not in files else f"--input {name}"
-        )
-    return values
-
-
-def _form(name: str, entry: InputEntry, workflow: Workflow) -> ValueType:
-    """How a file on the command line is read: as the workflow's own value, or as its check says."""
-    if entry.text is not None:
-        return ValueType.TEXT
-    if "data" in entry.model_fields_set:
-        return ValueType.JSON
-    check = workflow.checks.get(name)
-    return check.type if check is not None and check.type is not None else ValueType.BYTES
-
-
-def _value(name: str, entry: InputEntry, given: Any, workflow: Workflow, where: str) -> Any:
-    if len(given) != 1:
-        raise WorkflowError(f"{where}: give exactly one of `file`, `text` and `json`")
-    if entry.file is not None:
-        return _from_file(
-            workflow.path.parent / entry.file, _form(name, entry, workflow), f"{where}.file"
-        )
-    return entry.text if entry.text is not None else entry.data
-
-
-def _from_file(path: Path, form: ValueType, where: str) -> Any:
-    try:
-        body = path.read_bytes()
-        if form is ValueType.BYTES:
-            return body
-        text = body.decode("utf-8")
-        return text if form is ValueType.TEXT else json.loads(text)
-    except FileNotFoundError:
-        raise WorkflowError(f"{where}: there is no file {str(path)!r}; check the path") from None
-    except (OSError, ValueError) as problem:
-        raise WorkflowError(f"{where}: {path} cannot be read as {form.value} ({problem})") from None
-
-
-def _check_input(name: str, value: Any, workflow: Workflow, where: str) -> None:
-    check = workflow.checks.get(name)
-    wrong = check.fault(value) if check is not None else None
-    if wrong is not None:
-        raise WorkflowError(f"{where}: {wrong}; give another value, or change its check")
-    try:
-        check_plain(value, name)
-    except NotPlainError as problem:
-        raise WorkflowError(f"{where}: {problem}") from None

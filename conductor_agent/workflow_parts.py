@@ -1,0 +1,111 @@
+"""What a workflow is made of: the entries of its file, and what they are bound to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from conductor_agent.checks import Check, Measure
+from conductor_agent.hosting.contract import ExtensionSource
+from fqg_env.errors import suggest
+from fqg_env.level import Level
+from fqg_env.level_file import explain
+from policies.resource.limits import ResourceLimits
+
+
+class WorkflowError(ValueError):
+    """A workflow that cannot run; the message is one sentence for the person who wrote it."""
+
+
+class Part(BaseModel):
+    """Base of the parts: immutable, and a wrong key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Requires(Part):
+    """What has to be on the machine; a function that lacks it is left out."""
+
+    program: str
+
+
+class ExtensionEntry(Part):
+    """What a function is bound to."""
+
+    manifest: str | None = None
+    """Path of an `extension.toml` or its folder, which says all the rest; `limits` may tighten it."""
+    source: Annotated[str, Field(min_length=1)] = ""
+    """Importable module, or path of a `.py` file."""
+    extension: str | None = None
+    """Its name in there; the function's own where it is not given."""
+    kind: str = Field(default="", alias="class")
+    limits: dict[str, Any] = {}
+    requires: Requires | None = None
+    python: str | None = None
+    """Python of its own environment."""
+    environment: dict[str, str] = {}
+    import_paths: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ExtensionEntry:
+        if self.manifest is None:
+            for key, value in (("source", self.source), ("class", self.kind)):
+                if not value:
+                    raise ValueError(f"{key}: is missing; add it, or a `manifest` that says it")
+        elif self.model_fields_set - {"manifest", "limits", "requires"}:
+            raise ValueError("beside `manifest` only `limits` and `requires` may stand")
+        return self
+
+
+class InputEntry(Part):
+    """Where the value of a given artifact comes from: exactly one of these."""
+
+    file: str | None = None
+    text: str | None = None
+    data: Any = Field(default=None, alias="json")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A function's extension and what it may use."""
+
+    source: ExtensionSource
+    limits: ResourceLimits
+    kind: str
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A level with everything that makes it real."""
+
+    path: Path
+    text: str
+    level: Level
+    extensions: dict[str, Bound]
+    checks: dict[str, Check]
+    measures: dict[str, Measure]
+    """Artifact -> what its quality is measured by."""
+    inputs: dict[str, Any]
+    """Given artifact -> its value."""
+    notes: tuple[str, ...] = ()
+    """What was left out, and why."""
+
+
+def part_of(kind: Any, data: Any, where: str) -> Any:
+    """A part from plain data.
+
+    Raises:
+        WorkflowError: what is wrong with it, and where.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(data)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        text = explain(problem, where)
+        known = [field.alias or name for name, field in getattr(kind, "model_fields", {}).items()]
+        if first["type"] == "extra_forbidden" and known:
+            text += suggest(str(first["loc"][-1]), known)
+        raise WorkflowError(text) from None
