@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conductor_agent import extension_cli, health_cli  # noqa: F401  (it adds `list` and `pardon`)
+from conductor_agent.delivery import BadInput, check_out, write_values
 from conductor_agent.plain import clean, to_json
 
 if TYPE_CHECKING:
@@ -42,10 +42,6 @@ app = typer.Typer(
 
 
 app.add_typer(extension_cli.app)
-
-
-class BadInput(ValueError):
-    """Something the user gave cannot be used; the message is one sentence."""
 
 
 class Interrupted(Exception):
@@ -87,7 +83,7 @@ def run(
     if dry_run:
         _show_dry_run(workflow, policy, as_json)
         return
-    _check_out(out)
+    check_out(out)
     run_id = runs.new_run_id()
     for note in workflow.notes:
         _say(f"left out {note}")
@@ -124,7 +120,7 @@ def resume(
     """
     from conductor_agent import runs
 
-    _check_out(out)
+    check_out(out)
     _finish(
         runs.resume(run, journal, lambda name: _policy(policy or name), watch=_watch(as_json)),
         run,
@@ -249,7 +245,7 @@ def _finish(
 
         show_result(Terminal(), result, str(journal))
     if out is not None:
-        _write_values(out, result.values)
+        write_values(out, result.values)
     raise typer.Exit(EXIT[result.status])
 
 
@@ -294,53 +290,6 @@ def _named_paths(pairs: list[str]) -> dict[str, Path]:
             raise BadInput(f"--input {pair}: write NAME=PATH")
         named[name] = Path(path)
     return named
-
-
-def _check_out(out: Path | None) -> None:
-    if out is not None and out.exists() and not out.is_dir():
-        raise BadInput(f"--out {out}: it is a file; name a folder")
-    if out is not None:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise BadInput(f"--out {out}: it cannot be made ({problem.strerror})") from None
-
-
-def _write_values(out: Path, values: dict[str, Any]) -> None:
-    """One file per delivered goal.
-
-    Raises:
-        BadInput: one cannot be written.
-    """
-    for name, value in values.items():
-        ending, body = _as_file(value)
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / f"{name}.{ending}").write_bytes(body)
-        except OSError as problem:
-            raise BadInput(
-                f"--out {out}: {name}.{ending} cannot be written ({problem.strerror}); make room and take "
-                "the values with `conductor resume RUN --out DIR`"
-            ) from None
-
-
-def _as_file(value: Any) -> tuple[str, bytes]:
-    """The ending and the bytes of a value: text, bytes, or JSON."""
-    match value:
-        case str():
-            return "txt", value.encode()
-        case bytes():
-            return "bin", value
-        case _:
-            text = json.dumps(value, ensure_ascii=False, indent=1, default=_as_text)
-            return "json", text.encode()
-
-
-def _as_text(value: Any) -> str:
-    """Bytes inside other data, in base 64."""
-    import base64
-
-    return base64.b64encode(value).decode()
 
 
 def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
