@@ -48,7 +48,10 @@ class Profile:
         if self.locked and landlock.version() == 0:
             return "this kernel has no Landlock"
         if self.counted and cgroups.place() is None:
-            return "no control group with memory and pids may be made here"
+            return (
+                "no control group with memory and pids may be made here "
+                "(under systemd: systemd-run --user --scope -p Delegate=yes COMMAND)"
+            )
         if not tree.available():
             return "the proc file system does not list the children of a process"
         return ""
