@@ -4,6 +4,7 @@ nothing of it is left."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ from conductor_agent.hosting import classify, extension, frames, tree, values
 from conductor_agent.hosting.classify import Fault, InvalidInput, Unable
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Host, Reply
 from conductor_agent.hosting.enforcement import Level
+from conductor_agent.hosting.profiles import PROFILES
+from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
 from fqg_env.outcome import Blame, Category, Hint, Phase, SideEffects, StandardError, Success, error
@@ -812,3 +815,21 @@ def test_a_worker_that_grows_is_replaced_between_calls() -> None:
         assert 1 < len(set(pids)) < 8
 
     hosted(test)
+
+
+@pytest.mark.parametrize("profile", [name for name in PROFILES if not why_not(name)])
+def test_a_secret_reaches_the_extension_and_no_command_line(profile, monkeypatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "a-secret-nobody-may-see")
+    monkeypatch.setenv("OTHER_KEY", "another")
+    limits = ResourceLimits(environment=("SECRET_KEY",))
+
+    async def run() -> None:
+        async with Supervisor(profile=profile) as host:
+            seen = succeeds(await host.call(bad("facts"), CallRequest(), limits))["environment"]
+            assert seen["SECRET_KEY"] == "a-secret-nobody-may-see"
+            assert "OTHER_KEY" not in seen
+            for line in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    assert b"nobody-may-see" not in line.read_bytes(), line
+
+    asyncio.run(run())

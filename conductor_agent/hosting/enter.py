@@ -1,6 +1,8 @@
 """The first process of a worker: the conductor's own Python, which confines itself and then becomes it.
 
-    python -I -S -c "...; main()" SETTINGS      (SETTINGS: JSON, see `Entry`)
+    python -I -S -c "...; main()" FD      (FD: a file in memory with the JSON of `Entry`)
+
+(Not on the command line, which anybody on the machine can read: secrets are in it.)
 
 In a process namespace it simply becomes the worker. Elsewhere it stays as the worker's keeper (keeper.py).
 Standard library alone, for a start of a few milliseconds.
@@ -41,13 +43,25 @@ class Entry:
     """The channel, where the supervisor serves a way out of the jail's network."""
 
 
-def command(python: str, entry: Entry) -> list[str]:
-    """The command line of the first process."""
+def written(entry: Entry) -> int:
+    """A file in memory with the settings; who opens it closes it.
+
+    Raises:
+        OSError: the system has none to give.
+    """
+    fd = os.memfd_create("fqg-entry")
+    os.write(fd, _text(entry).encode())
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def command(python: str, fd: int) -> list[str]:
+    """The command line of the first process, which inherits the file."""
     start = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
         "from conductor_agent.hosting.enter import main; main()"
     )
-    return [python, "-I", "-S", "-c", start, _text(entry)]
+    return [python, "-I", "-S", "-c", start, str(fd)]
 
 
 def _text(entry: Entry) -> str:
@@ -56,7 +70,7 @@ def _text(entry: Entry) -> str:
     return json.dumps(data, separators=(",", ":"))
 
 
-def _read(text: str) -> Entry:
+def _read(text: bytes) -> Entry:
     data: dict[str, Any] = json.loads(text)
     inner = data.pop("confinement")
     inner["program"] = base64.b64decode(inner["program"])
@@ -65,7 +79,8 @@ def _read(text: str) -> Entry:
 
 def main() -> None:
     """Confine this process, then become the worker. Returns only by exiting."""
-    entry = _read(sys.argv[1])
+    with open(int(sys.argv[1]), "rb") as settings:  # noqa: PTH123
+        entry = _read(settings.read())
     parent = os.getpid()
     if entry.keeper is not None:
         keep_below(entry.keeper, entry.directory)

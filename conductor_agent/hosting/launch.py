@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import json
 
@@ -94,8 +94,10 @@ def launch(
         undo.callback(os.close, read_log)
         with theirs, asked.shared(), told.shared(), open(write_log, "wb"):  # noqa: PTH123
             fds = theirs.fileno(), asked.fd, told.fd
-            line = _line(source, limits, python, profile, directory, fds)
-            process = _spawn(line, directory, fds, write_log, group)
+            plan = _plan(source, limits, python, profile, directory, fds)
+            with open(enter.written(plan.entry), "rb") as settings:  # noqa: PTH123
+                line = [*plan.jail, *enter.command(sys.executable, settings.fileno())]
+                process = _spawn(line, directory, (*fds, settings.fileno()), write_log, group)
         undo.callback(_end, process)
         listener = take_over(ours, limits.start_wall_s) if _by_name(limits) else None
         pidfd = os.pidfd_open(process.pid)
@@ -118,15 +120,23 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _line(
+class _Plan(NamedTuple):
+    """How a worker is started."""
+
+    jail: list[str]
+    """Command line before the first process."""
+    entry: enter.Entry
+
+
+def _plan(
     source: ExtensionSource,
     limits: ResourceLimits,
     python: str,
     profile: Profile,
     directory: Path,
     fds: tuple[int, int, int],
-) -> list[str]:
-    """The command line: the jail, the first process in it, and what that becomes."""
+) -> _Plan:
+    """The jail, the first process in it, and what that becomes."""
     code = code_of(source, python)
     uid = private_uid() if profile.filtered else None
     if limits.write_paths or not open_to_all((*code, *limits.read_paths), above=not profile.jailed):
@@ -155,10 +165,8 @@ def _line(
             environment(source, python, str(shelf), scratch, limits, os.environ).items()
         ),
     )
-    inside = enter.command(sys.executable, entry)
-    if not profile.jailed:
-        return inside
-    return [*bubblewrap.arguments(bubblewrap.jail_of(limits, code, uid)), *inside]
+    jail = bubblewrap.jail_of(limits, code, uid)
+    return _Plan(bubblewrap.arguments(jail) if profile.jailed else [], entry)
 
 
 def _confinement(
@@ -188,7 +196,7 @@ def _confinement(
 def _spawn(
     line: list[str],
     directory: Path,
-    fds: tuple[int, int, int],
+    fds: tuple[int, ...],
     log: int,
     group: cgroups.Group | None,
 ) -> subprocess.Popen[bytes]:
@@ -216,10 +224,7 @@ def environment(
     limits: ResourceLimits,
     ours: Mapping[str, str],
 ) -> dict[str, str]:
-    """The whole environment of a worker: the allow-list, the source's own, our packages, what the operator
-    hands on by name.
-
-    """
+    """The whole environment of a worker: the allow-list, its own, our packages, what is handed on by name."""
     allowed = {name: ours[name] for name in (*ALLOWED, *limits.environment) if name in ours}
     own = dict(source.environment)
     # what the conductor can import, its extensions can
