@@ -6,6 +6,7 @@ import contextlib
 import errno
 import resource
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +91,22 @@ def test_no_room_for_the_logs_is_told_once(whole: Path, tmp_path: Path) -> None:
         result = fqg("train", "--recipe", recipe, "--out", out)
     assert result.exit_code == 2, result.output
     assert f"{out}/tensorboard: File too large; make room" in only_sentence(result)
+
+
+def test_an_error_of_a_disk_in_a_thread_is_left_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard's thread dies of it and ours raises it again; whatever else goes wrong in one is printed."""
+    printed = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: printed.append(told.exc_type))
+
+    def fails(error: Exception) -> None:
+        raise error
+
+    with ppo.told_once():
+        for error in (OSError(errno.ENOSPC, "full"), ValueError("a bug")):
+            thread = threading.Thread(target=fails, args=(error,))
+            thread.start()
+            thread.join()
+    assert printed == [ValueError]
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,27 @@ def test_a_cut_training_ends_with_the_policy_of_an_uncut_one(
     assert policy(tmp_path) == policy(uncut)
 
 
+@pytest.mark.parametrize(
+    ("place", "nth", "labels", "steps"),
+    [
+        ("teacher plays", 2, 32, 0),
+        ("rollout", 1, 96, 0),
+        ("rollout", 3, 96, 64),
+        ("step", 18, 96, 128),
+    ],
+)
+def test_a_cut_costs_no_more_than_a_rollout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, nth: int, labels: int, steps: int
+) -> None:
+    with monkeypatch.context() as patch:
+        cut_at(patch, place, nth)
+        with pytest.raises(Interrupted):
+            train(TAUGHT, 0, tmp_path)
+    kept = tmp_path / CHECKPOINT
+    assert torch.load(kept / "teacher.pt", weights_only=True)["labels"] == labels
+    assert MaskablePPO.load(kept / "model.zip", device="cpu").num_timesteps == steps
+
+
 def test_a_training_may_be_cut_again_and_again(
     uncut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
