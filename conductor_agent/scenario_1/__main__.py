@@ -29,6 +29,7 @@ COLUMNS = {
     "success_rate": "success",
     "latency_s_mean": "seconds",
     "latency_s_max": "longest",
+    "start_s_mean": "starting",
     "wasted_fraction": "wasted",
     "cost_mean": "cost",
     "violations": "violations",

@@ -32,6 +32,7 @@ def _figures_of(runs: Sequence[Played]) -> dict[str, float]:
         "failures_seen_by_conductor": sum(one.outcome != SUCCESS for one in tries),
         "resolved_inside_extension": sum(map(resolved_inside, tries)),
         "own_repeats": sum(one.own_repeats for one in tries),
+        "start_s_mean": sum(one.start_s for one in tries) / len(runs),
         "latency_s_max": max(run.elapsed_s for run in runs),
         "cost_mean": fmean(run.cost for run in runs),
         "runs": len(runs),

@@ -42,6 +42,8 @@ class Try:
     limit: str | None
     """The limit that ended it."""
     elapsed_s: float
+    start_s: float
+    """The part of `elapsed_s` in which a worker was started."""
     own_repeats: int
     own_recovery_s: float
 
@@ -166,6 +168,7 @@ def _try(event: Finished, strategy: str) -> Try:
         outcome=Category(outcome.category).value if failed else SUCCESS,
         limit=outcome.policy.name if failed and outcome.policy is not None else None,
         elapsed_s=event.elapsed_s,
+        start_s=event.usage.get("start_s", 0.0),
         own_repeats=outcome.own_recovery.attempts,
         own_recovery_s=outcome.own_recovery.elapsed_s,
     )
