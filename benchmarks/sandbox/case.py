@@ -25,7 +25,9 @@ LIMITS = ResourceLimits(
     log_bytes=1_000_000,
     calls_per_worker=1,
 )
-"""Of every case that does not say otherwise."""
+"""Of somebody's own attack."""
+PATIENT = {"start_wall_s": 60.0, "wall_s": 20.0, "cpu_s": None}
+"""Of cases that are not about time: a busy machine must not end them for being slow."""
 UNCLAIMED = ("NONE", "COUNTED")
 """Levels of enforcement that stop nothing."""
 
@@ -64,7 +66,7 @@ class Case:
     @property
     def allowed(self) -> ResourceLimits:
         """The limits it runs under."""
-        return LIMITS.model_copy(update=dict(self.settings))
+        return LIMITS.model_copy(update={**PATIENT, **self.settings})
 
     def unclaimed(self, report: Mapping[str, Mapping[str, str]]) -> tuple[str, str] | None:
         """The first row that this profile does not enforce, with its level; None: it claims all."""

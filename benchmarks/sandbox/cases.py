@@ -36,10 +36,10 @@ def _waiting(extension: str) -> Case:
 
 
 TIMING = [
-    *(_end("timing", name, "cpu_s", needs=("cpu_s",)) for name in (
+    *(_end("timing", name, "cpu_s", needs=("cpu_s",), settings={"cpu_s": 1.0}) for name in (
         "busy", "busy_ignoring_signals", "busy_in_c", "busy_threads",
     )),
-    _end("timing", "short_children", "cpu_s", "wall_s", needs=("cpu_s",)),
+    _end("timing", "short_children", "cpu_s", "wall_s", needs=("cpu_s",), settings={"cpu_s": 1.0, "wall_s": 3.0}),
     *map(_waiting, (
         "sleeping", "stopped", "pausing", "selecting", "waiting_for_child", "hanging_exit",
     )),
@@ -87,7 +87,7 @@ MEMORY_CASES = [
     ),
     _allowed("memory", "huge_reservation", 0),
     _allowed("memory", "many_maps", 0),
-    _allowed("memory", "forks_share", 0, settings={"wall_s": 20.0, "cpu_s": None}),
+    _allowed("memory", "forks_share", 0),
 ]  # fmt: skip
 
 FILES = [
@@ -166,7 +166,7 @@ CRASHES = [
     .named("crashes/flood_of_errors"),
     _error("crashes", "odd_log", "EXIT_9"),
     _allowed("crashes", "flood_after_answer", 0, settings={"calls_per_worker": 1000}),
-    _end("crashes", "close_everything", "wall_s", codes=("PROTOCOL_CLOSED",)),
+    _end("crashes", "close_everything", "wall_s", codes=("PROTOCOL_CLOSED",), settings=SHORT),
     *(_error("crashes", name, "RAISED") for name in ("nasty_exception", "huge_exception")),
     *(_error("crashes", "no_outcome", "ANSWER", parameters={"answer": name}).named(f"crashes/{name}_answer")
       for name in ("object", "loop", "nan", "none", "keys", "integer", "surrogate", "generator", "function")),
@@ -178,7 +178,7 @@ CRASHES = [
 
 def _load(what: str, *limits: str, **more: Any) -> Case:
     environment = (("ATTACK", what), ("MEMORY_BYTES", str(MEMORY)))
-    settings = {"start_wall_s": 1.5, "cpu_s": None}
+    settings = {"start_wall_s": 2.0} if "start_wall_s" in limits else {}
     return Case(
         f"loading/{what}", "loading", "loaded", limits=limits, loads=True,
         environment=environment, settings=settings, **more,
@@ -203,7 +203,7 @@ KILLED = Case(
     "daemon_and_hang",
     needs=("after_the_conductor",),
     parameters={"count": 25},
-    settings={"wall_s": 60.0, "cpu_s": None},
+    settings={"wall_s": 60.0},
 )
 
 CASES = {
