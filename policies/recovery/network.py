@@ -9,9 +9,9 @@ import onnxruntime
 
 from fqg_env.arrays import SIZES
 from fqg_env.fields import Artifact, Call, Doubt, observation_dtype
-from fqg_env.rules import STOP
+from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.base import Decision, Observation
-from policies.recovery.features import index_choice, network_inputs
+from policies.recovery.features import REACH_FIELDS, WAY_FIELDS, index_choice, network_inputs
 from policies.recovery.policy_file import OUTPUTS, Manifest, PolicyFileError, read_policy_file
 
 FLOOR = "floor"
@@ -35,6 +35,18 @@ def chance_as_it_is(observation: Observation) -> np.ndarray:
     good = np.where(there, 1.0 - observation["doubt"][:, :, Doubt.BAD], 0.0)
     chance: np.ndarray = np.where(essential, good, 1.0).prod(1)
     return chance
+
+
+def input_shapes(size: str) -> dict[str, tuple[int, ...]]:
+    """Name of what a network may read -> shape of it on one board."""
+    calls, artifacts = SIZES[size].calls, SIZES[size].artifacts
+    dtype = observation_dtype(SIZES[size], True)
+    return {
+        **{name: dtype[name].shape for name in dtype.names or ()},
+        "index": (calls + FIRST_CALL,),
+        "ways": (calls, WAY_FIELDS),
+        "reach": (artifacts, REACH_FIELDS),
+    }
 
 
 class NetworkPolicy:
@@ -76,16 +88,26 @@ class NetworkPolicy:
         self._check_fields(source)
 
     def _check_fields(self, source: str) -> None:
-        """The graph reads fields as wide as they are here."""
-        dtype = observation_dtype(SIZES["small"], True)
-        for entry in self._session.get_inputs():
-            if entry.name in (dtype.names or ()) and isinstance(entry.shape[-1], int):
-                width = dtype[entry.name].shape[-1]
-                if entry.shape[-1] != width:
-                    raise PolicyFileError(
-                        f"{source}: its model reads {entry.shape[-1]} numbers per entry of "
-                        f"{entry.name!r} and there are {width}; train or export it again"
-                    )
+        """The graph reads what there is here, and answers what is asked of it: tried on an empty board."""
+        shapes = input_shapes("small")
+        unknown = [name for name in self.manifest.inputs if name not in shapes]
+        if unknown:
+            raise PolicyFileError(
+                f"{source}: its model reads {unknown[0]!r}, which nothing here is called; "
+                "train or export it again"
+            )
+        zeros = {name: np.zeros((1, *shapes[name]), np.float32) for name in self.manifest.inputs}
+        try:
+            logits, success, strangeness = self.answers(zeros)
+        except Exception as error:  # noqa: BLE001 (as above)
+            text = str(error).splitlines()[0][:200]
+            raise PolicyFileError(
+                f"{source}: its model does not read what there is here ({text}); train or export it again"
+            ) from None
+        if (logits.shape, success.shape, strangeness.shape) != ((1, *shapes["index"]), (1,), (1,)):
+            raise PolicyFileError(
+                f"{source}: its model answers arrays of other shapes; train or export it again"
+            )
 
     def answers(self, inputs: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """What the graph answers, see `OUTPUTS`; before masking."""
