@@ -52,9 +52,14 @@ def environments(parameters: Values, context: Any) -> Any:
 def inherited_files(parameters: Values, context: Any) -> Any:
     """Reads from descriptors that it should not have got."""
     tries = Tries()
+
+    def read(fd: int) -> bytes | None:
+        found = os.pread(fd, 200, 0)
+        return found if b"secret" in found else None  # its channel and its window are its own
+
     for name in sorted(os.listdir("/proc/self/fd"), key=int):
         if int(name) > 2:
-            tries.way(f"descriptor {name}", lambda name=name: os.pread(int(name), 200, 0) or None)
+            tries.way(f"descriptor {name}", lambda name=name: read(int(name)))
     tries.refused["end"] = "no more"
     return tries.answer()
 

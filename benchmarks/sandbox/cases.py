@@ -39,7 +39,10 @@ TIMING = [
     *(_end("timing", name, "cpu_s", needs=("cpu_s",), settings={"cpu_s": 1.0}) for name in (
         "busy", "busy_ignoring_signals", "busy_in_c", "busy_threads",
     )),
-    _end("timing", "short_children", "cpu_s", "wall_s", needs=("cpu_s",), settings={"cpu_s": 1.0, "wall_s": 3.0}),
+    _end(
+        "timing", "short_children", "cpu_s", "wall_s",
+        needs=("cpu_s",), settings={"cpu_s": 1.0, "wall_s": 3.0},
+    ),
     *map(_waiting, (
         "sleeping", "stopped", "pausing", "selecting", "waiting_for_child", "hanging_exit",
     )),
