@@ -6,8 +6,6 @@ import asyncio
 import dataclasses
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -276,12 +274,3 @@ def test_bad_input_is_one_sentence(arguments, said, capsys):
         main(arguments)
     told = capsys.readouterr().err
     assert end.value.code == 2 and said in told and "Traceback" not in told
-
-
-def test_it_is_a_program():
-    done = subprocess.run(
-        [sys.executable, "-m", "conductor_agent.scenario_1", "--help"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0 and "--documents" in done.stdout
