@@ -15,7 +15,8 @@ from conductor_agent.hosting.command import command_source
 from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.manifest import Manifest, ManifestError
 from fqg_env.errors import suggest
-from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for
+from policies.resource.freedoms import FREEDOMS
+from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short
 
 MB = 1_048_576
 
@@ -44,8 +45,10 @@ def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
         raise ManifestError(f"{file}: extension.python: {ours.python!r} is no program")
     source = ours.source or ""
     if source.endswith(".py") or "/" in source:
-        if not (folder / source).is_file():
-            raise ManifestError(f"{file}: extension.source: there is no file {source!r} beside it")
+        if not below(folder, source).is_file():
+            raise ManifestError(
+                f"{file}: extension.source: there is no file {source!r} in its folder"
+            )
         source = str(folder / source)
     return ExtensionSource(
         source=source,
@@ -54,6 +57,20 @@ def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
         environment=environment,
         import_paths=() if source.endswith(".py") else (str(folder),),
     )
+
+
+def below(folder: Path, name: str) -> Path:
+    """A path in a folder: what an author names may be nowhere else.
+
+    Raises:
+        ManifestError: it is.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ManifestError(
+            f"{folder}: {name!r} lies outside of the extension's folder; move it in there"
+        )
+    return path
 
 
 def _check_program(program: str, file: Path) -> None:
@@ -99,10 +116,11 @@ def limits_of(
         ceiling: the operator's limits, by class.
 
     Raises:
-        ManifestError: it asks for more than its class may have.
+        ManifestError: it asks for more than its class may have, or to reach what nobody granted.
         LimitError: the workflow asks for more than the manifest, or for what there is not.
     """
     kind, asked = manifest.extension.kind.value, asked_by(manifest)
+    _check_granted(asked, {**(ceiling or {}).get(kind, {}), **(tightened or {})}, file)
     try:
         own = limits_for(kind, asked, ceiling)
     except LimitError as problem:
@@ -111,7 +129,7 @@ def limits_of(
         return own
     limits = limits_for(kind, {**asked, **tightened}, ceiling)
     for field in tightened:
-        if _looser(getattr(limits, field), getattr(own, field)):
+        if _looser(field, getattr(limits, field), getattr(own, field)):
             raise LimitError(
                 f"Limit {field}: the workflow asks for {getattr(limits, field)}, the manifest for "
                 f"{getattr(own, field)}; a workflow may only tighten."
@@ -119,15 +137,25 @@ def limits_of(
     return limits
 
 
-def _looser(wished: Any, own: Any) -> bool:
+def _check_granted(asked: Mapping[str, Any], granted: Mapping[str, Any], file: Path) -> None:
+    """An author may ask for something to reach; the workflow or the operator has to say the same.
+
+    Raises:
+        ManifestError: nobody did.
+    """
+    for field in FREEDOMS:
+        if asked.get(field) and asked[field] != "none" and field not in granted:
+            raise ManifestError(
+                f"{file}: it asks for {field} {short(asked[field])}; grant it under `limits` of the "
+                "workflow's entry or in the operator's --limits file, or leave it out"
+            )
+
+
+def _looser(field: str, wished: Any, own: Any) -> bool:
     """Whether a limit gives more than another: a larger number, another destination, path or name."""
-    if wished in (own, "none") or own in (None, "host"):
-        return False
-    if isinstance(wished, int | float) and isinstance(own, int | float):
-        return wished > own
-    if isinstance(wished, tuple) and isinstance(own, tuple):
-        return not set(wished) <= set(own)
-    return True
+    if field in FREEDOMS:
+        return bool(FREEDOMS[field](wished, own))
+    return own is not None and (wished is None or wished > own)
 
 
 def misfit(manifest: Manifest, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:

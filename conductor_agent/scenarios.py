@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from conductor_agent.bindings import below
 from conductor_agent.checks import IS, ValueType, kind_of
 from conductor_agent.hosting.command import unpacked
 from conductor_agent.hosting.values import NotPlainError, check_plain
@@ -48,7 +49,7 @@ def scenarios_of(manifest: Manifest, file: Path) -> list[Scenario]:
         ManifestError: one cannot be read or does not fit the manifest.
     """
     folder = file.resolve().parent
-    return [_read(manifest, folder / name) for name in manifest.function_quest.test_scenarios]
+    return [_read(manifest, below(folder, name)) for name in manifest.function_quest.test_scenarios]
 
 
 def plain_scenario(manifest: Manifest) -> Scenario:
@@ -77,7 +78,7 @@ def _read(manifest: Manifest, path: Path) -> Scenario:
 def _value(manifest: Manifest, name: str, value: Any, path: Path) -> Any:
     slot = slot_named(manifest, name, str(path))
     if isinstance(value, dict) and set(value) == {FILE_KEY}:
-        return typed(slot, path.parent / str(value[FILE_KEY]), f"{path}: inputs.{name}")
+        return typed(slot, below(path.parent, str(value[FILE_KEY])), f"{path}: inputs.{name}")
     try:
         check_plain(value, name)
         return unpacked(value)

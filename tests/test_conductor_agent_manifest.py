@@ -138,7 +138,7 @@ def test_what_is_not_there_is_said(folder: Path):
     with pytest.raises(ManifestError, match="conductor extension new"):
         read_manifest(folder / "elsewhere")
     cases = [
-        (OURS.replace("count.py", "cuont.py"), "there is no file 'cuont.py' beside it"),
+        (OURS.replace("count.py", "cuont.py"), "there is no file 'cuont.py' in its folder"),
         (OURS + 'python = "no-such-python"', "'no-such-python' is no program"),
         ('[extension]\ncommand = ["./run.sh"]\nclass = "motif"', "'./run.sh' is no program"),
         (OURS + 'environment = {"A=B" = "1"}', "`=` in a variable's name"),

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 import re
+import time
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -96,8 +97,7 @@ class Group:
             os.close(fd)
         self._files.clear()
         for folder in self.folders:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            _remove(folder)
 
     def _number(self, place: Path, name: str) -> int:
         text = self._text(place, name).strip()
@@ -111,6 +111,19 @@ class Group:
             return os.pread(self._files[name], 4096, 0)
         except OSError:
             return b""
+
+
+def _remove(folder: Path) -> None:
+    """The kernel lets go of what ended in it a little later."""
+    for pause_s in (0.0, 0.001, 0.004, 0.016, 0.064, 0.256):
+        time.sleep(pause_s)
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            continue
+        return
 
 
 def make(place: Place, memory_bytes: int, tasks: int) -> Group:

@@ -256,13 +256,9 @@ def from_request(detail: str) -> StandardError:
     return _error(row, Phase.INPUT, "REQUEST", detail)
 
 
-def from_enforcement(limit: str, wanted: str, found: str) -> StandardError:
-    """A limit that is required and cannot be enforced on this machine."""
-    row = Row(
-        Category.POLICY_VIOLATION,
-        Blame.POLICY,
-        f"Limit {limit} needs enforcement {wanted}, this machine gives {found}.",
-    )
+def from_enforcement(text: str) -> StandardError:
+    """What is required and cannot be enforced on this machine, in a sentence."""
+    row = Row(Category.POLICY_VIOLATION, Blame.POLICY, text)
     return _error(row, Phase.ADMISSION, "ENFORCEMENT_UNAVAILABLE", "")
 
 

@@ -27,6 +27,7 @@ class Level(str, Enum):
 
 
 Row = tuple[Level, str]
+_NAMED = "it is started with the variables that are named, no others"
 _ORDER = list(Level)
 _PERIOD_MS = round(PERIOD_S * 1000)
 _POLL = f"looked at every {_PERIOD_MS} ms, then SIGKILL to the whole tree"
@@ -66,7 +67,7 @@ _EVERYWHERE: dict[str, Row] = {
 
 def _resources(profile: Profile) -> dict[str, Row]:
     """Limits that are numbers."""
-    summed = f"summed processor time of the tree, {_POLL}"
+    summed = f"summed processor time of the tree, between calls too, {_POLL}"
     rows: dict[str, Row] = {"cpu_s": (Level.WATCHED, summed)}
     if profile.counted:
         rows["cpu_s"] = (Level.WATCHED, f"processor time of the control group (exact), {_POLL}")
@@ -75,7 +76,10 @@ def _resources(profile: Profile) -> dict[str, Row]:
     rows["written_bytes"] = (
         (Level.KERNEL_TREE, "a file system in memory of this size, which counts as memory")
         if profile.jailed
-        else (Level.WATCHED, f"scratch folder counted every {EVERY * _PERIOD_MS} ms, then SIGKILL")
+        else (
+            Level.WATCHED,
+            f"scratch folder counted every {EVERY * _PERIOD_MS} ms, but for removed files; SIGKILL",
+        )
     )
     files = f"counted every {_PERIOD_MS if profile.jailed else EVERY * _PERIOD_MS} ms, then SIGKILL"
     rows["scratch_files"] = (Level.WATCHED, files)
@@ -91,9 +95,9 @@ def _memory(profile: Profile) -> Row:
     if profile.counted:
         return Level.KERNEL_TREE, "control group, everything the tree holds; then SIGKILL to it"
     if profile.jailed:
-        what = "resident memory and scratch space of the tree; memory behind file descriptors is denied"
+        what = "resident memory and scratch space of the tree; memory files are denied"
     elif profile.filtered:
-        what = "resident memory of the tree; memory behind file descriptors is denied"
+        what = "resident memory of the tree; memory files are denied"
     else:
         what = "resident memory of the tree; memfd and tmpfs pages that are not mapped are unseen"
     return Level.WATCHED, f"{what}, {_POLL}"
@@ -115,6 +119,7 @@ def _freedoms(profile: Profile) -> dict[str, Row]:
         return {
             "network": (Level.KERNEL_TREE, net),
             **_files(Level.KERNEL_TREE, "mount namespace: its code, read-only, and scratch space"),
+            "environment": (Level.KERNEL_TREE, _NAMED),
             "conductor_safety": (Level.KERNEL_TREE, "process namespace and seccomp"),
             "after_the_conductor": (Level.KERNEL_TREE, "the process namespace ends with it"),
         }
@@ -122,13 +127,19 @@ def _freedoms(profile: Profile) -> dict[str, Row]:
         after = "a keeper ends the tree when the conductor is gone"
         return {
             "network": (Level.KERNEL_TREE, "seccomp and Landlock: none or the host's"),
-            **_files(Level.KERNEL_TREE, "Landlock: its code, read-only, and scratch folder"),
+            **_files(
+                Level.KERNEL_TREE,
+                "Landlock and seccomp: its code, read-only, and scratch folder; that files are there, "
+                "and how long they are, can be seen",
+            ),
+            "environment": (Level.KERNEL_TREE, _NAMED),
             "conductor_safety": (Level.KERNEL_TREE, "Landlock and seccomp"),
             "after_the_conductor": (Level.WATCHED, after),
         }
     return {
         "network": (Level.NONE, "the host's network is open to it"),
         **_files(Level.NONE, "it reads and writes what this user may"),
+        "environment": (Level.NONE, f"{_NAMED}, but it can read the conductor's"),
         "conductor_safety": (Level.NONE, "it runs as the same user"),
         "after_the_conductor": (Level.WATCHED, "a keeper ends the tree when the conductor is gone"),
     }

@@ -11,9 +11,11 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-import shutil
 import signal
+from pathlib import Path
 from types import FrameType
+
+from conductor_agent.hosting.scratch import remove_folder
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -39,7 +41,7 @@ def keep_below(parent: int, directory: str) -> None:
     told = _end_when_told()
     status = _keep(worker)
     if told or os.getppid() != parent:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_folder(Path(directory))
     _exit_like(status)
 
 

@@ -19,6 +19,10 @@ _ALL_BY_VERSION = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 <
 _ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | _TRUNCATE | _IOCTL_DEV
 READ = EXECUTE | READ_FILE | READ_DIR
 USE = WRITE_FILE | READ_FILE | _IOCTL_DEV
+KEEPS_LENGTHS = 3
+"""Version that refuses to cut files short."""
+SCOPES_SIGNALS = 6
+"""Version that refuses signals to the outside."""
 _TCP, _SCOPES = 0b11, 0b11
 """Bind and connect; abstract sockets and signals."""
 

@@ -19,7 +19,7 @@ from msgspec import json
 from conductor_agent.hosting import bubblewrap, cgroups, enter, seccomp, tree
 from conductor_agent.hosting.confine import Confinement
 from conductor_agent.hosting.handover import VARIABLES, take_over
-from conductor_agent.hosting.profiles import Profile, private_uid
+from conductor_agent.hosting.profiles import Profile, give_back_uid, private_uid
 from conductor_agent.hosting.readable import NAMES, NEEDED, ROOT, SYSTEM, code_of, open_to_all
 from conductor_agent.hosting.windows import Window
 from conductor_agent.hosting.worker import Setup
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from conductor_agent.hosting.contract import ExtensionSource
     from policies.resource.limits import ResourceLimits
 
+HAND_OVER_S = 5.0
+"""For a jail to hand over its way out: our own code alone runs until then."""
 SCRATCH = "scratch"
 """Folder in a worker's directory."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
@@ -54,6 +56,8 @@ class Launched:
     directory: Path
     """Its own folder on disk, removed with it; without a jail, its scratch space is in it."""
     profile: Profile
+    uid: int | None
+    """The user that it is, where that is one of its own."""
     group: cgroups.Group | None
     asked: Window
     told: Window
@@ -95,17 +99,20 @@ def launch(
         with theirs, asked.shared(), told.shared(), open(write_log, "wb"):  # noqa: PTH123
             fds = theirs.fileno(), asked.fd, told.fd
             plan = _plan(source, limits, python, profile, directory, fds)
+            uid = plan.entry.confinement.uid
+            undo.callback(give_back_uid, uid)
             with open(enter.written(plan.entry), "rb") as settings:  # noqa: PTH123
                 line = [*plan.jail, *enter.command(sys.executable, settings.fileno())]
                 process = _spawn(line, directory, (*fds, settings.fileno()), write_log, group)
         undo.callback(_end, process)
-        listener = take_over(ours, limits.start_wall_s) if _by_name(limits) else None
+        within_s = min(limits.start_wall_s, HAND_OVER_S)
+        listener = take_over(ours, within_s) if _by_name(limits) else None
         pidfd = os.pidfd_open(process.pid)
         undo.pop_all()
     ours.setblocking(False)
     os.set_blocking(read_log, False)
     return Launched(
-        process, ours, read_log, pidfd, directory, profile, group, asked, told, listener
+        process, ours, read_log, pidfd, directory, profile, uid, group, asked, told, listener
     )
 
 
@@ -138,9 +145,7 @@ def _plan(
 ) -> _Plan:
     """The jail, the first process in it, and what that becomes."""
     code = code_of(source, python)
-    uid = private_uid() if profile.filtered else None
-    if limits.write_paths or not open_to_all((*code, *limits.read_paths), above=not profile.jailed):
-        uid = None  # another user could not reach what is root's
+    uid = _uid(limits, profile, code)
     scratch = bubblewrap.SCRATCH if profile.jailed else str(_own_folder(directory, uid))
     shelf = ROOT
     if python != sys.executable or profile.locked:
@@ -169,6 +174,14 @@ def _plan(
     return _Plan(bubblewrap.arguments(jail) if profile.jailed else [], entry)
 
 
+def _uid(limits: ResourceLimits, profile: Profile, code: list[str]) -> int | None:
+    """A user of its own, unless it has to reach what is root's alone."""
+    if not profile.filtered or limits.write_paths:
+        return None
+    paths = (*code, *limits.read_paths)
+    return private_uid() if open_to_all(paths, above=not profile.jailed) else None
+
+
 def _confinement(
     limits: ResourceLimits, profile: Profile, code: list[str], scratch: str, uid: int | None
 ) -> Confinement:
@@ -177,7 +190,12 @@ def _confinement(
     program = b""
     if profile.filtered:
         sockets = profile.sockets(limits)
-        program = seccomp.program(sockets, count_memfd=profile.counted)
+        program = seccomp.program(
+            sockets,
+            count_memfd=profile.counted,
+            keep_files=profile.locked,
+            keep_cores=limits.cpu_cores is not None,
+        )
     return Confinement(
         open_files=limits.open_files,
         file_bytes=limits.file_bytes,

@@ -33,6 +33,14 @@ def _read(path: str) -> None:
         file.read(1)
 
 
+def _close(path: str) -> None:
+    """Change who may read a file; a filter may say yes and do nothing."""
+    before = Path(path).stat().st_mode
+    Path(path).chmod(before ^ 0o100)
+    if Path(path).stat().st_mode == before:
+        raise OSError
+
+
 def _connect(family: int, kind: int, address: Any, protocol: int = 0) -> None:
     with socket.socket(family, kind, protocol) as one:
         one.connect(address)
@@ -72,6 +80,7 @@ def probe(inputs: dict[str, Any], parameters: dict[str, Any], context: Any) -> d
     tried = {**_at_sockets(inputs), "namespace": _new_user, "memory_file": _memory_file}
     tried["kernel"] = lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
     tried["filesystem"] = lambda: _read(inputs["secret"])
+    tried["mode"] = lambda: _close(inputs["secret"])
     if (
         str(Path("/proc/self/ns/pid").readlink()) == inputs["pid_namespace"]
     ):  # elsewhere its pid is nobody's

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
-import shutil
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -21,8 +22,9 @@ from conductor_agent.hosting import bubblewrap, frames, tree, windows
 from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
 from conductor_agent.hosting.egress import Egress
 from conductor_agent.hosting.launch import SCRATCH
+from conductor_agent.hosting.profiles import give_back_uid
 from conductor_agent.hosting.progress import Progress, read_progress, with_progress
-from conductor_agent.hosting.scratch import Folder, InMemory, Scratch
+from conductor_agent.hosting.scratch import Folder, InMemory, Scratch, remove_folder
 from conductor_agent.hosting.watch import CONTROL_GROUP, Watchdog, Watched
 from fqg_env.outcome import StandardError
 from policies.resource.violations import Limit, evidence, violation
@@ -31,10 +33,14 @@ if TYPE_CHECKING:
     from conductor_agent.hosting.launch import Launched
     from policies.resource.limits import ResourceLimits
 
+logger = logging.getLogger("fqg.hosting")
+
 LOG_KEPT = 4096
 """The last bytes of the log, kept as evidence."""
 CLOSED_GRACE_S = 0.5
 """A worker that closed its channel gets so long to end by itself, so that we learn how."""
+STUBBORN_S = 10.0
+"""For a keeper to end a tree that outlived our own rounds."""
 _CHUNK = 65_536
 
 Answer = bytes | bytearray | StandardError
@@ -124,7 +130,7 @@ class WorkerProcess:
         return self._egress.take_refused() if self._egress is not None else ()
 
     def scratch_full(self) -> bool:
-        """Whether less than a page is left of the space that its limit gives it."""
+        """Whether next to nothing is left of the space that its limit gives it."""
         scratch = self.watched.scratch
         return isinstance(scratch, InMemory) and not self.ended and scratch.full()
 
@@ -214,8 +220,14 @@ class WorkerProcess:
             if launched.group is not None:
                 launched.group.kill()
             clean = tree.kill_below(launched.process.pid)
+            if not clean:
+                logger.error("Worker %d does not end; its keeper goes on", launched.process.pid)
+                launched.process.terminate()  # a keeper kills until nothing is left, and then ends
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    launched.process.wait(STUBBORN_S)
             launched.process.kill()
             launched.process.wait()
+            give_back_uid(launched.uid)
             self.kill_s = time.monotonic() - (self.watched.tripped_at or self._ending_at)
             self.watched.reaped = True
             if self.watched.scratch is not None:
@@ -230,7 +242,7 @@ class WorkerProcess:
         launched.told.close()
         os.close(launched.log)
         os.close(launched.pidfd)
-        shutil.rmtree(launched.directory, ignore_errors=True)
+        remove_folder(launched.directory)
         return clean
 
     # Sending

@@ -64,16 +64,24 @@ def outermost(paths: Iterable[str]) -> list[str]:
 @cache
 def _python(executable: str) -> tuple[str, ...]:
     """Where a Python lies: its environment, and the installation that was made from."""
+    real = Path(executable).resolve()
     folder = Path(executable).parent.parent
-    found = [str(folder)]
+    folders = [real.parent.parent]
     settings = folder / "pyvenv.cfg"
     if settings.is_file():
+        folders.append(folder)
         lines = settings.read_text("utf-8", "replace").splitlines()
         pairs = (line.partition("=") for line in lines)
-        homes = [value.strip() for key, _, value in pairs if key.strip() == "home"]
-        found += [str(Path(home).resolve().parent) for home in homes]
-    found.append(str(Path(executable).resolve().parent.parent))
-    return tuple(path for path in found if path != "/")
+        folders += [Path(v.strip()).resolve().parent for k, _, v in pairs if k.strip() == "home"]
+    # Anybody can write anything there; what is no Python is not opened for it.
+    found = [str(one) for one in folders if _is_python(one) and not _common(one)]
+    return (*found, str(real), executable)
+
+
+def _is_python(folder: Path) -> bool:
+    """Whether a folder holds an environment or an installation of Python."""
+    libraries = [*folder.glob("lib*/python3*/os.py"), *folder.glob("lib*/python3*/site-packages")]
+    return bool(libraries)
 
 
 def _common(folder: Path) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+UNCOUNTABLE = 2**31
+"""Files of a folder that cannot be looked into."""
 EVERY = 5
 """Looks between two counts of a folder: it takes a system call a file."""
 
@@ -100,12 +103,60 @@ class Folder:
 def _count(folder: Path) -> Filled:
     size = files = 0
     waiting = [str(folder)]
-    while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                files += 1
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                elif entry.is_file(follow_symlinks=False):
-                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+    while waiting and files < UNCOUNTABLE:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        size += entry.stat(follow_symlinks=False).st_blocks * 512
+        except FileNotFoundError:
+            continue
+        except OSError:
+            files = UNCOUNTABLE  # closed, or too deep to be named: who hides what is in there hides something
     return Filled(size, files)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a worker's folder with all that is in it, however deep; links are not followed.
+
+    When nothing of the worker is left: what it made is its own to name, close and nest. Folders in folders
+    are moved up until there are none, so that neither paths nor the stack grow.
+    """
+    with contextlib.suppress(OSError):
+        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _empty(top)
+        finally:
+            os.close(top)
+        folder.rmdir()
+
+
+def _empty(top: int) -> None:
+    number = itertools.count()
+    while inner := _unlink_all(top):
+        for name in inner:
+            os.chmod(name, 0o700, dir_fd=top)
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+            try:
+                for deeper in _unlink_all(fd):
+                    os.chmod(deeper, 0o700, dir_fd=fd)
+                    up = f".fqg-{next(number)}"
+                    os.rename(deeper, up, src_dir_fd=fd, dst_dir_fd=top)
+            finally:
+                os.close(fd)
+            os.rmdir(name, dir_fd=top)
+
+
+def _unlink_all(fd: int) -> list[str]:
+    """Remove the files of a folder; the names of its folders."""
+    inner = []
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                inner.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=fd)
+    return inner

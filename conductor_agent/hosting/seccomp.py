@@ -1,4 +1,4 @@
-"""Which system calls foreign code may make: a filter, compiled by libseccomp when a profile is chosen.
+"""Which system calls foreign code may make: a filter, compiled by libseccomp.
 
 Everything is allowed but what reaches around the other walls: other programs' memory, mounts and
 namespaces, kernel interfaces that no model needs, memory that no watch sees, sockets.
@@ -39,6 +39,21 @@ OF_OTHERS = (
     "prlimit64 sched_setaffinity sched_setscheduler sched_setparam sched_setattr"  # first argument
 )
 """Allowed for oneself, that is for process 0, alone."""
+DROPPED = "chmod fchmod fchmodat fchmodat2 utime utimes utimensat futimesat"
+DENIED_ON_FILES = (
+    "chown fchown lchown fchownat chown32 fchown32 lchown32 setxattr lsetxattr fsetxattr removexattr "
+    "lremovexattr fremovexattr setxattrat removexattrat"
+)
+"""Landlock does not look at modes, owners, times and attributes. Programs copy modes and times without need,
+so those calls succeed and do nothing."""
+NEWER = {
+    "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428,
+    "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "clone3": 435,
+    "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443,
+    "memfd_secret": 447, "process_mrelease": 448, "fchmodat2": 452, "setxattrat": 463,
+    "removexattrat": 466,
+}  # fmt: skip
+"""Numbers, the same on every architecture, of calls that an older library than the kernel may not know."""
 
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 FAMILIES = 64
@@ -49,6 +64,7 @@ CLONE_NAMESPACES = (
 
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _NE, _MASKED_EQ = 1, 7
+_PRIO_USER, _IOPRIO_WHO_USER = 2, 3
 _INT = 0xFFFFFFFF
 """The kernel takes an int where the filter sees 64 bits."""
 
@@ -82,7 +98,9 @@ class _Filter:
         """Answer this call with an error, where all comparisons hold."""
         number = self.library.seccomp_syscall_resolve_name(name.encode())
         if number == -1:
-            return  # a call that this library does not know, so neither an older kernel
+            number = NEWER.get(name, -1)
+        if number == -1:
+            return  # a call of another architecture or time
         array = (_Compare * len(compare))(*compare)
         done = self.library.seccomp_rule_add_array(
             self.context, _ERRNO | code, number, len(compare), array
@@ -114,12 +132,20 @@ def available() -> bool:
 
 
 @cache
-def program(sockets: tuple[int, ...], *, count_memfd: bool) -> bytes:
+def program(
+    sockets: tuple[int, ...],
+    *,
+    count_memfd: bool,
+    keep_files: bool = False,
+    keep_cores: bool = False,
+) -> bytes:
     """The filter, as the kernel takes it.
 
     Args:
         sockets: families of sockets that may be made; pairs of connected ones always may.
         count_memfd: something counts memory behind file descriptors; otherwise there is none.
+        keep_files: modes, owners, times and attributes of files stay as they are.
+        keep_cores: the cores that it may run on stay as they are.
 
     Raises:
         OSError: the library is not installed, or cannot do it.
@@ -133,8 +159,16 @@ def program(sockets: tuple[int, ...], *, count_memfd: bool) -> bytes:
         made.deny(name)
     for name in OF_OTHERS.split():
         made.deny(name, _Compare(0, _NE, 0, 0))
-    made.deny("setpriority", _Compare(1, _NE, 0, 0))
-    made.deny("ioprio_set", _Compare(1, _NE, 0, 0))
+    for name, every_process in (("setpriority", _PRIO_USER), ("ioprio_set", _IOPRIO_WHO_USER)):
+        made.deny(name, _Compare(1, _NE, 0, 0))
+        made.deny(name, _Compare(0, _MASKED_EQ, _INT, every_process))
+    if keep_cores:
+        made.deny("sched_setaffinity")
+    if keep_files:
+        for name in DROPPED.split():
+            made.deny(name, code=0)
+        for name in DENIED_ON_FILES.split():
+            made.deny(name)
     made.deny("clone3", code=errno.ENOSYS)  # its flags lie in memory; libraries fall back to clone
     for flag in CLONE_NAMESPACES:
         made.deny("clone", _Compare(0, _MASKED_EQ, flag, flag))

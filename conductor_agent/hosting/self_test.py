@@ -80,8 +80,6 @@ async def _failing(profile: Profile) -> str:
 
     with tempfile.TemporaryDirectory(prefix="fqg-secret-") as folder:
         marker = f"fqg-marker-{secrets.token_hex(8)}"
-        secret = Path(folder) / "secret"
-        secret.write_text(marker)
         with (
             socket.create_server(("127.0.0.1", 0)) as listener,
             socket.socket(socket.AF_UNIX) as local,
@@ -93,13 +91,23 @@ async def _failing(profile: Profile) -> str:
                 "pid_namespace": _namespace(),
                 "port": listener.getsockname()[1],
                 "abstract": f"\0{marker}",
-                "secret": str(secret),
+                "secret": _secret(folder, marker),
                 "marker": marker,
             }
             async with Supervisor(profile=profile.name) as supervisor:
-                reply = await supervisor.call(SOURCE, CallRequest(inputs), LIMITS)
+                calls = [supervisor.call(SOURCE, CallRequest(inputs), one) for one in _identities()]
+                replies = await asyncio.gather(*calls)
                 held = await _hold_too_much(supervisor, profile)
-        return _judged(profile, reply) or held or _survivor(marker)
+        failing = [_judged(profile, reply) for reply in replies]
+        return next(filter(None, failing), held or _survivor(marker))
+
+
+def _secret(folder: str, text: str) -> str:
+    """A file that nothing but the profile keeps from an extension."""
+    Path(folder).chmod(0o755)
+    secret = Path(folder) / "secret"
+    secret.write_text(text)
+    return str(secret)
 
 
 def _judged(profile: Profile, reply: Reply) -> str:
@@ -111,6 +119,13 @@ def _judged(profile: Profile, reply: Reply) -> str:
     if done:
         return f"an extension in it gets at {', '.join(done)}"
     return "" if outcome.outputs["works"] else "an extension in it cannot write its scratch space"
+
+
+def _identities() -> list[ResourceLimits]:
+    """Limits under which root starts a worker as a user of its own, and as root in name alone."""
+    if os.getuid() != 0:
+        return [LIMITS]
+    return [LIMITS, LIMITS.model_copy(update={"write_paths": ("/nowhere",)})]
 
 
 def _namespace() -> str:

@@ -33,7 +33,7 @@ from conductor_agent.hosting.egress import ENFORCER as EGRESS
 from conductor_agent.hosting.enforcement import Level, enforcement, reaches
 from conductor_agent.hosting.pool import WorkerPool
 from conductor_agent.hosting.profiles import PROFILES, Profile
-from conductor_agent.hosting.self_test import strongest
+from conductor_agent.hosting.self_test import strongest, what_would
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from conductor_agent.hosting.watch import CONTROL_GROUP
 from fqg_env.outcome import Category, Outcome, Phase, StandardError, Success
@@ -175,7 +175,10 @@ class Supervisor:
         """Destinations by name take a network of one's own; elsewhere they would be mere words."""
         if isinstance(limits.network, str) or PROFILES[self.profile].jailed:
             return None
-        return from_enforcement("network", "a list of destinations", f"profile {self.profile}")
+        return from_enforcement(
+            f"Destinations by name need the profile jail or full, and here it is {self.profile}: install "
+            "bubblewrap, or ask for the network none or host."
+        )
 
     async def _exchange(
         self,
@@ -317,7 +320,11 @@ def _out_of_bounds(refused: tuple[str, ...]) -> StandardError:
 
 def _unavailable(profile: Profile) -> StandardError | None:
     lack = profile.lacks()
-    return from_enforcement(f"profile {profile.name}", "what it is made of", lack) if lack else None
+    return (
+        from_enforcement(f"The profile {profile.name} does not hold here: {lack}.")
+        if lack
+        else None
+    )
 
 
 def _unmet(
@@ -327,5 +334,9 @@ def _unmet(
     for limit, wanted in require.items():
         found = Level(report[limit]["level"]) if limit in report else Level.NONE
         if not reaches(found, Level(wanted)):
-            return from_enforcement(limit, Level(wanted).value, found.value)
+            mend = what_would(limit, Level(wanted))
+            return from_enforcement(
+                f"{limit}: {Level(wanted).value} is wanted, there is {found.value}"
+                + (f"; {mend}." if mend else ".")
+            )
     return None

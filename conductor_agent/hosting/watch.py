@@ -28,6 +28,8 @@ logger = logging.getLogger("fqg.hosting")
 PERIOD_S = 0.02
 IDLE_TURNS = 10
 """An idle worker is looked at every tenth time."""
+IDLE_CPU_S = 2.0
+"""Processor time that a worker may use between two calls: libraries spin for a while."""
 WATCHDOG, CONTROL_GROUP = "watchdog", "control group"
 
 
@@ -90,8 +92,9 @@ class Watched:
         self._deadline = (limit, allowed_s, now)
 
     def disarm(self) -> None:
-        """The work is done in time."""
+        """The work is done in time; what goes on now is nobody's wish."""
         self._deadline = None
+        self._cpu_start_s = self.cpu_s
 
     @property
     def busy(self) -> bool:
@@ -171,8 +174,9 @@ class Watched:
             return Limit.WRITTEN, limits.written_bytes, filled.bytes
         if filled.files > limits.scratch_files:
             return Limit.SCRATCH_FILES, limits.scratch_files, filled.files
-        if limits.cpu_s is not None and self._deadline is not None and used > limits.cpu_s:
-            return Limit.CPU, limits.cpu_s, used
+        allowed = limits.cpu_s if self._deadline is not None else IDLE_CPU_S
+        if allowed is not None and used > allowed:
+            return Limit.CPU, allowed, used
         return None
 
     def refused_tasks(self) -> bool:
