@@ -20,7 +20,7 @@ import typer
 
 from conductor_agent import extension_cli, health_cli  # noqa: F401  (it adds `list` and `pardon`)
 from conductor_agent.delivery import BadInput, check_out, write_values
-from conductor_agent.plain import clean, to_json
+from conductor_agent.plain import clean, print_json
 
 if TYPE_CHECKING:
     from conductor_agent.events import Event
@@ -142,7 +142,7 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
     with Journal.read(journal) as opened:
         rows = summaries(opened)
     if as_json:
-        _print_json({"runs": rows})
+        print_json({"runs": rows})
         return
     from conductor_agent.show import Terminal, show_runs
 
@@ -169,7 +169,7 @@ def explain(
         steps = explained(level, events)
         head = summary(opened, run_id)
     if as_json:
-        _print_json({**head, "steps": [asdict(step) for step in steps]})
+        print_json({**head, "steps": [asdict(step) for step in steps]})
         return
     from conductor_agent.show import Terminal, show_runs, show_steps
 
@@ -200,7 +200,7 @@ def limits(
     used = strongest().name if profile is None else profile
     others = {name: why_not(name) for name in PROFILES}
     if as_json:
-        _print_json({"profile": used, "limits": enforcement(used), "profiles": others})
+        print_json({"profile": used, "limits": enforcement(used), "profiles": others})
         return
     from conductor_agent.show import Terminal, show_limits, show_profiles
 
@@ -239,7 +239,7 @@ def _finish(
         where = "" if journal == JOURNAL else f" --journal {journal}"
         raise Interrupted(f"interrupted; go on with: conductor resume {run}{where}") from None
     if as_json:
-        _print_json(result.as_json())
+        print_json(result.as_json())
     else:
         from conductor_agent.show import Terminal, show_result
 
@@ -303,7 +303,7 @@ def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
         show_plan(Terminal(), workflow, enforcement(profile))
         return
     level = workflow.level
-    _print_json(
+    print_json(
         {
             "dry_run": True,
             "name": level.name,
@@ -338,15 +338,6 @@ def _watch(as_json: bool) -> Watch:
             progress(event)
 
     return watch
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    try:
-        print(to_json(data), flush=True)
-    except OSError:  # nobody can read it; the exit code still tells
-        from conductor_agent.show import fall_silent
-
-        fall_silent()
 
 
 def _say(text: str) -> None:

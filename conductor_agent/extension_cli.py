@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conductor_agent.plain import to_json
+from conductor_agent.plain import print_json
 from policies.resource.limits import ExtensionClass, load_ceiling
 
 if TYPE_CHECKING:
+    from conductor_agent.grade import Report
     from policies.resource.limits import Settings
 
 FAILED = 4
@@ -52,7 +53,7 @@ def new(
 
     files = write_extension(path, kind, command=command)
     if as_json:
-        _print_json({"files": [str(file) for file in files]})
+        print_json({"files": [str(file) for file in files]})
         return
     from conductor_agent.show import Terminal
 
@@ -94,7 +95,7 @@ def run(
 
     told = reply_as_json(reply)
     if as_json:
-        _print_json(told)
+        print_json(told)
     else:
         from conductor_agent.show import Terminal
 
@@ -106,17 +107,22 @@ def run(
 def check(
     path: PathArgument,
     limits: LimitsOption = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="Give it this reputation to begin with, in this journal.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Attack an extension and grade how it reports its failures. Exit code 0: A to C, 4: D or F.
 
-    Example: conductor extension check count_words --json
+    Example: conductor extension check count_words --journal conductor.sqlite
     """
     from conductor_agent.grade import grade
 
     report = grade(path, ceiling=_ceiling(limits))
+    if journal is not None:
+        _remember(path, report, journal)
     if as_json:
-        _print_json(report.as_json())
+        print_json(report.as_json())
     else:
         from conductor_agent.show import Terminal
         from conductor_agent.show_extension import show_report
@@ -125,14 +131,21 @@ def check(
     raise typer.Exit(0 if report.letter in PASSING else FAILED)
 
 
+def _remember(path: Path, report: Report, journal: Path) -> None:
+    """What a check found, as what is known of an extension before its first run."""
+    from conductor_agent.bindings import source_of
+    from conductor_agent.identity import version_of
+    from conductor_agent.journal import Journal
+    from conductor_agent.ledger import Ledger
+    from conductor_agent.manifest import find_manifest, read_manifest
+
+    file = find_manifest(path)
+    manifest = read_manifest(file)
+    version = version_of(source_of(manifest, file), manifest.extension.kind.value)
+    with Journal.create(journal) as opened:
+        ledger = Ledger(opened)
+        ledger.record_check(ledger.meet([version])[0], report.mean, report.strength)
+
+
 def _ceiling(limits: Path | None) -> Settings:
     return load_ceiling(limits) if limits else {}
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    try:
-        typer.echo(to_json(data))
-    except OSError:  # nobody can read it; the exit code still tells
-        from conductor_agent.show import fall_silent
-
-        fall_silent()

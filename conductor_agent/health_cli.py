@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conductor_agent.extension_cli import app
-from conductor_agent.plain import to_json
+from conductor_agent.plain import print_json
 
 if TYPE_CHECKING:
     from conductor_agent.show import Part, Terminal
@@ -33,7 +33,7 @@ def list_extensions(journal: JournalOption = JOURNAL, as_json: JsonOption = Fals
     with Journal.read(journal) as opened:
         found = standings(Ledger(opened))
     if as_json:
-        _print_json({"extensions": [one.as_json() for one in found]})
+        print_json({"extensions": [one.as_json() for one in found]})
         return
     from conductor_agent.show import Terminal
 
@@ -66,7 +66,7 @@ def pardon(
             )
         ledger.pardon(extension, reason)
     if as_json:
-        _print_json({"extension": extension, "left_out": False, "on_trial": True, "reason": reason})
+        print_json({"extension": extension, "left_out": False, "on_trial": True, "reason": reason})
         return
     from conductor_agent.show import Terminal
 
@@ -108,12 +108,3 @@ def _told(violation: dict[str, Any]) -> str:
         f"allowed, {violation['action']} by the {violation['enforcer']} in {violation['call']} of "
         f"{violation['run_id']} at {violation['when'][:19]}"
     )
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    try:
-        print(to_json(data), flush=True)  # noqa: T201  (commands print)
-    except OSError:  # nobody can read it; the exit code still tells
-        from conductor_agent.show import fall_silent
-
-        fall_silent()

@@ -30,3 +30,13 @@ def to_json(data: dict[str, Any]) -> str:
     """Data as one line of JSON; what is no plain letter is written as its number."""
     text = json.dumps(data, ensure_ascii=False)
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def print_json(data: dict[str, Any]) -> None:
+    """Data as one line of JSON on standard output; where nobody can read it, the exit code still tells."""
+    try:
+        print(to_json(data), flush=True)  # noqa: T201  (commands print)
+    except OSError:
+        from conductor_agent.show import fall_silent
+
+        fall_silent()

@@ -1,4 +1,11 @@
-"""Start a worker process: its walls, its environment, its pipes, its own directory."""
+"""Start a worker process: its walls, its environment, its pipes, its own directory.
+
+    conductor, spawning thread
+      full, jail:  (sh joins the control group, becomes) bwrap  >  bwrap, pid 1 in there  >  enter, becomes the worker
+      lock, group: enter, stays as keeper  >  enter, becomes the worker
+
+What stands above everything foreign (`Watched.above`) is pid 1 in a jail, and the keeper elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class ResourceLimits(BaseModel):
     cpu_s: Seconds | None = None
     """Per call, processor time of the whole process tree; None: not limited."""
     memory_bytes: Amount = 201_326_592
-    """Resident memory of the whole process tree."""
+    """Memory of the whole process tree, scratch space in memory included."""
     tasks: Amount = 128
     """Processes and threads of the whole tree."""
     open_files: Amount = 256

@@ -17,7 +17,7 @@ from fqg_env.outcome import Blame, Category, Phase, PolicyEvidence, StandardErro
 
 
 class Limit(str, Enum):
-    """The limits a call can break. The value is the field of `ResourceLimits`."""
+    """The limits a call can break. The value is the field of `ResourceLimits`; `deadline_s` is the run's."""
 
     START_WALL = "start_wall_s"
     WALL = "wall_s"
