@@ -1,10 +1,10 @@
 """Start a worker process: its walls, its environment, its pipes, its own directory.
 
     conductor, spawning thread
-      full, jail:  (sh joins the control group, becomes) bwrap  >  bwrap, pid 1 in there  >  enter, becomes the worker
+      full, jail:  bwrap  >  bwrap, pid 1 in there  >  enter, becomes the worker
       lock, group: enter, stays as keeper  >  enter, becomes the worker
 
-What stands above everything foreign (`Watched.above`) is pid 1 in a jail, and the keeper elsewhere.
+(In full, a shell joins the control group and becomes the first bwrap.) What stands above everything foreign (`Watched.above`) is pid 1 in a jail, and the keeper elsewhere.
 """
 
 from __future__ import annotations
