@@ -4,7 +4,8 @@
       full, jail:  bwrap  >  bwrap, pid 1 in there  >  enter, becomes the worker
       lock, group: enter, stays as keeper  >  enter, becomes the worker
 
-(In full, a shell joins the control group and becomes the first bwrap.) What stands above everything foreign (`Watched.above`) is pid 1 in a jail, and the keeper elsewhere.
+In full, a shell joins the control group and becomes the first bwrap. What stands above everything foreign
+(`Watched.above`) is pid 1 in a jail, and the keeper elsewhere.
 """
 
 from __future__ import annotations
