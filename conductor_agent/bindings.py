@@ -50,6 +50,10 @@ def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
                 f"{file}: extension.source: there is no file {source!r} in its folder"
             )
         source = str(folder / source)
+    elif not all(part.isidentifier() for part in source.split(".")):
+        raise ManifestError(
+            f"{file}: extension.source: {source!r} is neither a file `.py` nor a module"
+        )
     return ExtensionSource(
         source=source,
         name=ours.function,
@@ -65,7 +69,10 @@ def below(folder: Path, name: str) -> Path:
     Raises:
         ManifestError: it is.
     """
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+    except (OSError, ValueError):
+        raise ManifestError(f"{folder}: {name!r} is no path; name a file in this folder") from None
     if not path.is_relative_to(folder.resolve()):
         raise ManifestError(
             f"{folder}: {name!r} lies outside of the extension's folder; move it in there"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,9 @@ def version_of(source: ExtensionSource, kind: str = "") -> Version:
     """The extension that a source names, as it lies there now."""
     command = source.command
     if command:
-        return Version(" ".join(command), source.name, _digest(map(Path, command[1:])), kind)
+        program = Path(shutil.which(command[0]) or command[0]).name
+        told = _digest(map(Path, command[1:]), program)
+        return Version(" ".join(command), source.name, told, kind)
     if source.source.endswith(".py"):
         path = Path(source.source).resolve()
         return Version(str(path), source.name, _digest([path]), kind)
@@ -62,9 +65,9 @@ def _module_file(source: ExtensionSource) -> list[Path]:
     return [Path(found.origin)] if found is not None and found.origin else []
 
 
-def _digest(paths: Iterable[Path]) -> str:
-    """SHA-256 of the files among these; empty where none can be read."""
-    digest, read = hashlib.sha256(), False
+def _digest(paths: Iterable[Path], program: str = "") -> str:
+    """SHA-256 of the files among these and of what runs them; empty where no file can be read."""
+    digest, read = hashlib.sha256(program.encode()), False
     for path in paths:
         try:
             digest.update(path.read_bytes())

@@ -172,6 +172,9 @@ inputs:
 """
 
 
+LONGEST_NAME = 60
+
+
 def write_extension(path: Path, kind: ExtensionClass, *, command: bool) -> list[Path]:
     """Write the files; which they are.
 
@@ -183,7 +186,11 @@ def write_extension(path: Path, kind: ExtensionClass, *, command: bool) -> list[
     Raises:
         ManifestError: the folder is in use, cannot be written, or its name is no name for a function.
     """
-    name = path.resolve().name.replace("-", "_")
+    name = path.name.replace("-", "_") or path.resolve().name.replace("-", "_")
+    if len(name) > LONGEST_NAME:
+        raise ManifestError(
+            f"{path}: its name is longer than {LONGEST_NAME} letters; choose a shorter one"
+        )
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ManifestError(f"{path}: {name!r} is no name for a function; use letters and `_`")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):

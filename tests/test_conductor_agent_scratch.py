@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from conductor_agent.hosting.scratch import UNCOUNTABLE, Folder, remove_folder
+from conductor_agent.hosting.scratch import Folder, remove_folder
 
 
 def test_files_are_counted_wherever_they_lie(tmp_path: Path) -> None:
@@ -29,11 +29,11 @@ def deep(folder: Path, levels: int) -> None:
     os.close(fd)
 
 
-def test_what_is_too_deep_to_be_named_is_uncountable_and_removed(tmp_path: Path) -> None:
+def test_what_is_too_deep_to_be_named_is_hidden_and_removed(tmp_path: Path) -> None:
     folder = tmp_path / "scratch"
     folder.mkdir()
     deep(folder, 1200)
-    assert Folder(folder).look().files == UNCOUNTABLE
+    assert Folder(folder).look().hidden
     remove_folder(folder)
     assert not folder.exists()
 

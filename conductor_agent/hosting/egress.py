@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 from urllib.parse import urlsplit
 
@@ -59,7 +60,10 @@ class Egress:
         task = asyncio.current_task()
         if task is not None:
             task.set_name(self._name())
-        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        ends = (OSError, asyncio.IncompleteReadError, asyncio.CancelledError)
+        with contextlib.closing(writer), contextlib.suppress(*ends):
+            if self._open.locked():
+                return  # each one waiting would hold a descriptor of ours
             async with self._open:
                 await self._let_out(reader, writer)
 
@@ -79,8 +83,9 @@ class Egress:
             )
             return
         try:
-            far_reader, far_writer = await asyncio.open_connection(host, port)
-        except OSError as problem:
+            address = await _address(host, port)
+            far_reader, far_writer = await asyncio.open_connection(address, port)
+        except (OSError, ValueError) as problem:
             writer.write(_answer("502 Bad Gateway", str(problem)))
             return
         with contextlib.closing(far_writer):
@@ -89,6 +94,22 @@ class Egress:
             else:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
+
+
+async def _address(host: str, port: int) -> str:
+    """Where a name leads: to this machine only where it was written so.
+
+    Raises:
+        OSError: the name leads nowhere, or to this machine or its own link.
+        ValueError: it is no name.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    address = str(found[0][4][0])
+    here = ipaddress.ip_address(address.partition("%")[0])
+    near = here.is_loopback or here.is_link_local or here.is_unspecified or here.is_multicast
+    if near and host not in ("localhost", address):
+        raise OSError(f"{host} leads to {address}, which has to be named itself")
+    return address
 
 
 def _destination(head: bytes) -> tuple[str, int, bytes]:
@@ -101,7 +122,7 @@ def _destination(head: bytes) -> tuple[str, int, bytes]:
     method, target, version = line.decode("ascii").split(" ")
     if method == "CONNECT":
         parts = urlsplit(f"//{target}")
-        return _named(parts.hostname), parts.port or 443, b""
+        return _named(parts.hostname), _port(parts.port, 443), b""
     parts = urlsplit(target)
     if parts.scheme != "http":
         raise ValueError("it is no request to a proxy")
@@ -113,7 +134,11 @@ def _destination(head: bytes) -> tuple[str, int, bytes]:
         if not one.lower().startswith((b"proxy-", b"connection:"))
     ]
     first = f"{method} {path} {version}\r\nConnection: close\r\n".encode() + b"\r\n".join(kept)
-    return _named(parts.hostname), parts.port or 80, first
+    return _named(parts.hostname), _port(parts.port, 80), first
+
+
+def _port(told: int | None, usual: int) -> int:
+    return usual if told is None else told
 
 
 def _named(host: str | None) -> str:

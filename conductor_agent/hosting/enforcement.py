@@ -95,9 +95,11 @@ def _memory(profile: Profile) -> Row:
     if profile.counted:
         return Level.KERNEL_TREE, "control group, everything the tree holds; then SIGKILL to it"
     if profile.jailed:
-        what = "resident memory and scratch space of the tree; memory files are denied"
+        what = (
+            "resident memory and scratch space of the tree, but for socket buffers and page tables"
+        )
     elif profile.filtered:
-        what = "resident memory of the tree; memory files are denied"
+        what = "resident memory of the tree, but for socket buffers and page tables"
     else:
         what = "resident memory of the tree; memfd and tmpfs pages that are not mapped are unseen"
     return Level.WATCHED, f"{what}, {_POLL}"

@@ -20,7 +20,8 @@ NEEDED = ("fqg_env", "policies", "conductor_agent")
 """Packages a worker imports from."""
 SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/ssl", "/etc/ca-certificates", "/etc/pki",
+    "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
+    "/etc/ca-certificates", "/etc/pki/tls/certs", "/etc/pki/ca-trust",
     "/etc/localtime", "/etc/timezone", "/etc/fonts", "/etc/mime.types", "/etc/magic",
     "/sys/devices/system/cpu", "/sys/devices/system/node",
 )  # fmt: skip
@@ -63,25 +64,24 @@ def outermost(paths: Iterable[str]) -> list[str]:
 
 @cache
 def _python(executable: str) -> tuple[str, ...]:
-    """Where a Python lies: its environment, and the installation that was made from."""
-    real = Path(executable).resolve()
-    folder = Path(executable).parent.parent
+    """Where a Python lies: its environment, and the installation that was made from.
+
+    An environment comes with the extension, and what it says of its home is the author's word: it counts
+    where the interpreter really lies there. Of each folder only what belongs to Python is shown.
+    """
+    real, named = Path(executable).resolve(), Path(executable)
     folders = [real.parent.parent]
-    settings = folder / "pyvenv.cfg"
-    if settings.is_file():
-        folders.append(folder)
-        lines = settings.read_text("utf-8", "replace").splitlines()
-        pairs = (line.partition("=") for line in lines)
-        folders += [Path(v.strip()).resolve().parent for k, _, v in pairs if k.strip() == "home"]
-    # Anybody can write anything there; what is no Python is not opened for it.
-    found = [str(one) for one in folders if _is_python(one) and not _common(one)]
-    return (*found, str(real), executable)
+    if (named.parent.parent / "pyvenv.cfg").is_file():
+        folders.append(named.parent.parent)
+    return (*(str(path) for one in folders for path in _parts(one)), str(real), executable)
 
 
-def _is_python(folder: Path) -> bool:
-    """Whether a folder holds an environment or an installation of Python."""
-    libraries = [*folder.glob("lib*/python3*/os.py"), *folder.glob("lib*/python3*/site-packages")]
-    return bool(libraries)
+def _parts(folder: Path) -> list[Path]:
+    """What belongs to Python in a folder that holds one."""
+    if not [*folder.glob("lib*/python3*/os.py"), *folder.glob("lib*/python3*/site-packages")]:
+        return []
+    kinds = ("bin/python*", "lib*/python3*", "lib*/libpython3*", "pyvenv.cfg")
+    return [path for kind in kinds for path in folder.glob(kind)]
 
 
 def _common(folder: Path) -> bool:

@@ -8,8 +8,6 @@ import os
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-UNCOUNTABLE = 2**31
-"""Files of a folder that cannot be looked into."""
 EVERY = 5
 """Looks between two counts of a folder: it takes a system call a file."""
 
@@ -19,6 +17,8 @@ class Filled(NamedTuple):
 
     bytes: int
     files: int
+    hidden: bool = False
+    """A folder in it cannot be looked into."""
 
 
 class Scratch(Protocol):
@@ -103,7 +103,7 @@ class Folder:
 def _count(folder: Path) -> Filled:
     size = files = 0
     waiting = [str(folder)]
-    while waiting and files < UNCOUNTABLE:
+    while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
@@ -115,7 +115,7 @@ def _count(folder: Path) -> Filled:
         except FileNotFoundError:
             continue
         except OSError:
-            files = UNCOUNTABLE  # closed, or too deep to be named: who hides what is in there hides something
+            return Filled(size, files, hidden=True)  # closed, or too deep to be named
     return Filled(size, files)
 
 

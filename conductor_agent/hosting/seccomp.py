@@ -46,10 +46,15 @@ DENIED_ON_FILES = (
 )
 """Landlock does not look at modes, owners, times and attributes. Programs copy modes and times without need,
 so those calls succeed and do nothing."""
+MODES = {
+    "chmod": 1, "fchmod": 1, "fchmodat": 2, "fchmodat2": 2, "creat": 1, "open": 2, "openat": 3,
+    "mknod": 1, "mknodat": 2,
+}  # fmt: skip
+"""Calls and the argument that holds a mode: none may make a program that runs as its owner."""
 NEWER = {
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428,
     "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "clone3": 435,
-    "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443,
+    "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443, "openat2": 437,
     "memfd_secret": 447, "process_mrelease": 448, "fchmodat2": 452, "setxattrat": 463,
     "removexattrat": 466,
 }  # fmt: skip
@@ -64,6 +69,7 @@ CLONE_NAMESPACES = (
 
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _NE, _MASKED_EQ = 1, 7
+_DATAGRAM, _RAW, _KIND = 2, 3, 0xF
 _PRIO_USER, _IOPRIO_WHO_USER = 2, 3
 _INT = 0xFFFFFFFF
 """The kernel takes an int where the filter sees 64 bits."""
@@ -159,9 +165,7 @@ def program(
         made.deny(name)
     for name in OF_OTHERS.split():
         made.deny(name, _Compare(0, _NE, 0, 0))
-    for name, every_process in (("setpriority", _PRIO_USER), ("ioprio_set", _IOPRIO_WHO_USER)):
-        made.deny(name, _Compare(1, _NE, 0, 0))
-        made.deny(name, _Compare(0, _MASKED_EQ, _INT, every_process))
+    _deny_ranks_of_others(made)
     if keep_cores:
         made.deny("sched_setaffinity")
     if keep_files:
@@ -172,9 +176,28 @@ def program(
     made.deny("clone3", code=errno.ENOSYS)  # its flags lie in memory; libraries fall back to clone
     for flag in CLONE_NAMESPACES:
         made.deny("clone", _Compare(0, _MASKED_EQ, flag, flag))
+    _deny_sockets(made, sockets)
+    for name, argument in MODES.items():
+        for bit in (0o4000, 0o2000):
+            made.deny(name, _Compare(argument, _MASKED_EQ, bit, bit))
+    made.deny("openat2", code=errno.ENOSYS)  # its mode lies in memory
+    return made.program()
+
+
+def _deny_ranks_of_others(made: _Filter) -> None:
+    """A process may rank itself, and nobody else."""
+    for name, every_process in (("setpriority", _PRIO_USER), ("ioprio_set", _IOPRIO_WHO_USER)):
+        made.deny(name, _Compare(1, _NE, 0, 0))
+        made.deny(name, _Compare(0, _MASKED_EQ, _INT, every_process))
+
+
+def _deny_sockets(made: _Filter, sockets: tuple[int, ...]) -> None:
+    """Every family but these."""
     for family in range(FAMILIES):
         if family not in sockets:
             made.deny("socket", _Compare(0, _MASKED_EQ, _INT, family), code=errno.EACCES)
             if family != AF_UNIX:
                 made.deny("socketpair", _Compare(0, _MASKED_EQ, _INT, family), code=errno.EACCES)
-    return made.program()
+    if AF_UNIX not in sockets:
+        for kind in (_DATAGRAM, _RAW):  # connected as they are, these still send to any name
+            made.deny("socketpair", _Compare(1, _MASKED_EQ, _KIND, kind), code=errno.EACCES)

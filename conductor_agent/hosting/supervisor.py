@@ -203,6 +203,8 @@ class Supervisor:
             message = frames.from_worker(body)
             if isinstance(message, frames.Result):
                 size = len(body) + windows.total(message.large)
+                if size > worker.limits.reply_bytes + ENVELOPE_BYTES:
+                    return await _too_much(worker, size), size
                 return _by_limit(as_told(_whole(message, worker)), worker), size
             problem = "It is not a result."
         except (frames.FrameError, ValueError) as found:
@@ -245,6 +247,14 @@ class Sending(NamedTuple):
     def size(self) -> int:
         """In bytes, large inputs included."""
         return len(self.frame) - frames.HEADER.size + windows.total(self.places)
+
+
+async def _too_much(worker: WorkerProcess, size: int) -> StandardError:
+    """Frame and window together are more than an answer may be; a worker that is ours had said so."""
+    proof = evidence(Limit.REPLY, worker.limits.reply_bytes, size, enforcer="supervisor")
+    failure = violation(Limit.REPLY, proof)
+    await asyncio.shield(worker.end(failure))
+    return failure
 
 
 def _whole(message: frames.Result, worker: WorkerProcess) -> Outcome:

@@ -124,9 +124,10 @@ class Watched:
     def _told(self, limit: Limit, allowed: float, observed: float) -> StandardError:
         counted = self._group is not None and limit in (Limit.MEMORY, Limit.TASKS)
         enforcer = CONTROL_GROUP if counted else WATCHDOG
-        return violation(
-            limit, evidence(limit, allowed, observed, enforcer=enforcer, signal="SIGKILL")
-        )
+        hidden = limit is Limit.SCRATCH_FILES and observed <= allowed
+        log = "a folder in it cannot be looked into" if hidden else ""
+        proof = evidence(limit, allowed, observed, enforcer=enforcer, signal="SIGKILL", log=log)
+        return violation(limit, proof)
 
     def _late(self, now: float) -> tuple[Limit, float, float] | None:
         if self._deadline is None:
@@ -172,7 +173,7 @@ class Watched:
             return Limit.TASKS, limits.tasks, seen.tasks
         if filled.bytes > limits.written_bytes:
             return Limit.WRITTEN, limits.written_bytes, filled.bytes
-        if filled.files > limits.scratch_files:
+        if filled.hidden or filled.files > limits.scratch_files:
             return Limit.SCRATCH_FILES, limits.scratch_files, filled.files
         allowed = limits.cpu_s if self._deadline is not None else IDLE_CPU_S
         if allowed is not None and used > allowed:

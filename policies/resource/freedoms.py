@@ -28,7 +28,13 @@ def check_network(value: Any) -> Any:
     for one in value:
         if not isinstance(one, str) or not DESTINATION.fullmatch(one) or not _port(one):
             raise ValueError(f"{one!r} is no destination; write host:port or *.host:port")
-    return tuple(value) or "none"
+    return tuple(_plain(one) for one in value) or "none"
+
+
+def _plain(destination: str) -> str:
+    """A destination in small letters, its port without noughts before it."""
+    host, _, port = destination.rpartition(":")
+    return f"{host.lower()}:{int(port)}"
 
 
 def check_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,7 +53,8 @@ def allows(network: Network, host: str, port: int) -> bool:
     """Whether a destination may be reached."""
     if isinstance(network, str):
         return network == "host"
-    return any(_covers(one, f"{host.lower()}:{port}") for one in network)
+    name = f"[{host}]" if ":" in host else host
+    return any(_covers(one, f"{name.lower()}:{port}") for one in network)
 
 
 def _covers(allowed: str, wanted: str) -> bool:
