@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
+from conductor_agent.hosting.egress import _address, _destination
 from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
 from fqg_env.outcome import Category, StandardError, Success
+from policies.resource.freedoms import allows
 from policies.resource.limits import ResourceLimits
 
 FETCH = ExtensionSource(str(Path(__file__).parent / "extensions" / "fetch.py"), "fetch")
@@ -106,3 +109,20 @@ def test_without_a_jail_destinations_by_name_are_refused_before_anything_runs() 
 
     outcome = asyncio.run(run())
     assert outcome.code == "ENFORCEMENT_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "0.0.0.0"])
+def test_a_name_that_leads_to_this_machine_leads_nowhere(monkeypatch, address) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    told = [(family, socket.SOCK_STREAM, 6, "", (address, 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: told)
+    with pytest.raises(OSError, match="has to be named itself"):
+        asyncio.run(_address("service.example.com", 80))
+    assert asyncio.run(_address(address, 80)) == address
+
+
+def test_destinations_are_read_as_they_are_meant() -> None:
+    network = ResourceLimits(network=["[::1]:080", "Example.org:443"]).network
+    assert allows(network, "::1", 80)
+    assert allows(network, "example.ORG", 443)
+    assert _destination(b"CONNECT example.org:0 HTTP/1.1\r\n\r\n")[1] == 0

@@ -425,6 +425,7 @@ def test_an_answer_that_is_no_outcome_keeps_the_worker(what: str) -> None:
 ATTACKS = {
     "garbage": "PROTOCOL_WRONG_ID",
     "huge_length": "LIMIT_REPLY",
+    "two_parts": "LIMIT_REPLY",
     "partial_header": "LIMIT_WALL",
     "partial_body": "LIMIT_WALL",
     "wrong_id": "PROTOCOL_WRONG_ID",

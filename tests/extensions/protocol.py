@@ -24,6 +24,11 @@ def _channel() -> int:
     raise LookupError
 
 
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
 def _good(call_id: int) -> bytes:
     return bytes(frames.encode(call_id, frames.Result(Success())))
 
@@ -45,6 +50,9 @@ def attack(inputs: Values, parameters: Values, context: Context) -> Values:
             os.write(fd, _good(1))
         case "twice":
             os.write(fd, _good(_call_id()) * 2)
+        case "two_parts":
+            half = frames.Result(Success(outputs={"a": bytes(900_000)}), {"b": (0, 900_000)})
+            _write_all(fd, bytes(frames.encode(_call_id(), half)))
         case "unsolicited":
             return {}  # and the thread below speaks later
         case "not_msgpack":
