@@ -35,10 +35,10 @@ class Version:
 
     @property
     def label(self) -> str:
-        """What people call it: `file:name` or `module:name`."""
+        """What people call it: `file:name` or `module:name`; without the name where it is the only one."""
         place = self.place.split(maxsplit=1)[0] if self.place else ""
         stem = Path(self.place).stem if self.place.endswith(".py") else Path(place).name
-        return f"{stem}:{self.name}"
+        return f"{stem}:{self.name}" if self.name else stem
 
 
 def version_of(source: ExtensionSource, kind: str = "") -> Version:
