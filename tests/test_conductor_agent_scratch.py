@@ -61,3 +61,18 @@ def test_closed_folders_are_removed(tmp_path: Path) -> None:
     remove_folder(folder)
     assert not folder.exists()
     remove_folder(folder)  # it is gone: nothing to say
+
+
+def test_removed_files_count_while_they_are_open(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, lambda: [os.getpid()])
+    before = folder.look().bytes
+    memory = os.memfd_create("window")
+    os.write(memory, bytes(300_000))
+    with (tmp_path / "file").open("wb") as file:
+        file.write(bytes(200_000))
+        file.flush()
+        (tmp_path / "file").unlink()
+        again = Folder(tmp_path, lambda: [os.getpid()])
+        assert 200_000 <= again.look().bytes - before < 300_000
+    os.close(memory)
+    assert Folder(tmp_path, lambda: [os.getpid(), 2**22 + 1]).look().bytes == before

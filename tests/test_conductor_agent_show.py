@@ -238,9 +238,9 @@ def test_a_folder_in_the_way_of_a_value_is_one_sentence(capsys, tmp_path, monkey
 
 
 def test_json_bears_no_control_characters(capsys):
-    from conductor_agent.cli import _print_json
+    from conductor_agent.plain import print_json
 
-    _print_json({"a": "\x9b31m\x7f\ud800é"})
+    print_json({"a": "\x9b31m\x7f\ud800é"})
     out = capsys.readouterr().out
     assert json.loads(out) == {"a": "\x9b31m\x7f\ud800é"}
     assert harmless(out)

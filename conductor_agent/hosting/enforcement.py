@@ -7,7 +7,6 @@ from enum import Enum
 
 from conductor_agent.hosting.confine import NPROC_ROOM
 from conductor_agent.hosting.profiles import PROFILES, Profile
-from conductor_agent.hosting.scratch import EVERY
 from conductor_agent.hosting.watch import PERIOD_S
 
 
@@ -78,11 +77,10 @@ def _resources(profile: Profile) -> dict[str, Row]:
         if profile.jailed
         else (
             Level.WATCHED,
-            f"scratch folder counted every {EVERY * _PERIOD_MS} ms, but for removed files; SIGKILL",
+            f"scratch folder and removed files that are open, {_POLL}",
         )
     )
-    files = f"counted every {_PERIOD_MS if profile.jailed else EVERY * _PERIOD_MS} ms, then SIGKILL"
-    rows["scratch_files"] = (Level.WATCHED, files)
+    rows["scratch_files"] = (Level.WATCHED, f"counted, {_POLL}")
     rows["cpu_cores"] = (
         (Level.KERNEL_TREE, "affinity, which seccomp keeps")
         if profile.filtered

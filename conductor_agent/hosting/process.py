@@ -111,7 +111,8 @@ class WorkerProcess:
         """Its scratch space, when it has begun."""
         if self._launched.profile.jailed:
             return InMemory(worker, (bubblewrap.SCRATCH, "/dev/shm"))  # noqa: S108  (the jail's own)
-        return Folder(self._launched.directory / SCRATCH)
+        below = self.watched.above()
+        return Folder(self._launched.directory / SCRATCH, lambda: tree.descendants(below))
 
     def put(self, values: Mapping[str, Any], places: windows.Places) -> None:
         """Lay large inputs where the worker finds them."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-EVERY = 5
-"""Looks between two counts of a folder: it takes a system call a file."""
+SHARE = 0.1
+"""Of its time that the watch spends on counting a folder at most: it takes a system call a file."""
 
 
 class Filled(NamedTuple):
@@ -78,11 +81,17 @@ class InMemory:
 
 
 class Folder:
-    """A folder on disk. What was removed and is still open is not seen."""
+    """A folder on disk, and the files in it that were removed and are still open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, processes: Callable[[], Iterable[int]] = tuple) -> None:
+        """
+        Args:
+            path: of the folder.
+            processes: pids of those that may hold files of it open.
+        """
         self._path = path
-        self._turn = 0
+        self._processes = processes
+        self._next_at = 0.0
         self._last = Filled(0, 0)
 
     def place(self) -> Path:
@@ -90,10 +99,14 @@ class Folder:
         return self._path
 
     def look(self) -> Filled:
-        """Count, every few looks."""
-        if self._turn % EVERY == 0:
-            self._last = _count(self._path)
-        self._turn += 1
+        """Count, unless that was done a moment ago and took long."""
+        began = time.monotonic()
+        if began >= self._next_at:
+            seen = _count(self._path)
+            removed = sum(map(_removed_bytes, self._processes()))
+            self._last = seen._replace(bytes=seen.bytes + removed)
+            took_s = time.monotonic() - began
+            self._next_at = began + took_s / SHARE
         return self._last
 
     def close(self) -> None:
@@ -117,6 +130,23 @@ def _count(folder: Path) -> Filled:
         except OSError:
             return Filled(size, files, hidden=True)  # closed, or too deep to be named
     return Filled(size, files)
+
+
+def _removed_bytes(pid: int) -> int:
+    """Size of the files without a name that a process holds open."""
+    size = 0
+    with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                held = os.stat(entry.path)  # noqa: PTH116  (thousands of times a second)
+                if held.st_nlink == 0 and stat.S_ISREG(held.st_mode) and not _in_memory(entry.path):
+                    size += held.st_blocks * 512
+    return size
+
+
+def _in_memory(path: str) -> bool:
+    """Whether an open file is memory: our windows are."""
+    return os.readlink(path).startswith("/memfd:")  # noqa: PTH115
 
 
 def remove_folder(folder: Path) -> None:

@@ -69,6 +69,7 @@ CLONE_NAMESPACES = (
 
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _NE, _MASKED_EQ = 1, 7
+_SET_DUMPABLE = 4
 _DATAGRAM, _RAW, _KIND = 2, 3, 0xF
 _PRIO_USER, _IOPRIO_WHO_USER = 2, 3
 _INT = 0xFFFFFFFF
@@ -180,6 +181,7 @@ def program(
     for name, argument in MODES.items():
         for bit in (0o4000, 0o2000):
             made.deny(name, _Compare(argument, _MASKED_EQ, bit, bit))
+    made.deny("prctl", _Compare(0, _MASKED_EQ, _INT, _SET_DUMPABLE))  # its open files stay in sight
     made.deny("openat2", code=errno.ENOSYS)  # its mode lies in memory
     return made.program()
 
