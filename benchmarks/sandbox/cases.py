@@ -100,7 +100,9 @@ FILES = [
       for name in ("many_big_files", "deleted_file")),
     _end("files", "many_files", "scratch_files", categories=FULL_DISK, needs=("scratch_files",)),
     _end("files", "open_files", "open_files", at_most=256, needs=("open_files",)),
-    _allowed("files", "deep_folders", 0, settings={"scratch_files": 10_000}),
+    _allowed(
+        "files", "deep_folders", 0, limits=("scratch_files",), settings={"scratch_files": 10_000}
+    ),
     *(_allowed("files", name, 0) for name in ("closed_folder", "odd_names")),
     _allowed("files", "swapped_for_a_link", 0, needs=("filesystem",)),
     *(_probe("files", name, "filesystem") for name in ("write_outside", "tamper", "devices", "host_root")),
