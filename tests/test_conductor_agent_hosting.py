@@ -834,3 +834,15 @@ def test_a_secret_reaches_the_extension_and_no_command_line(profile, monkeypatch
                     assert b"nobody-may-see" not in line.read_bytes(), line
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("profile", [name for name in PROFILES if not why_not(name)])
+def test_files_in_scratch_behave_as_files_do(profile) -> None:
+    """Behind a filter that drops changes of modes and times, too."""
+
+    async def run() -> None:
+        async with Supervisor(profile=profile) as host:
+            told = succeeds(await host.call(bad("tidy"), CallRequest(), ResourceLimits()))
+            assert told == {"touched": True, "copied": "text", "listed": ["copy", "file", "folder"]}
+
+    asyncio.run(run())

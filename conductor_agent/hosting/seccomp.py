@@ -39,7 +39,9 @@ OF_OTHERS = (
     "prlimit64 sched_setaffinity sched_setscheduler sched_setparam sched_setattr"  # first argument
 )
 """Allowed for oneself, that is for process 0, alone."""
-DROPPED = "chmod fchmod fchmodat fchmodat2 utime utimes utimensat futimesat"
+DROPPED = "chmod fchmod fchmodat fchmodat2"
+TIMES = {"utime": 1, "utimes": 1, "futimesat": 2, "utimensat": 2}
+"""Calls and the argument that holds times; without any, the call is the first half of a touch and must fail."""
 DENIED_ON_FILES = (
     "chown fchown lchown fchownat chown32 fchown32 lchown32 setxattr lsetxattr fsetxattr removexattr "
     "lremovexattr fremovexattr setxattrat removexattrat"
@@ -68,7 +70,7 @@ CLONE_NAMESPACES = (
 )  # fmt: skip
 
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_NE, _MASKED_EQ = 1, 7
+_NE, _EQ, _MASKED_EQ = 1, 4, 7
 _SET_DUMPABLE = 4
 _DATAGRAM, _RAW, _KIND = 2, 3, 0xF
 _PRIO_USER, _IOPRIO_WHO_USER = 2, 3
@@ -172,6 +174,9 @@ def program(
     if keep_files:
         for name in DROPPED.split():
             made.deny(name, code=0)
+        for name, argument in TIMES.items():
+            made.deny(name, _Compare(argument, _NE, 0, 0), code=0)
+            made.deny(name, _Compare(argument, _EQ, 0, 0))
         for name in DENIED_ON_FILES.split():
             made.deny(name)
     made.deny("clone3", code=errno.ENOSYS)  # its flags lie in memory; libraries fall back to clone

@@ -176,6 +176,23 @@ async def asynchronous(inputs: Values, parameters: Values, context: Context) -> 
     return {"ok": True}
 
 
+@extension
+def tidy(inputs: Values, parameters: Values, context: Context) -> Values:
+    """Does to files what programs do."""
+    import shutil
+
+    file = context.scratch / "file"
+    file.touch()
+    touched = file.exists()
+    file.write_text("text")
+    file.touch()
+    file.chmod(0o600)
+    shutil.copy2(file, context.scratch / "copy")
+    shutil.copytree(context.scratch, context.scratch / "folder", ignore=lambda *_: ["folder"])
+    listed = sorted(path.name for path in context.scratch.iterdir())
+    return {"touched": touched, "copied": (context.scratch / "copy").read_text(), "listed": listed}
+
+
 KEPT: list[bytes] = []
 
 
