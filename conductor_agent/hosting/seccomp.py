@@ -41,7 +41,7 @@ OF_OTHERS = (
 """Allowed for oneself, that is for process 0, alone."""
 DROPPED = "chmod fchmod fchmodat fchmodat2"
 TIMES = {"utime": 1, "utimes": 1, "futimesat": 2, "utimensat": 2}
-"""Calls and the argument that holds times; without any, the call is the first half of a touch and must fail."""
+"""Calls and the argument that holds times; without any, a call is the first half of a touch and must fail."""
 DENIED_ON_FILES = (
     "chown fchown lchown fchownat chown32 fchown32 lchown32 setxattr lsetxattr fsetxattr removexattr "
     "lremovexattr fremovexattr setxattrat removexattrat"
