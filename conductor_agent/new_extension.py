@@ -76,17 +76,6 @@ from {name} import {name}
 
 from conductor_agent.hosting.extension import failure, outputs
 from fqg_env.outcome import Category
-
-
-def test_words_are_counted():
-    assert outputs({name}, {{"text": "so it is"}}) == {{"words": 3}}
-    assert outputs({name}, {{"text": "so it was"}}, {{"least_letters": 3}}) == {{"words": 1}}
-
-
-def test_a_text_that_is_none_is_refused_by_name():
-    refused = failure({name}, {{"text": 7}})
-    assert refused.category is Category.INVALID_INPUT
-    assert refused.blamed_inputs[0].artifact == "text"
 '''
 PROGRAM_TEST = '''"""Runs the program as a worker would, without limits: pytest {file}"""
 
@@ -97,7 +86,8 @@ from conductor_agent.hosting.extension import failure, outputs
 from fqg_env.outcome import Category
 
 {name} = command_extension(["python3", "./{name}.py"], Path(__file__).parent)
-
+'''
+SAME_TESTS = """
 
 def test_words_are_counted():
     assert outputs({name}, {{"text": "so it is"}}) == {{"words": 3}}
@@ -108,7 +98,8 @@ def test_a_text_that_is_none_is_refused_by_name():
     refused = failure({name}, {{"text": 7}})
     assert refused.category is Category.INVALID_INPUT
     assert refused.blamed_inputs[0].artifact == "text"
-'''
+"""
+"""Of both kinds, whichever way the extension is had."""
 MANIFEST = """# What the extension says of itself. Every key: docs/extensions.md
 
 [extension]
@@ -201,7 +192,7 @@ def write_extension(path: Path, kind: ExtensionClass, *, command: bool) -> list[
         f"{name}.py": (PROGRAM if command else SOURCE).format(name=name),
         "extension.toml": MANIFEST.format(name=name, code=code, kind=kind.value),
         "scenario.json": SCENARIO,
-        test: (PROGRAM_TEST if command else TEST).format(name=name, file=test),
+        test: ((PROGRAM_TEST if command else TEST) + SAME_TESTS).format(name=name, file=test),
         "workflow.yaml": WORKFLOW.format(name=name),
     }
     try:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from conductor_agent.checks import Check, Measure
 from conductor_agent.hosting.contract import ExtensionSource
+from conductor_agent.manifest import Table
 from fqg_env.errors import suggest
 from fqg_env.level import Level
 from fqg_env.level_file import explain
@@ -20,19 +21,13 @@ class WorkflowError(ValueError):
     """A workflow that cannot run; the message is one sentence for the person who wrote it."""
 
 
-class Part(BaseModel):
-    """Base of the parts: immutable, and a wrong key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Requires(Part):
+class Requires(Table):
     """What has to be on the machine; a function that lacks it is left out."""
 
     program: str
 
 
-class ExtensionEntry(Part):
+class ExtensionEntry(Table):
     """What a function is bound to."""
 
     manifest: str | None = None
@@ -42,11 +37,11 @@ class ExtensionEntry(Part):
     extension: str | None = None
     """Its name in there; the function's own where it is not given."""
     kind: str = Field(default="", alias="class")
-    limits: dict[str, Any] = {}
+    limits: dict[str, Any] = Field(default_factory=dict)
     requires: Requires | None = None
     python: str | None = None
     """Python of its own environment."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
     import_paths: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -60,7 +55,7 @@ class ExtensionEntry(Part):
         return self
 
 
-class InputEntry(Part):
+class InputEntry(Table):
     """Where the value of a given artifact comes from: exactly one of these."""
 
     file: str | None = None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,18 +71,28 @@ def daemon_and_answer(parameters: Values, context: Any) -> Any:
     return {"count": 1}
 
 
-@attack
-def fork_bomb(parameters: Values, context: Any) -> Any:
-    """Starts children as long as it may."""
+def _as_many(start: Callable[[], object]) -> Any:
+    """Start something as often as it may; how often that was, where something stopped it."""
     started = 0
     try:
         for _ in range(TRIES):
-            _child()
+            start()
             started += 1
-    except OSError:
+    except (OSError, RuntimeError):
         time.sleep(WATCHED_S)
         return {"count": started}
     time.sleep(60)
+    return None
+
+
+def _thread() -> None:
+    threading.Thread(target=time.sleep, args=(LIFE_S,), daemon=True).start()
+
+
+@attack
+def fork_bomb(parameters: Values, context: Any) -> Any:
+    """Starts children as long as it may."""
+    return _as_many(_child)
 
 
 @attack
@@ -100,29 +111,13 @@ def fork_tree(parameters: Values, context: Any) -> Any:
 @attack
 def thread_bomb(parameters: Values, context: Any) -> Any:
     """Starts threads as long as it may."""
-    started = 0
-    try:
-        for _ in range(TRIES):
-            threading.Thread(target=time.sleep, args=(LIFE_S,), daemon=True).start()
-            started += 1
-    except RuntimeError:
-        time.sleep(WATCHED_S)
-        return {"count": started}
-    time.sleep(60)
+    return _as_many(_thread)
 
 
 @attack
 def zombies(parameters: Values, context: Any) -> Any:
     """Starts children that end at once, and waits for none."""
-    started = 0
-    try:
-        for _ in range(TRIES):
-            _child(0)
-            started += 1
-    except OSError:
-        time.sleep(WATCHED_S)
-        return {"count": started}
-    time.sleep(60)
+    return _as_many(lambda: _child(0))
 
 
 @attack

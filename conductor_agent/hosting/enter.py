@@ -25,6 +25,7 @@ from conductor_agent.hosting.keeper import keep_below
 FAILED = 71
 """Exit code where the walls could not be put up: nothing foreign has run (classify.EXIT_NO_WALLS)."""
 ROOT = Path(__file__).resolve().parents[2]
+"""Directory that the project's packages are imported from."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import signal
 from pathlib import Path
 from types import FrameType
 
+from conductor_agent.hosting import tree
 from conductor_agent.hosting.scratch import remove_folder
 
 _PR_SET_PDEATHSIG = 1
@@ -79,24 +80,13 @@ def _keep(worker: int) -> int:
 
 
 def _alive(worker: int) -> bool:
-    return worker in _children()
-
-
-def _children() -> list[int]:
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as listing:  # noqa: PTH123
-            return [int(pid) for pid in listing.read().split()]
-    except OSError:
-        return []
+    return worker in tree.children(os.getpid())
 
 
 def _kill_children() -> None:
     """Children of those killed become ours and are met in the next round of the wait."""
-    for pid in _children():
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    for pid in tree.children(os.getpid()):
+        tree.kill(pid)
 
 
 def _exit_like(status: int) -> None:

@@ -21,8 +21,8 @@ READ = EXECUTE | READ_FILE | READ_DIR
 USE = WRITE_FILE | READ_FILE | _IOCTL_DEV
 KEEPS_LENGTHS = 3
 """Version that refuses to cut files short."""
-SCOPES_SIGNALS = 6
-"""Version that refuses signals to the outside."""
+SCOPES = 6
+"""Version that refuses signals and abstract sockets to the outside."""
 _TCP, _SCOPES = 0b11, 0b11
 """Bind and connect; abstract sockets and signals."""
 
@@ -49,8 +49,8 @@ def restrict(
     found = version()
     every = max(rights for since, rights in _ALL_BY_VERSION.items() if since <= max(found, 1))
     ports = 0 if network or found < 4 else _TCP
-    attributes = struct.pack("QQQ", every, ports, _SCOPES if found >= 6 else 0)
-    size = 24 if found >= 6 else 16 if found >= 4 else 8
+    attributes = struct.pack("QQQ", every, ports, _SCOPES if found >= SCOPES else 0)
+    size = 24 if found >= SCOPES else 16 if found >= 4 else 8
     ruleset = _checked(_system_call(_CREATE, attributes[:size], size, 0))
     try:
         for paths, rights in ((read, READ), (use, USE), (write, every & ~_IOCTL_DEV)):

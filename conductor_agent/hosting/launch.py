@@ -26,9 +26,10 @@ from msgspec import json
 
 from conductor_agent.hosting import bubblewrap, cgroups, enter, seccomp, tree
 from conductor_agent.hosting.confine import Confinement
+from conductor_agent.hosting.enter import ROOT
 from conductor_agent.hosting.handover import VARIABLES, take_over
 from conductor_agent.hosting.profiles import Profile, give_back_uid, private_uid
-from conductor_agent.hosting.readable import NAMES, NEEDED, ROOT, SYSTEM, code_of, open_to_all
+from conductor_agent.hosting.readable import NAMES, NEEDED, SYSTEM, code_of, open_to_all
 from conductor_agent.hosting.windows import Window
 from conductor_agent.hosting.worker import Setup
 

@@ -22,6 +22,7 @@ from conductor_agent.hosting import bubblewrap, frames, tree, windows
 from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
 from conductor_agent.hosting.egress import Egress
 from conductor_agent.hosting.launch import SCRATCH
+from conductor_agent.hosting.pipes import LOG_KEPT
 from conductor_agent.hosting.profiles import give_back_uid
 from conductor_agent.hosting.progress import Progress, read_progress, with_progress
 from conductor_agent.hosting.scratch import Folder, InMemory, Scratch, remove_folder
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fqg.hosting")
 
-LOG_KEPT = 4096
-"""The last bytes of the log, kept as evidence."""
 CLOSED_GRACE_S = 0.5
 """A worker that closed its channel gets so long to end by itself, so that we learn how."""
 STUBBORN_S = 10.0
@@ -365,9 +364,9 @@ class WorkerProcess:
             self.end(self._why_exited())
 
     def _why_exited(self) -> StandardError:
-        group, limits, log = self._launched.group, self.limits, self.log_tail()
-        if group is not None and group.killed_for_memory():
-            seen = group.peak_memory_bytes()
+        limits, log = self.limits, self.log_tail()
+        if self.watched.killed_for_memory():
+            seen = self.watched.peak_of_group()
             proof = evidence(
                 Limit.MEMORY, limits.memory_bytes, seen,
                 enforcer=CONTROL_GROUP, signal="SIGKILL", log=log,

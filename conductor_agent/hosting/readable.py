@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conductor_agent.hosting.enter import ROOT
+
 if TYPE_CHECKING:
     from conductor_agent.hosting.contract import ExtensionSource
 
-ROOT = Path(__file__).resolve().parents[2]
-"""Directory that the project's packages are imported from."""
 NEEDED = ("fqg_env", "policies", "conductor_agent")
 """Packages a worker imports from."""
 SYSTEM = (

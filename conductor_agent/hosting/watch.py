@@ -82,7 +82,6 @@ class Watched:
         self._deadline: tuple[Limit, float, float] | None = None
         self._cpu_start_s = 0.0
         self._refused_before = 0
-        self._tripped = False
 
     def arm(self, limit: Limit, allowed_s: float, now: float) -> None:
         """From `now` (monotonic) on, `limit` ends the work after `allowed_s`."""
@@ -106,14 +105,12 @@ class Watched:
         if not self.lock.acquire(blocking=False):
             return  # it is being buried, and others wait for a look
         try:
-            found = None if self.reaped or self._tripped else self._late(now) or self._measure()
+            over = self.reaped or self.tripped_at > 0.0
+            found = None if over else self._late(now) or self._measure()
             if found is None:
                 return
-            self._tripped = True
             self.tripped_at = now
-            self._on_breach(
-                self._told(*found)
-            )  # first, so that its end is not taken for one of its own
+            self._on_breach(self._told(*found))  # first: its end is not one of its own
             if self._group is not None:
                 self._group.kill()
             for pid in tree.descendants(self.keeper):

@@ -177,8 +177,9 @@ def _reply(call_id: int, outcome: Outcome, limit: int, window: mmap.mmap) -> byt
     if isinstance(outcome, Success):
         outputs = outcome.outputs
         places = windows.lay_out(outputs, min(limit, len(window)))
-        windows.put(window, outputs, places)
-        outcome = msgspec.structs.replace(outcome, outputs=windows.without(outputs, places))
+        if places:
+            windows.put(window, outputs, places)
+            outcome = msgspec.structs.replace(outcome, outputs=windows.without(outputs, places))
     try:
         frame = frames.encode(call_id, frames.Result(outcome, places))
     except (TypeError, ValueError, RecursionError) as problem:
