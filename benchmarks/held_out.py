@@ -23,6 +23,7 @@ SHIFTED: dict[str, dict[str, Any]] = {
     "`lasting`: faults that stay": {"mix": "lasting"},
     "`outage`: whole providers are down": {"mix": "outage"},
     "`miscoded`: errors under a wrong code": {"mix": "miscoded"},
+    "`dialects`: every provider has its own codes": {"mix": "dialects"},
     "`false_hints`": {"mix": "false_hints"},
     "`unseen`: other families, other faults": {"split": "unseen"},
     "mode `conductor`: it owns all failures": {"mode": "conductor"},

@@ -32,7 +32,7 @@ from training.checkpoint import Point
 from training.ppo import new_model, train
 from training.recipe import Recipe, Teaching, read_recipe
 from training.teacher import Teacher
-from training.vec_env import ConductorVecEnv, tensors
+from training.vec_env import ConductorVecEnv
 
 WIDER = 4
 SHORT = 8
@@ -64,21 +64,24 @@ def passes_s(recipe: Recipe, device: str, repeats: int = 5) -> float:
     env = ConductorVecEnv(recipe, 0)
     env.reset()
     policy = new_model(recipe, env, 0, device, None).policy
-    seen = tensors(env.lanes.inputs())
+    seen = policy.network.tensors(env.lanes.inputs())
 
     def ready(n: int) -> list[torch.Tensor]:
         return [x.repeat(-(-n // len(x)), *[1] * (x.dim() - 1))[:n].to(device) for x in seen]
 
     acting, learning = ready(recipe.lanes), ready(recipe.batch)
+    of_critic = slice(len(policy.critic.inputs))
 
     def act() -> None:
         with torch.no_grad():
             policy.network(*acting)
-            policy.critic(*acting)
+            policy.critic(*acting[of_critic])
 
     def learn() -> None:
         policy.optimizer.zero_grad()
-        loss = policy.network(*learning).square().mean() + policy.critic(*learning).mean()
+        loss = (
+            policy.network(*learning).square().mean() + policy.critic(*learning[of_critic]).mean()
+        )
         loss.backward()
         policy.optimizer.step()
 

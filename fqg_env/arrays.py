@@ -354,6 +354,7 @@ def hidden_dtype(size: Size) -> np.dtype:
             # shares of what is told clearly, and of true hints, that are not: 0 in the published mix
             ("miscoded", "f8"),
             ("false_hints", "f8"),
+            ("dialects", "u1"),  # every provider has codes of its own, see draw.in_dialect
         ],
         align=True,
     )

@@ -52,6 +52,7 @@ class Draw(IntEnum):
     UNDECLARED = 27
     LEAN = 28
     MISTOLD = 29
+    DIALECT = 30
 
 
 @kernel

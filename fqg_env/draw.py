@@ -7,7 +7,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fqg_env.arrays import CODES, GROUP, SUCCESS, Clash, Effect, Gate, Kind, Verdict
+from fqg_env.arrays import (
+    CANCELLED,
+    CATEGORIES,
+    CODES,
+    GROUP,
+    SUCCESS,
+    Clash,
+    Effect,
+    Gate,
+    Kind,
+    Verdict,
+)
 from fqg_env.blocks import fill
 from fqg_env.chance import Draw, pick, uniform
 from fqg_env.compiled import kernel
@@ -54,6 +65,7 @@ from fqg_env.faults import (
 )
 from fqg_env.outcome import Blame, Category
 from fqg_env.prior import (
+    MIX_DIALECTS,
     MIX_FALSE_HINTS,
     MIX_MISCODED,
     MIX_SPREAD,
@@ -122,6 +134,7 @@ def draw_hidden(level: Any, hidden: Any, mix: int, shares: Any) -> None:
         hidden.defect[a] = 1 if defect else 0
     hidden.miscoded = MIX_MISCODED[mix]
     hidden.false_hints = MIX_FALSE_HINTS[mix]
+    hidden.dialects = MIX_DIALECTS[mix]
     if spread > 1.0:
         hidden.miscoded *= uniform(level.key, Draw.MISTOLD, 0, 0)
         hidden.false_hints *= uniform(level.key, Draw.MISTOLD, 1, 0)
@@ -258,7 +271,18 @@ def draw_category(level: Any, hidden: Any, call: int, nth: int, cause: int) -> i
     clear_share = fidelity_of(level, call) * (1.0 - hidden.miscoded)
     clear = uniform(level.key, Draw.SOURCE, call, nth) < clear_share
     u = uniform(level.key, Draw.CATEGORY, call, nth)
-    return pick_by(u, CLEAR[cause] if clear else CONFUSED, CLEAR.shape[1])
+    category = pick_by(u, CLEAR[cause] if clear else CONFUSED, CLEAR.shape[1])
+    return in_dialect(level, call, category) if hidden.dialects else category
+
+
+@kernel
+def in_dialect(level: Any, call: int, category: int) -> int:
+    """The code that the provider of a call has for a failure: the one some places further, by provider."""
+    codes = CATEGORIES - 2  # all but success and CANCELLED, which is ours to say
+    further = 1 + pick(uniform(level.key, Draw.DIALECT, level.provider[call], 0), codes - 1)
+    place = category - 1 if category < CANCELLED else category - 2
+    place = (place + further) % codes
+    return place + 1 if place + 1 < CANCELLED else place + 2
 
 
 @kernel

@@ -149,6 +149,8 @@ class Mix:
     """Share of the clear categories that are confused after all; with a spread at most that, by level."""
     false_hints: float = 0.0
     """The same of hints: the share of the true ones that point anywhere."""
+    dialects: bool = False
+    """Every provider has another code for each code, always the same one within a level."""
 
 
 MIXES = (
@@ -167,15 +169,18 @@ MIXES = (
         (0.30, 0.85),
     ),
     Mix("varied", PUBLISHED.windows, PUBLISHED.faults, spread=3.0, miscoded=0.4, false_hints=0.4),
+    Mix("garbled", PUBLISHED.windows, PUBLISHED.faults, spread=3.0, miscoded=1.0, false_hints=0.4),
     Mix("silent", PUBLISHED.windows, (0.10, 0.05, 0.08, 0.06, 0.35, 0.02, 0.02, 0.32)),
     Mix("lasting", PUBLISHED.windows, (0.02, 0.02, 0.42, 0.16, 0.05, 0.03, 0.03, 0.27)),
     Mix("outage", (0.30, 0.05, 0.06, 0.09, 0.28, 0.10, 0.06, 0.06), PUBLISHED.faults),
     Mix("miscoded", PUBLISHED.windows, PUBLISHED.faults, miscoded=0.8),
     Mix("false_hints", PUBLISHED.windows, PUBLISHED.faults, false_hints=0.8),
+    Mix("dialects", PUBLISHED.windows, PUBLISHED.faults, dialects=True),
 )
 """`production`: 2 to 10% of functions fail; `stress`: 20 to 50% [D: the range of agent benchmarks];
 `shifted`: more of what is silent, lasting and used up than anything that was trained on; `varied`: every
-level leans its own way, to train on; the others shift one thing each, far, to judge on."""
+level leans its own way, to train on; `garbled`: the same, and its codes are worth anything from all to
+nothing; the others shift one thing each, far, to judge on."""
 
 CLEAR: dict[str, dict[Category, float]] = {
     "OUTAGE": {Category.UNAVAILABLE: 0.65, Category.TIMEOUT: 0.3, Category.RATE_LIMITED: 0.05},

@@ -13,8 +13,8 @@ from fqg_env.arrays import CATEGORIES, HISTORY, SUCCESS, History
 from fqg_env.compiled import kernel
 from fqg_env.fields import COUNT_UNIT
 
-_CALL_UNIT = 65.0
-_CATEGORY_UNIT = CATEGORIES - 1.0
+CALL_UNIT = 65.0
+CATEGORY_UNIT = CATEGORIES - 1.0
 _GATE_UNIT = 2.0
 _EFFECT_UNIT = 2.0
 
@@ -43,13 +43,13 @@ def is_attempt(entry: Any) -> bool:
 @kernel
 def call_of(entry: Any) -> int:
     """The call that was tried."""
-    return int(entry[History.CALL] * _CALL_UNIT + 0.5) - 1
+    return int(entry[History.CALL] * CALL_UNIT + 0.5) - 1
 
 
 @kernel
 def category_of(entry: Any) -> int:
     """The number of the category that came of it; 0: success."""
-    return int(entry[History.CATEGORY] * _CATEGORY_UNIT + 0.5)
+    return int(entry[History.CATEGORY] * CATEGORY_UNIT + 0.5)
 
 
 @kernel
@@ -82,8 +82,8 @@ def remember(level: Any, board: Any, call: int, row: Any, gate: int) -> None:
     for a in range(level.artifacts):
         if row.blamed[a]:
             blamed = 1.0
-    entry[History.CALL] = (call + 1.0) / _CALL_UNIT
-    entry[History.CATEGORY] = row.category / _CATEGORY_UNIT
+    entry[History.CALL] = (call + 1.0) / CALL_UNIT
+    entry[History.CATEGORY] = row.category / CATEGORY_UNIT
     entry[History.SUCCESS] = 1.0 if row.category == SUCCESS else 0.0
     entry[History.AT] = min(1.0, board.at_s / level.time_budget_s)
     entry[History.ELAPSED] = min(1.0, row.elapsed_s / level.time_budget_s)

@@ -22,6 +22,7 @@ MIX_FAULTS = np.array([(0.0, *mix.faults) for mix in MIXES])  # [MIXES, WRONG + 
 MIX_SPREAD = np.array([mix.spread for mix in MIXES])
 MIX_MISCODED = np.array([mix.miscoded for mix in MIXES])
 MIX_FALSE_HINTS = np.array([mix.false_hints for mix in MIXES])
+MIX_DIALECTS = np.array([mix.dialects for mix in MIXES], np.uint8)
 MIX_WELL = np.array([mix.well or (math.nan, math.nan) for mix in MIXES])  # [MIXES, 2]
 
 WRONG_IS_SILENT, STILL, RECENT_UP = PUBLISHED.wrong_is_silent, PUBLISHED.still, PUBLISHED.recent_up

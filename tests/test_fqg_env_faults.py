@@ -13,7 +13,7 @@ from hand_drawn import SMALL, level, maker, preset, probe
 
 from fqg_env import arrays, draw, faults, rules
 from fqg_env import likelihood as model
-from fqg_env.arrays import CATEGORIES, Gate, Kind, Verdict
+from fqg_env.arrays import CANCELLED, CATEGORIES, Gate, Kind, Verdict
 from fqg_env.faults import (
     CLEAR,
     CONFUSED,
@@ -33,7 +33,7 @@ from fqg_env.frequencies import MIXES, PUBLISHED
 from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, CallKind, Goal, Level, Recent, Reputation
 from fqg_env.prior import MIX_FAULTS, MIX_WINDOWS, prior
-from fqg_env.splits import Source, level_key
+from fqg_env.splits import MIX_NAMES, Source, level_key
 
 ARTIFACTS = {
     "page": Artifact(given=True),
@@ -267,6 +267,37 @@ def test_where_a_mix_says_so_codes_are_confused_and_hints_point_anywhere() -> No
             hints.append(row["hint"][0, 1] > 0.0)
         assert all(codes) == all(hints) == all_true
         assert all_true or (np.mean(codes) < 0.5 and not any(hints))
+
+
+def test_where_a_mix_has_dialects_every_provider_has_one_other_code_for_each() -> None:
+    two = {
+        "read": maker("text", provider="north", fidelity=1.0),
+        "scan": maker("text", provider="south", fidelity=1.0),
+    }
+    levels, hidden = level(two).record(SMALL), arrays.new(arrays.hidden_dtype(SMALL), 1)
+    codes = [c for c in range(1, CATEGORIES) if c != CANCELLED]
+    draw.draw_hidden(levels[0], hidden[0], MIX_NAMES.index("dialects"), np.empty(faults.FAULTS))
+    assert hidden["dialects"][0] == 1
+    seen = set()
+    for key in range(1, 40):
+        levels["key"] = key
+        said = [tuple(draw.in_dialect(levels[0], call, c) for c in codes) for call in (0, 1)]
+        for dialect in said:
+            assert sorted(dialect) == codes and all(
+                a != b for a, b in zip(dialect, codes, strict=True)
+            )
+        seen.add(said[0] == said[1])
+        true = [in_words(levels, hidden, on=0, call=call, key=key) for call in (0, 1)]
+        told = [in_words(levels, hidden, on=1, call=call, key=key) for call in (0, 1)]
+        for call in (0, 1):
+            assert told[call] == [said[call][codes.index(c)] for c in true[call]]
+    assert seen == {True, False}  # providers mostly differ
+
+
+def in_words(levels: Any, hidden: Any, on: int, call: int, key: int) -> list[int]:
+    """The codes that the first ten outages of a call show as."""
+    levels["key"], hidden["dialects"] = key, on
+    return [draw.draw_category(levels[0], hidden[0], call, n, Cause.OUTAGE) for n in range(10)]
 
 
 def test_recent_runs_are_drawn_as_the_prior_reads_them() -> None:

@@ -16,9 +16,9 @@ from policies.recovery.policy_file import read_policy_file
 from training import checkpoint, confidence, ppo
 from training.checkpoint import find_checkpoint
 from training.out_folder import CHECKPOINT, NEW, OLD
+from training.pointer_network import Conductor
 from training.ppo import Interrupted, train
 from training.quickstart import claim
-from training.set_network import Conductor
 
 
 @pytest.fixture(scope="module")

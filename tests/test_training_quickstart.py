@@ -22,12 +22,13 @@ from training.episodes import observations
 from training.evaluate import evaluate
 from training.evaluate_command import tier_range
 from training.export import largest_difference, to_onnx
+from training.networks import NETWORKS, NetworkName
+from training.pointer_network import Conductor
 from training.ppo import train
 from training.quickstart import RIVALS
 from training.recipe import Recipe, read_recipe
-from training.set_network import INPUTS, Conductor, SetNetwork
 from training.setting import Setting, deal
-from training.vec_env import ConductorVecEnv, tensors
+from training.vec_env import ConductorVecEnv
 
 TINY = Recipe(
     name="tiny", lanes=32, steps=1024, rollout=8, batch=128, hidden=8, success_episodes=32
@@ -42,18 +43,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_untrained_the_network_is_the_index_rule() -> None:
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_untrained_the_network_is_the_index_rule(kind: NetworkName) -> None:
     """Its last layer is zero, so learning starts where the rule stands."""
-    lanes = deal(Setting(split="validation"), 0, 256)
-    inputs = network_inputs(observations(lanes), lanes.masks, INPUTS)
+    lanes, network = deal(Setting(split="validation"), 0, 256), NETWORKS[kind](8)
+    inputs = network_inputs(observations(lanes), lanes.masks, network.inputs)
     with torch.no_grad():
-        logits = SetNetwork(8)(*tensors(inputs))
+        logits = network(*network.tensors(inputs))
     assert (logits.numpy().argmax(1) == inputs["index"].argmax(1)).all()
 
 
-def test_onnx_equals_torch_on_a_thousand_observations() -> None:
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_onnx_equals_torch_on_a_thousand_observations(kind: NetworkName) -> None:
     """Real observations of two sizes, one graph."""
-    conductor = Conductor(SetNetwork(16))
+    conductor = Conductor(NETWORKS[kind](16))
     torch.manual_seed(0)
     for parameter in conductor.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -61,8 +64,9 @@ def test_onnx_equals_torch_on_a_thousand_observations() -> None:
     for size in ("small", "standard"):
         lanes = deal(Setting(split="validation", size=size), 0, 500)
         lanes.step(lanes.masks[:, 2:].argmax(1) + 2)
-        inputs = tensors(network_inputs(observations(lanes), lanes.masks, INPUTS))
-        assert largest_difference(conductor, model, tuple(inputs)) < 1e-3
+        network = conductor.network
+        seen = network_inputs(observations(lanes), lanes.masks, network.inputs)
+        assert largest_difference(conductor, model, tuple(network.tensors(seen))) < 1e-3
 
 
 def test_no_two_seeds_begin_with_the_same_levels() -> None:

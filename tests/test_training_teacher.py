@@ -15,22 +15,30 @@ from fqg_env.lanes import Lanes
 from training.export import ROUNDING, example, largest_difference, to_onnx
 from training.lane_groups import LaneGroups
 from training.luck import forget_luck
+from training.network_inputs import CALL_PARTS, PARTS, SET_INPUTS
+from training.networks import NETWORKS, NetworkName
+from training.pointer_network import Conductor, PointerNetwork, tensors
 from training.ppo import Interrupted, train
 from training.recipe import Draws, Part, Recipe
-from training.set_network import MEMORY, PARTS, Conductor, SetNetwork, ValueNetwork
+from training.set_network import SetNetwork, ValueNetwork
 from training.teacher import Teacher, loss_of
-from training.vec_env import ConductorVecEnv, tensors
+from training.vec_env import ConductorVecEnv
 
 TEACHING = TAUGHT.teacher
 assert TEACHING is not None
 
 
-def ready(recipe: Recipe = TAUGHT) -> tuple[SetNetwork, ConductorVecEnv]:
+both_networks = pytest.mark.parametrize("kind", NETWORKS)
+
+
+def ready(
+    recipe: Recipe = TAUGHT, kind: NetworkName = "set"
+) -> tuple[PointerNetwork, ConductorVecEnv]:
     """A fresh network and lanes at the start of an episode."""
     torch.manual_seed(0)
-    env = ConductorVecEnv(recipe, 0)
+    env = ConductorVecEnv(recipe.model_copy(update={"network": kind}), 0)
     env.reset()
-    return SetNetwork(8), env
+    return NETWORKS[kind](8), env
 
 
 def test_the_loss_is_least_where_gains_say_how_likely() -> None:
@@ -53,26 +61,28 @@ def test_threads_change_no_label() -> None:
     np.testing.assert_array_equal(one, three)
 
 
-def test_a_network_learns_what_it_is_told() -> None:
+@both_networks
+def test_a_network_learns_what_it_is_told(kind: NetworkName) -> None:
     """Some hundred labels, gone over many times: what it would choose gains more than the rule."""
-    network, env = ready()
+    network, env = ready(kind=kind)
     teacher = Teacher(network, env, TEACHING.model_copy(update={"epochs": 60}), 1)
     labels = teacher.play()
     assert torch.isfinite(labels.gain).any(1).all()
     teacher.learn(labels)
     with torch.no_grad():
-        logits = network(*tensors(labels.inputs))
+        logits = network(*network.tensors(labels.inputs))
     chosen = logits.masked_fill(torch.isnan(labels.gain), -1e9).argmax(1)
     assert labels.gain[torch.arange(len(chosen)), chosen].mean() > 0.0
 
 
-def test_sharpening_multiplies_logits() -> None:
+@both_networks
+def test_sharpening_multiplies_logits(kind: NetworkName) -> None:
     """The rule's trust among them, and every bias."""
-    network, env = ready()
+    network, env = ready(kind=kind)
     for layer in (network.pointer, network.other):
         torch.nn.init.normal_(layer.weight)
         torch.nn.init.normal_(layer.bias)
-    inputs = tensors(env.lanes.inputs())
+    inputs = network.tensors(env.lanes.inputs())
     with torch.no_grad():
         before = network(*inputs)
         network.sharpen(4.0)
@@ -104,18 +114,19 @@ def test_every_group_of_lanes_draws_its_own_levels() -> None:
     assert (most[:8] > 8).all() and (most[8:12] > 16).all() and (most[12:] <= 8).all()
 
 
-def test_groups_side_by_side_play_as_each_alone() -> None:
+@both_networks
+def test_groups_side_by_side_play_as_each_alone(kind: NetworkName) -> None:
     """Padded to the largest size, a network sees and is told the same as in the lanes' own size."""
-    network, env = ready(MIXED)
+    network, env = ready(MIXED, kind)
     torch.nn.init.normal_(network.pointer.weight)
     with torch.no_grad():
-        logits = network(*tensors(env.lanes.inputs()))
+        logits = network(*network.tensors(env.lanes.inputs()))
     gains = env.lanes.advantages(1, 0, 1, np.ones(env.lanes.masks.shape, bool))
     for one, part in zip(MIXED.draws, env.lanes.parts, strict=True):
-        alone = LaneGroups((one,), part.stop - part.start)
+        alone = LaneGroups((one,), part.stop - part.start, network.inputs)
         alone.deal(part.start)
         with torch.no_grad():
-            same = network(*tensors(alone.inputs()))
+            same = network(*network.tensors(alone.inputs()))
         legal = alone.masks
         actions = legal.shape[1]
         assert torch.allclose(logits[part, :actions][legal], same[legal], atol=1e-5)
@@ -124,24 +135,35 @@ def test_groups_side_by_side_play_as_each_alone() -> None:
         assert np.isnan(gains[part, actions:]).all()
 
 
-@pytest.mark.parametrize("part", ["belief", "thoughts", "memory"])
-def test_what_a_network_does_not_see_changes_nothing(part: Part) -> None:
+SEEN_BY: list[tuple[NetworkName, Part]] = [
+    *(("set", part) for part in ("belief", "thoughts", "memory", "counts")),
+    *(("sequence", part) for part in ("belief", "counts", "history")),
+]
+
+
+@pytest.mark.parametrize(("kind", "part"), SEEN_BY)
+def test_what_a_network_does_not_see_changes_nothing(kind: NetworkName, part: Part) -> None:
     """Other numbers there give the same logits; a network that sees them answers otherwise."""
-    _, env = ready()
-    inputs = env.lanes.inputs()
+    _, env = ready(kind=kind)
+    env.step_async(env.lanes.masks[:, 2:].argmax(1) + 2)
+    inputs, *_ = env.step_wait()
     other = {name: value.copy() for name, value in inputs.items()}
-    for name in PARTS[part]:
+    for name in PARTS.get(part, ()):
         other[name] = 1.0 - other[name]
-    if part == "memory":
-        other["calls"][:, :, MEMORY] += 0.5
+    other["calls"][:, :, CALL_PARTS.get(part, ())] += 0.5
     for without, same in ((part,), True), ((), False):
-        network = SetNetwork(8, without=without)
+        network = NETWORKS[kind](8, without=without)
         torch.nn.init.normal_(network.pointer.weight)
-        for each in (network, ValueNetwork(8, without), Conductor(network)):
+        for each in (network, Conductor(network)):
             with torch.no_grad():
-                one, two = (each(*tensors(x)) for x in (inputs, other))
+                one, two = (each(*network.tensors(x)) for x in (inputs, other))
             if isinstance(each, Conductor):
                 one, two = one[0], two[0]
+            assert torch.equal(one, two) is same
+        if part != "history":
+            critic = ValueNetwork(8, without)
+            with torch.no_grad():
+                one, two = (critic(*tensors(x, SET_INPUTS)) for x in (inputs, other))
             assert torch.equal(one, two) is same
 
 
@@ -151,7 +173,10 @@ def test_a_network_without_some_part_is_exported_as_it_is(change: dict[str, Any]
     network = SetNetwork(8, **change)
     torch.nn.init.normal_(network.pointer.weight)
     conductor = Conductor(network)
-    assert largest_difference(conductor, to_onnx(conductor), example(3, 9, 5)) < ROUNDING
+    assert (
+        largest_difference(conductor, to_onnx(conductor), example(SET_INPUTS, 3, 9, 5, 1))
+        < ROUNDING
+    )
 
 
 def test_no_step_of_ppo_leaves_what_the_teacher_taught(tmp_path: Path) -> None:

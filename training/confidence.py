@@ -14,9 +14,8 @@ from torch import Tensor
 
 from training.calibration import brier_skill, calibration_error
 from training.lane_groups import LaneGroups
+from training.pointer_network import Conductor, PointerNetwork
 from training.recipe import Recipe
-from training.set_network import Conductor, SetNetwork
-from training.vec_env import tensors
 
 CALIBRATED = 0.1
 """A calibration error above this makes the success head's chances worth little."""
@@ -46,14 +45,14 @@ class Confidence(NamedTuple):
     """Strangeness that `STRANGE` of those decisions do not exceed."""
 
 
-def gather(network: SetNetwork, recipe: Recipe, first: int) -> Decisions:
+def gather(network: PointerNetwork, recipe: Recipe, first: int) -> Decisions:
     """Let the network play fresh `train` episodes."""
-    lanes = LaneGroups(recipe.draws, recipe.success_episodes)
+    lanes = LaneGroups(recipe.draws, recipe.success_episodes, network.inputs)
     lanes.deal(first)
     wholes, owners = [], []
     while (running := np.flatnonzero(lanes.running)).size:
         with torch.no_grad():
-            logits, whole = network.read(tensors(lanes.inputs()))
+            logits, whole, _ = network.read(network.tensors(lanes.inputs()))
         wholes.append(whole[running])
         owners.append(running)
         lanes.step(np.where(lanes.masks, logits.numpy(), -np.inf).argmax(1))
@@ -85,7 +84,7 @@ def fit_strangeness(conductor: Conductor, seen: Decisions) -> None:
     conductor.whiten.copy_(factor.float())
 
 
-def fit_confidence(network: SetNetwork, recipe: Recipe) -> tuple[Conductor, Confidence]:
+def fit_confidence(network: PointerNetwork, recipe: Recipe) -> tuple[Conductor, Confidence]:
     """Fit both on one half of fresh episodes, and measure them on the other half."""
     conductor = Conductor(network)
     seen = gather(network, recipe, FAR)

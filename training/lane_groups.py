@@ -13,7 +13,6 @@ from policies.recovery.advantages import advantages
 from policies.recovery.features import network_inputs
 from training.luck import forget_luck
 from training.recipe import Draws
-from training.set_network import INPUTS
 
 PRIOR = "published"
 """The mix that the posterior begins from, so that its expectations are right in the mean."""
@@ -43,10 +42,11 @@ class LaneGroups:
     Args:
         draws: what is drawn, each with its share of the lanes.
         n: number of lanes.
+        names: what a network reads of them, see network_inputs.py.
     """
 
-    def __init__(self, draws: Sequence[Draws], n: int):
-        self.n = n
+    def __init__(self, draws: Sequence[Draws], n: int, names: Sequence[str]):
+        self.n, self.names = n, tuple(names)
         self.groups = [
             Lanes(lanes, SIZES[one.size], True, one.source())
             for one, lanes in zip(draws, lanes_of_each(draws, n), strict=True)
@@ -81,8 +81,8 @@ class LaneGroups:
         for lanes in self.groups:
             record = lanes.observations
             views = {name: record[name] for name in record.dtype.names or ()}
-            seen.append(network_inputs(views, lanes.masks, INPUTS))
-        return {name: corner([one[name] for one in seen]) for name in INPUTS}
+            seen.append(network_inputs(views, lanes.masks, self.names))
+        return {name: corner([one[name] for one in seen]) for name in self.names}
 
     def advantages(
         self, worlds: int, draw: int, threads: int, candidates: np.ndarray

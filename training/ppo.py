@@ -38,7 +38,7 @@ from training.out_folder import (
     clear_earlier,
 )
 from training.recipe import Recipe
-from training.sb3_policy import SetPolicy
+from training.sb3_policy import PointerPolicy
 from training.teacher import Teacher, teacher_of
 from training.uninterrupted import uninterrupted
 from training.vec_env import ConductorVecEnv
@@ -122,7 +122,7 @@ def new_model(
 ) -> Any:
     """A fresh MaskablePPO."""
     return MaskablePPO(
-        SetPolicy,
+        PointerPolicy,
         env,
         learning_rate=lambda left: recipe.learning_rate * left,
         n_steps=recipe.rollout,
@@ -133,6 +133,7 @@ def new_model(
         clip_range=recipe.clip,
         ent_coef=recipe.entropy,
         policy_kwargs={
+            "network": recipe.network,
             "hidden": recipe.hidden,
             "value_hidden": recipe.value_hidden,
             "rounds": recipe.rounds,

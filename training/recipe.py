@@ -25,9 +25,9 @@ Tier = Annotated[int, Field(strict=True)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Rate = Annotated[float, Field(strict=True, gt=0, le=0.1)]
 USUAL_TIERS = (6, TIERS)
-Part = Literal["belief", "thoughts", "memory"]
+Part = Literal["belief", "thoughts", "memory", "counts", "history"]
 """Of what a network reads: the posterior; what the index rule thinks, besides its choice; reputations and
-recent runs, as they are (the posterior begins from them too)."""
+recent runs, as they are (the posterior begins from them too); the attempts, as counts per call, and raw."""
 
 
 class Draws(BaseModel):
@@ -94,10 +94,12 @@ class Recipe(BaseModel):
     steps: Annotated[int, Field(strict=True, ge=0, le=10**12)] = 983_040
     teacher: Teaching | None = None
     """Comes before PPO; none: PPO goes on from the index rule."""
+    network: Literal["set", "sequence"] = "set"
+    """Counts of attempts over sets of calls and artifacts, or a transformer over the attempts themselves."""
     hidden: Width = 32
     value_hidden: Width = 32
     rounds: Annotated[int, Field(strict=True, ge=0, le=4)] = 1
-    """Of messages between calls and artifacts."""
+    """Of messages between calls and artifacts; layers of attention in a sequence."""
     trust: Annotated[float, Field(strict=True, ge=0, le=100)] = 3.0
     """What the index rule's choice adds to its logit at the start."""
     without: tuple[Part, ...] = ()

@@ -1,4 +1,4 @@
-"""The set network as a policy of sb3-contrib's MaskablePPO."""
+"""A pointer network as a policy of sb3-contrib's MaskablePPO."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from sb3_contrib.common.maskable.distributions import MaskableDistribution
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from torch import Tensor
 
+from training.networks import NetworkName, new_network
+from training.pointer_network import tensors
 from training.recipe import Part
-from training.set_network import INPUTS, SetNetwork, ValueNetwork
+from training.set_network import ValueNetwork
 
 
-class SetPolicy(MaskableActorCriticPolicy):
-    """Actor and critic over sets; SB3's own feature extractor is left out.
+class PointerPolicy(MaskableActorCriticPolicy):
+    """Actor and critic that read the level as it is; SB3's own feature extractor is left out.
 
     Args:
+        network: kind of the actor.
         hidden: width of the actor's tokens.
         value_hidden: width of the critic's tokens.
         rounds: of messages, in the actor; the critic does without.
@@ -28,6 +31,7 @@ class SetPolicy(MaskableActorCriticPolicy):
     def __init__(
         self,
         *args: Any,
+        network: NetworkName,
         hidden: int,
         value_hidden: int,
         rounds: int,
@@ -35,12 +39,12 @@ class SetPolicy(MaskableActorCriticPolicy):
         without: tuple[Part, ...] = (),
         **kwargs: Any,
     ):
-        self.hidden, self.value_hidden = hidden, value_hidden
+        self.kind, self.hidden, self.value_hidden = network, hidden, value_hidden
         self.rounds, self.trust, self.without = rounds, trust, without
         super().__init__(*args, **kwargs)
 
     def _build(self, lr_schedule: Any) -> None:
-        self.network = SetNetwork(self.hidden, self.rounds, self.trust, self.without)
+        self.network = new_network(self.kind, self.hidden, self.rounds, self.trust, self.without)
         self.critic = ValueNetwork(self.value_hidden, self.without)
         # SB3's own trunk would be idle weights
         for idle in ("features_extractor", "pi_features_extractor", "vf_features_extractor"):
@@ -52,13 +56,8 @@ class SetPolicy(MaskableActorCriticPolicy):
             **self.optimizer_kwargs,
         )
 
-    @staticmethod
-    def tensors(obs: dict[str, Tensor]) -> list[Tensor]:
-        """The network's inputs as floats, in its order."""
-        return [obs[name].float() for name in INPUTS]
-
-    def _distribution(self, inputs: list[Tensor], masks: Any) -> MaskableDistribution:
-        logits = self.network(*inputs)
+    def _distribution(self, obs: Any, masks: Any) -> MaskableDistribution:
+        logits = self.network(*self.network.tensors(obs))
         distribution = self.action_dist.proba_distribution(action_logits=logits)
         if masks is not None:
             distribution.apply_masking(masks)
@@ -68,26 +67,24 @@ class SetPolicy(MaskableActorCriticPolicy):
         self, obs: Any, deterministic: bool = False, action_masks: np.ndarray | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Actions, values and log-probabilities [N]."""
-        inputs = self.tensors(obs)
-        distribution = self._distribution(inputs, action_masks)
+        distribution = self._distribution(obs, action_masks)
         actions = distribution.get_actions(deterministic=deterministic)
-        return actions, self.critic(*inputs), distribution.log_prob(actions)
+        return actions, self.predict_values(obs), distribution.log_prob(actions)
 
     def evaluate_actions(
         self, obs: Any, actions: Tensor, action_masks: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Values, log-probabilities and entropies [N]."""
-        inputs = self.tensors(obs)
-        distribution = self._distribution(inputs, action_masks)
-        return self.critic(*inputs), distribution.log_prob(actions), distribution.entropy()
+        distribution = self._distribution(obs, action_masks)
+        return self.predict_values(obs), distribution.log_prob(actions), distribution.entropy()
 
     def get_distribution(
         self, obs: Any, action_masks: np.ndarray | None = None
     ) -> MaskableDistribution:
         """Distribution over actions."""
-        return self._distribution(self.tensors(obs), action_masks)
+        return self._distribution(obs, action_masks)
 
     def predict_values(self, obs: Any) -> Tensor:
         """Values [N]."""
-        value: Tensor = self.critic(*self.tensors(obs))
+        value: Tensor = self.critic(*tensors(obs, self.critic.inputs))
         return value

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.pointer_network import PointerNetwork
 from training.recipe import Recipe, Teaching
-from training.set_network import SetNetwork
-from training.vec_env import ConductorVecEnv, tensors
+from training.vec_env import ConductorVecEnv
 
 ILLEGAL = -1e9
 """Logit of an illegal action."""
@@ -53,7 +53,9 @@ class Teacher:
         threads: that share the rollouts; they change nothing but the time they take.
     """
 
-    def __init__(self, network: SetNetwork, env: ConductorVecEnv, teaching: Teaching, threads: int):
+    def __init__(
+        self, network: PointerNetwork, env: ConductorVecEnv, teaching: Teaching, threads: int
+    ):
         self.network, self.env, self.teaching, self.threads = network, env, teaching, threads
         self.optimizer = torch.optim.Adam(network.parameters(), lr=teaching.learning_rate)
         self.labels = 0
@@ -96,8 +98,7 @@ class Teacher:
     @torch.no_grad()
     def logits(self, inputs: dict[str, np.ndarray], legal: Tensor) -> Tensor:
         """[N, 2 + C] the network's logits."""
-        device = next(self.network.parameters()).device
-        logits: Tensor = self.network(*(x.to(device) for x in tensors(inputs))).cpu()
+        logits: Tensor = self.network(*self.network.tensors(inputs)).float().cpu()
         return logits.masked_fill(~legal, ILLEGAL)
 
     def draw_tried(self, logits: Tensor) -> Tensor:
@@ -118,14 +119,14 @@ class Teacher:
 
     def learn(self, labels: Labels) -> None:
         """Go over the labels a few times."""
-        device, m = next(self.network.parameters()).device, len(labels.gain)
+        m = len(labels.gain)
         for epoch in range(self.teaching.epochs):
             for number, part in enumerate(torch.split(torch.randperm(m), self.teaching.batch)):
                 done = (epoch + number * self.teaching.batch / m) / self.teaching.epochs
                 self.slow_down(self.labels + done * m)
                 picked = {name: array[part.numpy()] for name, array in labels.inputs.items()}
-                logits = self.network(*(x.to(device) for x in tensors(picked)))
-                gain = labels.gain[part].to(device)
+                logits = self.network(*self.network.tensors(picked))
+                gain = labels.gain[part].to(logits.device)
                 self.optimizer.zero_grad()
                 loss = loss_of(logits, gain, self.teaching.temperature).mean()
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -7,20 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
-from torch import Tensor
 
 from fqg_env.env import action_space, observation_space
 from training.lane_groups import LaneGroups
+from training.networks import inputs_of
 from training.recipe import Recipe
-from training.set_network import INPUTS
-
-
-def tensors(inputs: dict[str, np.ndarray]) -> list[Tensor]:
-    """The network's inputs as it takes them."""
-    return [torch.as_tensor(inputs[name]).float() for name in INPUTS]
 
 
 class ConductorVecEnv(VecEnv):
@@ -32,7 +25,7 @@ class ConductorVecEnv(VecEnv):
     """
 
     def __init__(self, recipe: Recipe, seed: int):
-        self.lanes = LaneGroups(recipe.draws, recipe.lanes)
+        self.lanes = LaneGroups(recipe.draws, recipe.lanes, inputs_of(recipe))
         self.start_seed = seed * recipe.lanes  # no two seeds begin with the same levels
         size = self.lanes.size.name
         whole = observation_space(size, True).spaces

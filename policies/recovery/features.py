@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fqg_env.arrays import History
 from fqg_env.compiled import kernel
 from fqg_env.fields import Artifact, Run
 from policies.recovery.base import Observation, fields
@@ -116,6 +117,12 @@ def network_inputs(
     for name in names:
         (out[name],) = (thoughts[name],) if name in thoughts else fields(observation, name)
     return out
+
+
+def trimmed(history: Any) -> Any:
+    """The attempts of a batch of histories [N, T, fields] that there were: what follows is empty in all."""
+    longest = int((history[:, :, History.CALL] > 0.0).sum(1).max())
+    return history[:, : max(1, longest)]
 
 
 def index_choice(observation: Observation, mask: np.ndarray) -> np.ndarray:

@@ -11,7 +11,13 @@ from fqg_env.arrays import SIZES
 from fqg_env.fields import Artifact, Call, Doubt, observation_dtype
 from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.base import Decision, Observation
-from policies.recovery.features import REACH_FIELDS, WAY_FIELDS, index_choice, network_inputs
+from policies.recovery.features import (
+    REACH_FIELDS,
+    WAY_FIELDS,
+    index_choice,
+    network_inputs,
+    trimmed,
+)
 from policies.recovery.policy_file import OUTPUTS, Manifest, PolicyFileError, read_policy_file
 
 FLOOR = "floor"
@@ -79,7 +85,7 @@ class NetworkPolicy:
             ) from None
         reads = [entry.name for entry in self._session.get_inputs()]
         answers = [entry.name for entry in self._session.get_outputs()]
-        if reads != list(manifest.inputs) or answers != list(OUTPUTS):
+        if reads != list(manifest.inputs) or answers[: len(OUTPUTS)] != list(OUTPUTS):
             raise PolicyFileError(
                 f"{source}: its model reads {', '.join(reads)} and not what the manifest says; "
                 "export the policy again"
@@ -111,6 +117,8 @@ class NetworkPolicy:
 
     def answers(self, inputs: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """What the graph answers, see `OUTPUTS`; before masking."""
+        if "history" in inputs:
+            inputs = inputs | {"history": trimmed(inputs["history"])}
         feed = {name: np.asarray(value, np.float32) for name, value in inputs.items()}
         return tuple(self._session.run(list(OUTPUTS), feed))
 

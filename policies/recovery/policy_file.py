@@ -21,6 +21,9 @@ MANIFEST_FILE = "manifest.json"
 FORMAT: Final = "conductor-policy/1"
 OUTPUTS = ("logits", "success", "strangeness")
 """Of the graph: [N, 2 + C], [N], and [N] how unlike its training a board is."""
+ATTENTION = "attention"
+"""What a sequence answers besides: [N, heads, L, L] how much each token (attempts, the newest first, calls,
+artifacts) heeds each, in all its heads, a layer after the other."""
 
 
 class PolicyFileError(ValueError):
