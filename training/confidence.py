@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fqg_env.rules import STOP
 from training.calibration import brier_skill, calibration_error
 from training.lane_groups import LaneGroups
 from training.pointer_network import Conductor, PointerNetwork
@@ -51,11 +52,14 @@ def gather(network: PointerNetwork, recipe: Recipe, first: int) -> Decisions:
     lanes.deal(first)
     wholes, owners = [], []
     while (running := np.flatnonzero(lanes.running)).size:
+        inputs = {name: value[running] for name, value in lanes.inputs().items()}
         with torch.no_grad():
-            logits, whole, _ = network.read(network.tensors(lanes.inputs()))
-        wholes.append(whole[running])
+            logits, whole, _ = network.read(network.tensors(inputs))
+        wholes.append(whole)
         owners.append(running)
-        lanes.step(np.where(lanes.masks, logits.numpy(), -np.inf).argmax(1))
+        actions = np.full(lanes.n, STOP)
+        actions[running] = np.where(lanes.masks[running], logits.numpy(), -np.inf).argmax(1)
+        lanes.step(actions)
     succeeded = lanes.each(lambda one: one.success)[np.concatenate(owners)]
     return Decisions(torch.cat(wholes), torch.as_tensor(succeeded).float())
 
