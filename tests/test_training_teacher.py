@@ -67,12 +67,12 @@ def test_a_network_learns_what_it_is_told(kind: NetworkName) -> None:
     network, env = ready(kind=kind)
     teacher = Teacher(network, env, TEACHING.model_copy(update={"epochs": 60}), 1)
     labels = teacher.play()
-    assert torch.isfinite(labels.gain).any(1).all()
+    assert torch.isfinite(labels.told).any(1).all()
     teacher.learn(labels)
     with torch.no_grad():
         logits = network(*network.tensors(labels.inputs))
-    chosen = logits.masked_fill(torch.isnan(labels.gain), -1e9).argmax(1)
-    assert labels.gain[torch.arange(len(chosen)), chosen].mean() > 0.0
+    chosen = logits.masked_fill(torch.isnan(labels.told), -1e9).argmax(1)
+    assert labels.told[torch.arange(len(chosen)), chosen].mean() > 0.0
 
 
 @both_networks
@@ -212,10 +212,10 @@ def test_only_what_is_drawn_is_tried() -> None:
     network, env = ready()
     teacher = Teacher(network, env, TEACHING.model_copy(update={"tries": 2}), 1)
     labels = teacher.play()
-    tried = (~torch.isnan(labels.gain)).sum(1)
+    tried = (~torch.isnan(labels.told)).sum(1)
     assert tried.min() >= 1 and tried.max() == 3
     rule = torch.as_tensor(labels.inputs["index"]).argmax(1)
-    assert (labels.gain[torch.arange(len(rule)), rule] == 0.0).all()
+    assert (labels.told[torch.arange(len(rule)), rule] == 0.0).all()
     logits = torch.full((64, 5), -1e9)
     logits[:, 1:4] = 0.0
     assert not teacher.draw_tried(logits)[:, [0, 4]].any()

@@ -8,7 +8,6 @@ import shlex
 import signal
 import sys
 from enum import Enum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from training import levels
+from training import dataset_command, levels
 from training.evaluate_command import evaluate_command
 from training.play import play
 from training.tables import figures_table, or_dash, print_figures
@@ -30,6 +29,7 @@ from training.terminal import (
     command,
     counted,
     fail,
+    need,
     print_json,
 )
 from training.tune_command import tune_command
@@ -41,28 +41,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(levels.app, name="levels")
+app.add_typer(dataset_command.app, name="dataset")
 app.command()(play)
 app.command(
     epilog="Example: fqg evaluate --policies index,code_aware,oracle --split test --tiers 16-20",
 )(evaluate_command)
-
-
-EXTRAS = {
-    "train": ("sb3_contrib", "torch", "onnx"),
-    "models": ("cv2", "py3langid", "rapidocr", "sklearn"),
-}
-
-
-def need(*extras: str) -> None:
-    """Leave with one sentence where an extra that a command needs is missing."""
-    missing = [
-        extra for extra in extras if any(find_spec(module) is None for module in EXTRAS[extra])
-    ]
-    if missing:
-        names = ",".join(extras)
-        fail(
-            f'this needs the extra {" and ".join(missing)}; install with: pip install -e ".[{names}]"'
-        )
 
 
 def page_table(deploy: dict[str, Any]) -> Table:

@@ -10,7 +10,9 @@ import numpy as np
 from fqg_env.arrays import SIZES
 from fqg_env.lanes import STATE, Lanes
 from policies.recovery.advantages import advantages
+from policies.recovery.base import Policy
 from policies.recovery.features import network_inputs
+from training.episodes import observations
 from training.luck import forget_luck
 from training.recipe import Draws
 
@@ -77,12 +79,19 @@ class LaneGroups:
 
     def inputs(self) -> dict[str, np.ndarray]:
         """What the network reads of all lanes, in its order; copies, since lanes go on."""
-        seen = []
-        for lanes in self.groups:
-            record = lanes.observations
-            views = {name: record[name] for name in record.dtype.names or ()}
-            seen.append(network_inputs(views, lanes.masks, self.names))
+        seen = [
+            network_inputs(observations(lanes), lanes.masks, self.names) for lanes in self.groups
+        ]
         return {name: corner([one[name] for one in seen]) for name in self.names}
+
+    def choices(self, policy: Policy) -> np.ndarray:
+        """[N, 2 + C] how likely a policy is to choose each action; NaN where it is illegal."""
+
+        def asked(lanes: Lanes) -> np.ndarray:
+            probabilities = policy.decide(observations(lanes), lanes.masks).probabilities
+            return np.where(lanes.masks > 0, probabilities, np.float32(np.nan))
+
+        return corner([asked(lanes) for lanes in self.groups], np.nan)
 
     def advantages(
         self, worlds: int, draw: int, threads: int, candidates: np.ndarray

@@ -65,6 +65,8 @@ class Teaching(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     labels: Whole = 655_360
+    expert: str = ""
+    """A policy whose choices are the labels, by name or folder; none: rollouts say what actions gain."""
     worlds: Annotated[int, Field(strict=True, ge=1, le=1024)] = 1
     """Imagined worlds that an action is played in."""
     tries: Whole = 4

@@ -110,31 +110,23 @@ def sight_of(x: Inputs, made: Tensor) -> Tensor:
 class Sequence:
     """What attention goes by, the same in every layer."""
 
-    addresses: Tensor
-    """[N, L, S] one-hot of the address of each token."""
+    tried: Tensor
+    """[N, 1, T, C] one-hot of the call that each attempt tried, which is its address."""
     relations: Tensor
     """[N, S, S, R]"""
     alike: Tensor
     """[N, 1, L, L] 1 between two attempts that failed with one category."""
     sight: Tensor
     """[N, 1, L, L]"""
-    attempts: int
-    """T"""
 
 
 def sequence_of(x: Inputs, tried: Tensor, category: Tensor) -> Sequence:
     """The attempts, then calls and artifacts."""
-    n, t, calls = tried.shape
-    artifacts = x.needs.shape[2]
-    s = calls + artifacts
-    level = torch.eye(s, dtype=tried.dtype, device=tried.device).expand(n, s, s)
-    attempts = torch.cat([tried, tried.new_zeros(n, t, artifacts)], 2)
+    others = x.needs.shape[1] + x.needs.shape[2]
     failed = category[:, :, 1:]
-    alike = nn.functional.pad(failed @ failed.transpose(1, 2), (0, s, 0, s))
-    made = tried.sum(2)
-    return Sequence(
-        torch.cat([attempts, level], 1), relations(x), alike.unsqueeze(1), sight_of(x, made), t
-    )
+    alike = nn.functional.pad(failed @ failed.transpose(1, 2), (0, others, 0, others))
+    sight = sight_of(x, tried.sum(2))
+    return Sequence(tried.unsqueeze(1), relations(x), alike.unsqueeze(1), sight)
 
 
 class Attention(nn.Module):
@@ -159,15 +151,14 @@ class Attention(nn.Module):
 
     def related(self, s: Sequence) -> Tensor:
         """[N, E, L, L] what relations add."""
-        address = s.addresses.unsqueeze(1)  # [N, 1, L, S]
-        parts = []
-        for share, column in (
-            (self.to_attempts, address[:, :, : s.attempts]),
-            (self.to_level, address[:, :, s.attempts :]),
-        ):
+        calls = s.tried.shape[3]
+
+        def rows(share: Tensor) -> Tensor:  # [N, E, L, S]
             between = (s.relations @ share).permute(0, 3, 1, 2)  # [N, E, S, S]
-            parts.append(address @ (between @ column.transpose(2, 3)))
-        return torch.cat(parts, 3) + self.alike * s.alike
+            return torch.cat([s.tried @ between[:, :, :calls], between], 2)
+
+        to_attempts = rows(self.to_attempts)[:, :, :, :calls] @ s.tried.transpose(2, 3)
+        return torch.cat([to_attempts, rows(self.to_level)], 3) + self.alike * s.alike
 
 
 class Layer(nn.Module):
@@ -212,8 +203,8 @@ class SequenceTrunk(nn.Module):
             attentions.append(attention)
         z = self.after(z)
         calls, artifacts = exist(x)
-        c = z[:, s.attempts : s.attempts + c.shape[1]] * calls
-        a = z[:, s.attempts + c.shape[1] :] * artifacts
+        _, c, a = z.split([tried.shape[1], c.shape[1], a.shape[1]], 1)
+        c, a = c * calls, a * artifacts
         return Tokens(c, torch.relu(self.pooled(pool(c, a, x))), tuple(attentions))
 
 

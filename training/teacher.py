@@ -1,11 +1,15 @@
-"""Teacher: what actions gain over the index rule's, by imagined rollouts, where the network leads to.
+"""Teacher: labels for every decision that the network comes to, by imagined rollouts or from an expert.
 
-The network plays; at every decision the rule's action and a few drawn from the network are rolled out in
-worlds drawn from the posterior, and then the rule goes on (policies/recovery/advantages.py). The network
-minimises the sum over these actions of p (log p - gain / temperature): linear in the gain, so that the noise
-of few worlds averages out over labels, and least where p is proportional to exp(gain / temperature). It is a
-step of policy improvement that is learned rather than searched (compare expert iteration, Anthony, Tian and
-Barber 2017).
+By rollouts: the network plays; at every decision the rule's action and a few drawn from the network are
+rolled out in worlds drawn from the posterior, and then the rule goes on (policies/recovery/advantages.py).
+The network minimises the sum over these actions of p (log p - gain / temperature): linear in the gain, so
+that the noise of few worlds averages out over labels, and least where p is proportional to
+exp(gain / temperature). It is a step of policy improvement that is learned rather than searched (compare
+expert iteration, Anthony, Tian and Barber 2017).
+
+From an expert: the labels are how likely another policy is to choose each action, and the network minimises
+the cross-entropy to them, on its own boards all the same (policy distillation, Rusu et al. 2015; DAgger,
+Ross, Gordon and Bagnell 2011).
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fqg_env.errors import LevelError
+from policies.recovery.registry import policy_named
 from training.pointer_network import PointerNetwork
 from training.recipe import Recipe, Teaching
 from training.vec_env import ConductorVecEnv
@@ -28,12 +34,12 @@ ILLEGAL = -1e9
 
 @dataclass(frozen=True)
 class Labels:
-    """Decisions and what each action gains over the rule's."""
+    """Decisions and what is said of each action."""
 
     inputs: dict[str, np.ndarray]
     """[M, ...] each, as they lie in observations: a third of what they take as floats."""
-    gain: Tensor
-    """[M, 2 + C]; NaN: not tried."""
+    told: Tensor
+    """[M, 2 + C] what it gains over the rule's, or how likely an expert chooses it; NaN: nothing is said."""
 
 
 def loss_of(logits: Tensor, gain: Tensor, temperature: float) -> Tensor:
@@ -43,8 +49,15 @@ def loss_of(logits: Tensor, gain: Tensor, temperature: float) -> Tensor:
     return (logp.exp() * (logp - gain.nan_to_num(0.0) / temperature)).sum(1)
 
 
+def distance_of(logits: Tensor, likely: Tensor) -> Tensor:
+    """[M] the cross-entropy of logits [M, 2 + C] to an expert's probabilities [M, 2 + C]."""
+    illegal = torch.isnan(likely)
+    logp = torch.log_softmax(logits.masked_fill(illegal, ILLEGAL), 1)
+    return -(likely.nan_to_num(0.0) * logp).sum(1)
+
+
 class Teacher:
-    """Teaches a network, round by round.
+    """Teaches a network, round by round, what its actions gain by rollouts.
 
     Args:
         network: that learns.
@@ -70,7 +83,7 @@ class Teacher:
         """Play and label so many steps, and learn from them."""
         labels = self.play()
         self.learn(labels)
-        self.labels += len(labels.gain)
+        self.labels += len(labels.told)
         if self.done:
             self.network.sharpen(self.teaching.sharpen)
 
@@ -81,19 +94,26 @@ class Teacher:
         episode, is exactly what it gains over the rule (Kakade and Langford 2002), and on no other boards.
         """
         inputs: list[dict[str, np.ndarray]] = []
-        gains: list[Tensor] = []
-        seen, lanes, teaching = self.env.lanes.inputs(), self.env.lanes, self.teaching
-        for _ in range(teaching.steps):
+        told: list[Tensor] = []
+        seen, lanes = self.env.lanes.inputs(), self.env.lanes
+        for _ in range(self.teaching.steps):
             logits = self.logits(seen, torch.as_tensor(lanes.masks))
-            decision = self.labels // lanes.n + len(gains)
-            tried = self.draw_tried(logits).numpy()
-            gain = lanes.advantages(teaching.worlds, decision, self.threads, tried)
             inputs.append(seen)
-            gains.append(torch.as_tensor(gain).float())
-            self.env.step_async(self.choose(logits, ~torch.isnan(gains[-1])))
+            told.append(self.label(logits, self.labels // lanes.n + len(told)))
+            self.env.step_async(self.choose(logits, ~torch.isnan(told[-1])))
             seen, *_ = self.env.step_wait()
         together = {name: np.concatenate([one[name] for one in inputs]) for name in inputs[0]}
-        return Labels(together, torch.cat(gains))
+        return Labels(together, torch.cat(told))
+
+    def label(self, logits: Tensor, decision: int) -> Tensor:
+        """[N, 2 + C] what the actions gain of which some are drawn from the network; NaN: not tried."""
+        tried = self.draw_tried(logits).numpy()
+        gain = self.env.lanes.advantages(self.teaching.worlds, decision, self.threads, tried)
+        return torch.as_tensor(gain).float()
+
+    def loss(self, logits: Tensor, told: Tensor) -> Tensor:
+        """[M] the loss of logits [M, 2 + C] under labels [M, 2 + C]."""
+        return loss_of(logits, told, self.teaching.temperature)
 
     @torch.no_grad()
     def logits(self, inputs: dict[str, np.ndarray], legal: Tensor) -> Tensor:
@@ -119,16 +139,15 @@ class Teacher:
 
     def learn(self, labels: Labels) -> None:
         """Go over the labels a few times."""
-        m = len(labels.gain)
+        m = len(labels.told)
         for epoch in range(self.teaching.epochs):
             for number, part in enumerate(torch.split(torch.randperm(m), self.teaching.batch)):
                 done = (epoch + number * self.teaching.batch / m) / self.teaching.epochs
                 self.slow_down(self.labels + done * m)
                 picked = {name: array[part.numpy()] for name, array in labels.inputs.items()}
                 logits = self.network(*self.network.tensors(picked))
-                gain = labels.gain[part].to(logits.device)
                 self.optimizer.zero_grad()
-                loss = loss_of(logits, gain, self.teaching.temperature).mean()
+                loss = self.loss(logits, labels.told[part].to(logits.device)).mean()
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
                 self.optimizer.step()
@@ -160,8 +179,35 @@ class Teacher:
         self.labels = labels
 
 
+class Expert(Teacher):
+    """Teaches what another policy would choose on the network's boards.
+
+    Raises:
+        PolicyError: there is no such policy.
+        LevelError: it plans, and does not answer to observations.
+    """
+
+    def __init__(self, network: PointerNetwork, env: ConductorVecEnv, teaching: Teaching):
+        super().__init__(network, env, teaching, threads=1)
+        self.policy = policy_named(teaching.expert)
+        if not hasattr(self.policy, "decide"):
+            raise LevelError(
+                f"the expert {teaching.expert!r} is a planner; name a policy that answers to observations"
+            )
+
+    def label(self, logits: Tensor, decision: int) -> Tensor:
+        """[N, 2 + C] how likely the expert is to choose each action; NaN: illegal."""
+        return torch.as_tensor(self.env.lanes.choices(self.policy))
+
+    def loss(self, logits: Tensor, told: Tensor) -> Tensor:
+        """[M] the cross-entropy to the expert."""
+        return distance_of(logits, told)
+
+
 def teacher_of(recipe: Recipe, network: Any, env: ConductorVecEnv) -> Teacher | None:
     """The teacher that a recipe asks for, on all cores; None where it asks for none."""
     if recipe.teacher is None:
         return None
+    if recipe.teacher.expert:
+        return Expert(network, env, recipe.teacher)
     return Teacher(network, env, recipe.teacher, len(os.sched_getaffinity(0)))

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
@@ -31,12 +32,30 @@ DONE, OURS, BAD_INPUT, PARTLY, NOT_ACHIEVED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 CONSOLE = Console(stderr=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 RunSeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the run.")]
+EXTRAS = {
+    "train": ("sb3_contrib", "torch", "onnx"),
+    "datasets": ("h5py", "minari"),
+    "models": ("cv2", "py3langid", "rapidocr", "sklearn"),
+}
+"""Extra -> modules that it brings."""
 
 
 def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:
     """Say what is wrong on standard error and leave."""
     typer.echo(f"fqg: {sentence}", err=True)
     raise typer.Exit(code)
+
+
+def need(*extras: str) -> None:
+    """Leave with one sentence where an extra that a command needs is missing."""
+    missing = [
+        extra for extra in extras if any(find_spec(module) is None for module in EXTRAS[extra])
+    ]
+    if missing:
+        names = ",".join(extras)
+        fail(
+            f'this needs the extra {" and ".join(missing)}; install with: pip install -e ".[{names}]"'
+        )
 
 
 def given(context: typer.Context, *names: str) -> bool:
