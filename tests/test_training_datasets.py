@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import resource
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -289,10 +290,13 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_dataset(tmp_path: Path) -> No
 def test_what_ctrl_c_cuts_leaves_no_dataset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cut(*_: object) -> None:
-        raise KeyboardInterrupt
+    whole = datasets.write_episode
 
-    monkeypatch.setattr(datasets, "write_episodes", cut)
+    def pressed(*arguments: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        whole(*arguments)
+
+    monkeypatch.setattr(datasets, "write_episode", pressed)
     out = tmp_path / "out"
     result = fqg("dataset", "make", "--out", out, "--episodes", 2)
     assert result.exit_code == 130

@@ -54,13 +54,13 @@ def open_dataset(folder: Path) -> MinariDataset:
     return dataset
 
 
-def open_datasets(folders: Sequence[Path]) -> list[MinariDataset]:
+def open_datasets(folders: Sequence[Path | str]) -> list[MinariDataset]:
     """The datasets in folders, all of one size of level.
 
     Raises:
         LevelError: one cannot be opened, or their levels are padded to different sizes.
     """
-    datasets = [open_dataset(folder) for folder in folders]
+    datasets = [open_dataset(Path(folder)) for folder in folders]
     for folder, dataset in zip(folders, datasets, strict=True):
         if dataset.observation_space != datasets[0].observation_space:
             raise LevelError(

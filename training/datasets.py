@@ -36,6 +36,7 @@ from training.disk import NotWritten, writing
 from training.episodes import AnswerError, actions_of, ask
 from training.out_folder import check_writable, is_there
 from training.setting import Setting, check_setting, deal, mixes_of
+from training.uninterrupted import uninterrupted
 
 DATA, NEW = "data", "data.new"
 """Folders in OUT: the dataset, and one being written."""
@@ -152,7 +153,8 @@ def write_episodes(file: Path, first: int, episodes: Sequence[Episode]) -> None:
     arrays = [array for episode in episodes for _, array in fields_of(episode)]
     with writing(file):
         set_aside(file, sum(array.nbytes + TABLE_BYTES for array in arrays))
-        with open_file(file) as whole:
+        # h5py swallows Ctrl-C where it lets go of what it has written
+        with uninterrupted(), open_file(file) as whole:
             for number, episode in enumerate(episodes, first):
                 write_episode(whole.create_group(f"episode_{number}"), number, episode)
 
