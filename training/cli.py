@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from training import dataset_command, levels
+from training.attention import attend
 from training.evaluate_command import evaluate_command
 from training.play import play
 from training.tables import figures_table, or_dash, print_figures
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.add_typer(levels.app, name="levels")
 app.add_typer(dataset_command.app, name="dataset")
 app.command()(play)
+app.command()(attend)
 app.command(
     epilog="Example: fqg evaluate --policies index,code_aware,oracle --split test --tiers 16-20",
 )(evaluate_command)

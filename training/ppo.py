@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -158,6 +159,15 @@ def device_named(name: str) -> str:
     return ("cuda" if there else "cpu") if name == "auto" else name
 
 
+def threads_for(recipe: Recipe) -> int:
+    """How many threads torch gets: every core that there is for a sequence.
+
+    A set network is so small that a second one gains nothing, and on a busy machine threads wait for each
+    other.
+    """
+    return 1 if recipe.network == "set" else len(os.sched_getaffinity(0))
+
+
 def train(
     recipe: Recipe,
     seed: int,
@@ -179,8 +189,7 @@ def train(
             `out` has no checkpoint or one of another recipe or seed; or there is no such device.
     """
     device = device_named(device)
-    # at this size a second thread gains nothing, and on a busy machine threads wait for each other
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads_for(recipe))
     callback = TrainingCallback(out, {"seed": seed, **recipe.model_dump()}, on_point)
     try:
         model = ready(recipe, seed, out, resume, force, device, callback)

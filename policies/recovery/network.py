@@ -18,7 +18,13 @@ from policies.recovery.features import (
     network_inputs,
     trimmed,
 )
-from policies.recovery.policy_file import OUTPUTS, Manifest, PolicyFileError, read_policy_file
+from policies.recovery.policy_file import (
+    ATTENTION,
+    OUTPUTS,
+    Manifest,
+    PolicyFileError,
+    read_policy_file,
+)
 
 FLOOR = "floor"
 
@@ -117,10 +123,26 @@ class NetworkPolicy:
 
     def answers(self, inputs: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """What the graph answers, see `OUTPUTS`; before masking."""
-        if "history" in inputs:
-            inputs = inputs | {"history": trimmed(inputs["history"])}
-        feed = {name: np.asarray(value, np.float32) for name, value in inputs.items()}
-        return tuple(self._session.run(list(OUTPUTS), feed))
+        return tuple(self._session.run(list(OUTPUTS), self.fed(inputs)))
+
+    @staticmethod
+    def fed(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Inputs as the graph takes them: floats, the attempts that there were and no more."""
+        cut = (
+            (name, trimmed(value) if name == "history" else value) for name, value in inputs.items()
+        )
+        return {name: np.asarray(value, np.float32) for name, value in cut}
+
+    @property
+    def has_attention(self) -> bool:
+        """It is a sequence model, and tells what it heeds."""
+        return any(entry.name == ATTENTION for entry in self._session.get_outputs())
+
+    def attention(self, observation: Observation, mask: np.ndarray) -> np.ndarray:
+        """[N, heads, L, L] what each token heeds, see `ATTENTION`; of a policy that `has_attention`."""
+        inputs = network_inputs(observation, mask, self.manifest.inputs)
+        heeded: np.ndarray = self._session.run([ATTENTION], self.fed(inputs))[0]
+        return heeded
 
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
         """The likeliest legal action; the index rule's where the network is unsure or out of its depth."""
