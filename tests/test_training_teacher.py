@@ -11,6 +11,7 @@ import torch
 from tiny_training import TAUGHT
 
 from fqg_env.arrays import SIZES
+from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
 from training.export import ROUNDING, example, largest_difference, to_onnx
 from training.lane_groups import LaneGroups
@@ -21,7 +22,7 @@ from training.pointer_network import Conductor, PointerNetwork, tensors
 from training.ppo import Interrupted, train
 from training.recipe import Draws, Part, Recipe
 from training.set_network import SetNetwork, ValueNetwork
-from training.teacher import Teacher, loss_of
+from training.teacher import Expert, Labels, Teacher, batches, distance_of, loss_of
 from training.vec_env import ConductorVecEnv
 
 TEACHING = TAUGHT.teacher
@@ -73,6 +74,59 @@ def test_a_network_learns_what_it_is_told(kind: NetworkName) -> None:
         logits = network(*network.tensors(labels.inputs))
     chosen = logits.masked_fill(torch.isnan(labels.told), -1e9).argmax(1)
     assert labels.told[torch.arange(len(chosen)), chosen].mean() > 0.0
+
+
+@both_networks
+def test_a_network_learns_what_an_expert_chooses(kind: NetworkName) -> None:
+    """On the boards that it comes to itself; whatever is illegal for the expert stays so."""
+    network, env = ready(kind=kind)
+    teaching = TEACHING.model_copy(update={"epochs": 60, "expert": "code_aware"})
+    expert = Expert(network, env, teaching)
+    labels = expert.play()
+    said = ~torch.isnan(labels.told)
+    assert ((labels.told.nan_to_num(0.0).sum(1) - 1.0).abs() < 1e-6).all()
+
+    def agreed() -> float:
+        with torch.no_grad():
+            logits = network(*network.tensors(labels.inputs)).masked_fill(~said, -1e9)
+        return float((logits.argmax(1) == labels.told.nan_to_num(0.0).argmax(1)).float().mean())
+
+    before = agreed()
+    expert.learn(labels)
+    assert before < 0.8 < agreed()
+
+
+def test_the_distance_to_an_expert_is_least_where_it_is_the_expert() -> None:
+    likely = torch.tensor([[0.7, 0.3, float("nan"), 0.0]])
+    logits = torch.tensor([[0.7, 0.3, 1.0, 1e-9]]).log()
+    least = distance_of(logits, likely)
+    assert least.item() == pytest.approx(-(0.7 * np.log(0.7) + 0.3 * np.log(0.3)), abs=1e-4)
+    for other in torch.randn(50, 4):
+        assert distance_of(logits + other, likely) >= least - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("shiped", "Did you mean 'shipped'"), ("search", "'search' plans")]
+)
+def test_an_expert_that_will_not_do_is_named(name: str, told: str) -> None:
+    network, env = ready()
+    with pytest.raises(LevelError, match="^teacher.expert: ") as caught:
+        Expert(network, env, TEACHING.model_copy(update={"expert": name}))
+    assert told in str(caught.value)
+
+
+def test_batches_hold_every_label_once_and_histories_of_a_length_together() -> None:
+    history = np.zeros((100, 32, 12), np.float32)
+    for i in range(100):
+        history[i, : i % 20, 0] = 0.5
+    told = torch.zeros(100, 4)
+    parts = batches(Labels({"history": history}, told), 8)
+    assert sorted(int(i) for part in parts for i in part) == list(range(100))
+    spans = [np.ptp([int(i) % 20 for i in part]) for part in parts]
+    assert max(spans) <= 2 and [len(part) for part in parts] != sorted(map(len, parts))
+    longest = [max(int(i) % 20 for i in part) for part in parts]
+    assert longest != sorted(longest)
+    assert len(batches(Labels({}, told), 8)) == 13
 
 
 @both_networks

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from fqg_env.arrays import History
 from fqg_env.errors import LevelError
-from policies.recovery.registry import policy_named
+from policies.recovery.registry import PolicyError, policy_named
 from training.pointer_network import PointerNetwork
 from training.recipe import Recipe, Teaching
 from training.vec_env import ConductorVecEnv
@@ -197,16 +197,18 @@ class Expert(Teacher):
     """Teaches what another policy would choose on the network's boards.
 
     Raises:
-        PolicyError: there is no such policy.
-        LevelError: it plans, and does not answer to observations.
+        LevelError: there is no such policy, or it plans and does not answer to observations.
     """
 
     def __init__(self, network: PointerNetwork, env: ConductorVecEnv, teaching: Teaching):
         super().__init__(network, env, teaching, threads=1)
-        self.policy = policy_named(teaching.expert)
+        try:
+            self.policy = policy_named(teaching.expert)
+        except PolicyError as problem:
+            raise LevelError(f"teacher.expert: {problem}") from None
         if not hasattr(self.policy, "decide"):
             raise LevelError(
-                f"the expert {teaching.expert!r} is a planner; name a policy that answers to observations"
+                f"teacher.expert: {teaching.expert!r} plans; name a policy that answers to observations"
             )
 
     def label(self, logits: Tensor, decision: int) -> Tensor:

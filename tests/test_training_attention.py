@@ -1,0 +1,70 @@
+"""What a sequence model heeds: shares of the real tokens of a level, on a page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from policies.recovery.network import NetworkPolicy, load
+from training.attention import moment
+from training.cli import app
+from training.export import export
+from training.levels import Generated, generated
+from training.pointer_network import Conductor
+from training.sequence_network import HEADS, SequenceNetwork
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained sequence model: it plays as the index rule does."""
+    torch.manual_seed(0)
+    out = tmp_path_factory.mktemp("sequence")
+    export(Conductor(SequenceNetwork(16)), out, "untrained", {})
+    return out
+
+
+@pytest.mark.parametrize("size", ["small", "standard"])
+def test_shares_of_every_head_add_up_over_real_tokens(folder: Path, size: str) -> None:
+    """Padding is heeded by nobody, so without it nothing is missing."""
+    policy = load(folder)
+    assert isinstance(policy, NetworkPolicy) and policy.has_attention
+    puzzle = generated(Generated("test", 14, 3, size))
+    seen = moment(puzzle, policy, 2)
+    assert seen is not None
+    level = puzzle.level
+    assert seen.tokens == (*seen.attempts, *level.call_names, *level.artifact_names)
+    assert seen.weights.shape == (2 * HEADS, len(seen.tokens))
+    np.testing.assert_allclose(seen.weights.sum(1), 1.0, atol=1e-5)
+    failed = [words for words in seen.attempts if not words.endswith("success")]
+    assert len(failed) == 2 and seen.attempts[0] == failed[0]
+
+
+def test_the_page_says_what_happened_and_what_is_heeded(folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "attention.html"
+    words = ["attend", "--policy", str(folder), "--tier", "14", "--seed", "3", "--json"]
+    done = CliRunner().invoke(app, [*words, "--out", str(page)])
+    assert done.exit_code == 0
+    told, text = json.loads(done.stdout), page.read_text("utf-8")
+    assert told["page"] == str(page) and all(words in text for words in told["attempts"])
+    assert text.count("<rect") == len(told["tokens"]) * 2 * HEADS
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--policy", "shipped", "--tier", "14"], "is no sequence model"),
+        (["--policy", "index", "--tier", "14"], "is no sequence model"),
+        (["--policy", "sipped", "--tier", "14"], "there is no policy 'sipped'"),
+        (["--policy", "HERE", "--tier", "14", "--failures", "60"], "fewer than 60 failures"),
+        (["--policy", "HERE", "--tier", "14", "--out", "/"], "cannot be written"),
+    ],
+)
+def test_what_cannot_be_shown_is_told(folder: Path, words: list[str], told: str) -> None:
+    given = [str(folder) if word == "HERE" else word for word in words]
+    done = CliRunner().invoke(app, ["attend", *given])
+    assert done.exit_code == 2 and told in done.stderr
