@@ -11,10 +11,11 @@ import pytest
 from tiny_training import only_sentence
 from typer.testing import CliRunner, Result
 
-torch = pytest.importorskip("torch", reason="comes with the extra `train`")
+pytest.importorskip("torch", reason="comes with the extra `train`")
 pytest.importorskip("minari", reason="comes with the extra `datasets`")
 
 import minari
+import torch
 
 from fqg_env.rules import STOP
 from policies.recovery.base import Decision, certain
@@ -45,9 +46,9 @@ class Stops:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Episodes of `index` that succeed more often than not, and episodes that are stopped at once."""
+    """Episodes of `index`, and episodes that are stopped at once."""
     out = tmp_path_factory.mktemp("logs")
-    setting = Setting("train", episodes=32, tiers=(3, 8))
+    setting = Setting("train", episodes=12, tiers=(3, 8))
     write_dataset(out / "index", "index", setting)
     write_dataset(out / "stops", f"{__name__}:Stops", setting)
     return [out / "index", out / "stops"]
