@@ -24,7 +24,7 @@ from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION, observation_dtype
 from policies.recovery.features import network_inputs
 from policies.recovery.registry import policy_named
-from training import datasets, terminal
+from training import dataset_file, datasets, terminal
 from training.dataset_reader import open_datasets, read_decisions
 from training.datasets import chunks, write_dataset
 from training.network_inputs import SEQUENCE_INPUTS
@@ -290,13 +290,13 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_dataset(tmp_path: Path) -> No
 def test_what_ctrl_c_cuts_leaves_no_dataset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = datasets.write_episode
+    whole = dataset_file.write_episode
 
     def pressed(*arguments: Any) -> None:
         signal.raise_signal(signal.SIGINT)
         whole(*arguments)
 
-    monkeypatch.setattr(datasets, "write_episode", pressed)
+    monkeypatch.setattr(dataset_file, "write_episode", pressed)
     out = tmp_path / "out"
     result = fqg("dataset", "make", "--out", out, "--episodes", 2)
     assert result.exit_code == 130

@@ -1,25 +1,21 @@
 """Write datasets of episodes in Minari's format: any policy on any levels, played on the native lanes.
 
-A dataset is a folder: DIR/data/metadata.json says what it is, DIR/data/main_data.hdf5 holds a group for each
-episode, laid out as Minari reads it. Minari's own writer spends 130 kB on an episode of a small level; each
-of its arrays as one compressed block takes a tenth of that, and reads the same.
+A dataset is a folder: DIR/data/metadata.json says what it is, DIR/data/main_data.hdf5 holds the episodes
+(dataset_file.py).
 
-Letters in shapes: N lanes, T decisions of an episode, C calls.
+Letters in shapes: N lanes, K lanes that are running.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import minari
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -32,42 +28,18 @@ from fqg_env.lanes import Lanes
 from policies.recovery.registry import PolicyError, one_line, place_in
 from training.bounds import BAYES, why_no_bayes
 from training.contestants import Contestant, thinks
-from training.disk import NotWritten, writing
+from training.dataset_file import EPISODES_FILE, Episode, open_file, write_episodes
+from training.disk import NotWritten
 from training.episodes import AnswerError, actions_of, ask
 from training.out_folder import check_writable, is_there
 from training.setting import Setting, check_setting, deal, mixes_of
-from training.uninterrupted import uninterrupted
 
 DATA, NEW = "data", "data.new"
 """Folders in OUT: the dataset, and one being written."""
-EPISODES_FILE = "main_data.hdf5"
 OURS = "function_quest"
 """What Minari's metadata calls the part that is ours."""
 CHUNK, SLOW_CHUNK = 256, 16
 """Episodes played side by side, and those of a policy that thinks."""
-SMALL_BYTES = 64
-"""What is not worth compressing."""
-TABLE_BYTES = 2048
-"""More than the file spends on where an array lies and what it is."""
-
-
-@dataclass(frozen=True)
-class Episode:
-    """One episode as it was played."""
-
-    level: int
-    """The seed of its level."""
-    observations: np.ndarray
-    """[T + 1] records of the observation, the last one where it ended."""
-    masks: np.ndarray
-    """[T + 1, 2 + C]"""
-    actions: np.ndarray
-    """[T]"""
-    rewards: np.ndarray
-    """[T]"""
-    success: bool
-    wrong: bool
-    """Some delivered goal is bad."""
 
 
 def by_lane(parts: Sequence[tuple[np.ndarray, ...]], n: int) -> list[list[np.ndarray]]:
@@ -105,70 +77,6 @@ def play_logged(policy: Any, lanes: Lanes, first: int) -> list[Episode]:
         )
         for i, (boards, masks, actions, rewards) in enumerate(whole)
     ]
-
-
-def fields_of(episode: Episode) -> Iterator[tuple[str, np.ndarray]]:
-    """Where each array of an episode lies in its group, and the array."""
-    for name in episode.observations.dtype.names or ():
-        yield f"observations/{name}", episode.observations[name]
-    last = np.arange(len(episode.actions)) == len(episode.actions) - 1
-    yield "actions", episode.actions
-    yield "rewards", episode.rewards
-    yield "terminations", last
-    yield "truncations", np.zeros_like(last)
-    yield "infos/action_mask", episode.masks.astype(np.int8)
-
-
-def write_episode(group: Any, number: int, episode: Episode) -> None:
-    """Fill the group of an episode: its arrays, and what Minari gives as its metadata."""
-    group.attrs.update(
-        {
-            "id": number,
-            "total_steps": len(episode.actions),
-            "seed": episode.level,
-            "return": float(episode.rewards.sum()),
-            "success": episode.success,
-            "wrong_delivered": episode.wrong,
-        }
-    )
-    for name, array in fields_of(episode):
-        packed = array.nbytes > SMALL_BYTES
-        how = (
-            {"chunks": array.shape, "compression": "gzip", "compression_opts": 1} if packed else {}
-        )
-        group.create_dataset(name, data=array, **how)
-
-
-def open_file(file: Path) -> h5py.File:
-    """The file of the episodes; the newest layout of HDF5 spends least on small arrays."""
-    return h5py.File(file, "a", libver="latest", track_order=True)
-
-
-def write_episodes(file: Path, first: int, episodes: Sequence[Episode]) -> None:
-    """Append episodes number `first` and up.
-
-    Raises:
-        OSError: the disk is full, or fails.
-    """
-    arrays = [array for episode in episodes for _, array in fields_of(episode)]
-    with writing(file):
-        set_aside(file, sum(array.nbytes + TABLE_BYTES for array in arrays))
-        # h5py swallows Ctrl-C where it lets go of what it has written
-        with uninterrupted(), open_file(file) as whole:
-            for number, episode in enumerate(episodes, first):
-                write_episode(whole.create_group(f"episode_{number}"), number, episode)
-
-
-def set_aside(file: Path, size_bytes: int) -> None:
-    """Let the system keep room at the end of a file: HDF5 crashes the process where a disk is full.
-
-    What is not used is given back when the file is closed.
-
-    Raises:
-        OSError: there is no such room.
-    """
-    with file.open("ab") as end:
-        os.posix_fallocate(end.fileno(), end.tell(), size_bytes)
 
 
 def dataset_id(out: Path) -> str:

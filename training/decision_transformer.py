@@ -12,7 +12,7 @@ more number in the run's token.
     fqg dataset make --policy index --tiers 6-20 --episodes 6667 --out datasets/index-v0      # ... and others
     python -m training.decision_transformer --dataset datasets/index-v0 --out runs/transformer
 
-Letters in shapes: N or M batch, C calls.
+Letters in shapes: N batch, C calls, R fields of the run.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def numbers(text: str) -> list[float]:
         fail(f"--targets {text!r}: write returns separated by commas, as in 0.2,0.6,1")
 
 
-app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
 
 
 @app.command(
@@ -211,7 +211,7 @@ def main(
         list[Path], typer.Option(help="Folder of `fqg dataset make`; give it again for each other.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for the weights and the figures.")],
-    steps: Annotated[int, typer.Option(min=1, help=f"Batches of {BATCH} decisions.")] = 1500,
+    steps: Annotated[int, typer.Option(min=1, help=f"Batches of {BATCH} decisions.")] = 900,
     targets: Annotated[
         str, typer.Option(help="Returns to ask for, separated by commas.")
     ] = "0,0.2,0.4,0.6,0.8,1",
