@@ -31,7 +31,8 @@ REPRESENTATIVE = (
     "processes/conductor_killed", "memory/six_children", "memory/memfds", "files/many_files", "files/tamper",
     "network/mptcp", "network/vsock", "network/abstract", "privacy/secret_file", "privacy/inherited_files",
     "privacy/siblings", "privacy/kill_conductor", "protocol/garbage", "protocol/deep_lists",
-    "crashes/segfault", "loading/exit",
+    "crashes/segfault", "loading/exit", "timing/cores", "files/modes",
+    "network/datagram_pair", "network/flood_the_way_out", "privacy/planted_python", "manifest/read_paths",
 )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def test_what_a_profile_claims_it_contains(profile: str) -> None:
     assert result["cases"]["timing/sleeping"]["category"] == "TIMEOUT"
     assert 0 < result["gone_ms_p99"] < 2000
     if profile != "group":
-        assert not result["not_claimed"]
+        assert set(result["not_claimed"]) <= {"network/flood_the_way_out"}  # lock has no way out
 
 
 def test_what_is_not_contained_is_said_so() -> None:
@@ -72,7 +73,14 @@ def test_what_is_not_contained_is_said_so() -> None:
         "files/tamper": "it changed the file 'kept'",
         "files/write_outside": "is new",
         "files/leave_behind": "it managed",
+        "files/modes": "it changed the mode of the file 'kept'",
+        "files/set_user_id": "it managed open: '0o104755'",
+        "network/datagram_pair": "it reached the datagram file listener",
+        "privacy/planted_python": "it told the secret",
+        "timing/cores": f"it got {os.cpu_count()} of 1",
     }
+    if os.cpu_count() == 1:
+        del attacks["timing/cores"]
     if os.getuid() != 0:
         del attacks["privacy/kill_conductor"]  # its bystanders would be ours
     code, result, said = suite(
@@ -82,6 +90,37 @@ def test_what_is_not_contained_is_said_so() -> None:
     for name, sentence in attacks.items():
         assert not result["cases"][name]["contained"], name
         assert any(sentence in why for why in result["cases"][name]["why"]), result["cases"][name]
+
+
+@pytest.mark.parametrize(
+    ("profile", "name", "wall", "without", "sentence"),
+    [
+        ("jail", "network/flood_the_way_out", "hosting.egress.CONNECTIONS", "10_000", " of 64"),
+        ("group", "protocol/two_parts", "hosting.windows.total", "lambda places: 0", "it answered"),
+        ("group", "manifest/read_paths", "bindings._check_granted", "lambda *_: None", "the secret"),
+        ("group", "manifest/environment", "bindings.limits_of", "lambda *_: LIMITS", "the secret"),
+    ],
+)  # fmt: skip
+def test_an_attack_succeeds_where_its_wall_is_taken_away(
+    profile: str, name: str, wall: str, without: str, sentence: str
+) -> None:
+    """So the case can fail: its wall is one that every profile has, or all that have a way out."""
+    module, _, attribute = f"conductor_agent.{wall}".rpartition(".")
+    script = (
+        f"import {module} as module\n"
+        "from policies.resource.limits import ResourceLimits\n"
+        "LIMITS = ResourceLimits(environment=('FQG_SUITE_SECRET',))\n"
+        f"module.{attribute} = {without}\n"
+        "from sandbox.conduct import main\n"
+        f"main({profile!r}, [{name!r}], 1)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS), "FQG_SUITE_SECRET": "a-secret"}
+    line = [sys.executable, "-c", script]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, env=environment)
+    *_, told = [json.loads(line) for line in done.stdout.splitlines()]
+    if "unavailable" in told:
+        pytest.skip(told["unavailable"])
+    assert sentence in "; ".join(told["why"]), (told, done.stderr)
 
 
 def test_an_attack_of_ones_own_as_an_extension(tmp_path: Path) -> None:

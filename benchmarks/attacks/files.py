@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,61 @@ def tamper(parameters: Values, context: Any) -> Any:
         tries.way(path, touch)
     if parameters["bait"]["kept"] in tries.managed:
         Path(parameters["bait"]["kept"]).write_text("changed")
+    return tries.answer()
+
+
+@attack
+def modes(parameters: Values, context: Any) -> Any:
+    """Makes a file outside writable for everybody; whether the kernel says it did proves nothing."""
+    tries, kept = Tries(), parameters["bait"]["kept"]
+    before = Path(kept).stat().st_mode if Path(kept).exists() else 0
+
+    def changed(change: Callable[[], Any]) -> str | None:
+        change()
+        now = Path(kept).stat().st_mode
+        return oct(now) if now != before else None
+
+    def by_descriptor() -> None:
+        fd = os.open(kept, os.O_RDONLY)
+        os.fchmod(fd, 0o666)
+
+    tries.way("chmod", lambda: changed(lambda: os.chmod(kept, 0o777)))
+    tries.way("fchmod", lambda: changed(by_descriptor))
+    tries.way(
+        "fchmodat", lambda: changed(lambda: os.chmod(Path(kept).name, 0o766, dir_fd=_above(kept)))
+    )
+    return tries.answer()
+
+
+def _above(path: str) -> int:
+    return os.open(Path(path).parent, os.O_RDONLY)
+
+
+@attack
+def set_user_id(parameters: Values, context: Any) -> Any:
+    """Makes a program that runs as its owner, whoever starts it."""
+    tries = Tries()
+
+    def made(name: str, make: Callable[[Path], Any]) -> str | None:
+        path = context.scratch / name
+        make(path)
+        mode = path.stat().st_mode
+        return oct(mode) if mode & (stat.S_ISUID | stat.S_ISGID) else None
+
+    def then_chmod(path: Path) -> None:
+        path.touch()
+        os.chmod(path, 0o4755)
+
+    def then_fchmod(path: Path) -> None:
+        with path.open("w") as file:
+            os.fchmod(file.fileno(), 0o2755)
+
+    flags = os.O_CREAT | os.O_WRONLY
+    os.umask(0)
+    tries.way("open", lambda: made("opened", lambda path: os.close(os.open(path, flags, 0o4755))))
+    tries.way("chmod", lambda: made("changed", then_chmod))
+    tries.way("fchmod", lambda: made("held", then_fchmod))
+    tries.way("mknod", lambda: made("node", lambda path: os.mknod(path, stat.S_IFREG | 0o4755)))
     return tries.answer()
 
 

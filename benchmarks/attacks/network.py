@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
 import platform
+import select
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from attacking import LIBC, Tries, Values, attack, checked
 
 MPTCP = 262
+CONNECTIONS = 200
+"""In a flood: below the limit of open files."""
+SETTLE_S = 3.0
+"""For the proxy to have looked at all of them; it lets nobody wait for so short a time."""
 _open: list[socket.socket] = []
 """What stays open after the answer, for the suite to find."""
 
@@ -70,6 +78,41 @@ def abstract(parameters: Values, context: Any) -> Any:
 def path(parameters: Values, context: Any) -> Any:
     """Connects to a local socket by its file."""
     return _one(lambda: _connect(socket.AF_UNIX, socket.SOCK_STREAM, parameters["bait"]["socket"]))
+
+
+@attack
+def datagram_pair(parameters: Values, context: Any) -> Any:
+    """Sends from one of a pair of connected sockets to a listener that it is not connected to."""
+    tries, bait = Tries(), parameters["bait"]
+
+    def send(kind: int, address: str) -> str:
+        pair = socket.socketpair(socket.AF_UNIX, kind)
+        pair[0].sendto(b"attack", address)
+        return f"reached {address!r}"
+
+    for name, address in (("file", bait["datagram"]), ("name", "\0" + bait["datagram_name"])):
+        tries.way(f"datagrams to a {name}", lambda to=address: send(socket.SOCK_DGRAM, to))
+        tries.way(f"raw to a {name}", lambda to=address: send(socket.SOCK_RAW, to))
+    return tries.answer()
+
+
+@attack
+def flood_the_way_out(parameters: Values, context: Any) -> Any:
+    """Opens connections to the proxy and says nothing; how many of them the conductor keeps open."""
+    address = urlsplit(os.environ["HTTP_PROXY"])
+    waiting: list[socket.socket] = []
+    for _ in range(CONNECTIONS):
+        with contextlib.suppress(OSError):
+            waiting.append(socket.create_connection((address.hostname, address.port), 1.0))
+    ends = time.monotonic() + SETTLE_S
+    while len(waiting) > parameters["enough"] and time.monotonic() < ends:
+        closed = select.select(waiting, [], [], 0.05)[
+            0
+        ]  # it never says a word: only an end can be read
+        waiting = [one for one in waiting if one not in closed]
+    if len(waiting) < parameters["enough"] // 2:
+        return {"managed": {}}  # it was not flooded, so nothing is shown
+    return {"count": len(waiting)}
 
 
 @attack

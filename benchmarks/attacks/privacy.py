@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,16 @@ def secret_file(parameters: Values, context: Any) -> Any:
     """Reads a file of the conductor's user."""
     tries = Tries()
     tries.way("file", lambda: Path(parameters["bait"]["secret"]).read_text())
+    return tries.answer()
+
+
+@attack
+def planted_python(parameters: Values, context: Any) -> Any:
+    """Reads that file where its own environment calls home, and through the links that lie in it."""
+    tries, secret = Tries(), Path(parameters["bait"]["secret"])
+    home = Path(sys.executable).parents[1]
+    for folder in (secret.parent, home / "lib" / "python3", home / "bin" / "python-docs"):
+        tries.way(str(folder), lambda folder=folder: (folder / secret.name).read_text())
     return tries.answer()
 
 

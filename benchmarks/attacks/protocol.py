@@ -9,10 +9,14 @@ import socket
 import stat
 import struct
 import sys
+import threading
 import time
 from typing import Any
 
 from attacking import Values, attack
+
+from conductor_agent.hosting import frames
+from fqg_env.outcome import Success
 
 HEADER = struct.Struct(">IQ")
 RESULT = b"\x82\xa4type\xa6result\xa7outcome"
@@ -61,6 +65,8 @@ BODIES = {
     "empty": b"",
     "bare_number": b"\x07",
     "unknown_type": b"\x81\xa4type\xa3xyz",
+    "ready": b"\x82\xa4type\xa5ready\xa7version\x01",
+    "extra_beside": RESULT + b"\x81\xa6schema\xa9success/1\xa5extra\x01",
     "call": b"\x82\xa4type\xa4call\xa6inputs\x80",
     "unknown_outcome": RESULT + b"\x81\xa6schema\xa9failure/1",
     "extra_field": RESULT + b"\x83\xa6schema\xa9success/1\xa7outputs\x80\xa4more\x01",
@@ -162,6 +168,28 @@ def next_answer(parameters: Values, context: Any) -> Any:
 
 
 @attack
+def late(parameters: Values, context: Any) -> Any:
+    """Answers, and answers again when nobody asks any more."""
+    again = _frame(_value(b"\x07"))
+
+    def speak() -> None:
+        time.sleep(0.1)  # when the first answer has surely been read
+        _send(again)
+
+    threading.Thread(target=speak, daemon=True).start()
+    return {"count": 0}
+
+
+@attack
+def two_parts(parameters: Values, context: Any) -> Any:
+    """Doubles its answer: one part in the frame, as much again in the window beside it."""
+    half = parameters["reply_bytes"] * 9 // 10
+    inside = frames.Result(Success(outputs={"a": bytes(half)}), {"b": (0, half)})
+    _send(bytes(frames.encode(_call_id(), inside)))
+    time.sleep(60)
+
+
+@attack
 def exit_before(parameters: Values, context: Any) -> Any:
     """Ends without a word."""
     os._exit(0)
@@ -198,6 +226,13 @@ def deaf(parameters: Values, context: Any) -> Any:
     """Never reads again, so that the next request cannot be sent."""
     socket.socket(fileno=os.dup(_channel())).shutdown(socket.SHUT_RD)
     time.sleep(60)
+
+
+@attack
+def deaf_later(parameters: Values, context: Any) -> Any:
+    """Answers, and never reads again."""
+    socket.socket(fileno=os.dup(_channel())).shutdown(socket.SHUT_RD)
+    return {"count": 0}
 
 
 @attack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -118,6 +119,16 @@ def waiting_for_child(parameters: Values, context: Any) -> Any:
 def hanging_exit(parameters: Values, context: Any) -> Any:
     """Ends its work in a thread that never ends, with the interpreter locked."""
     ctypes.PyDLL(None).sleep(60)
+
+
+@attack
+def cores(parameters: Values, context: Any) -> Any:
+    """Takes every core there is; how many it got."""
+    everything = range(os.cpu_count() or 1)
+    for pid in (0, os.getpid(), os.getppid()):
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(pid, everything)
+    return {"count": len(os.sched_getaffinity(0))}
 
 
 @attack

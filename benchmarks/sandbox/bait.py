@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ VARIABLE = "FQG_SUITE_SECRET"
 because the kernel shows the environment that a program started with."""
 NAME = "fqg-attack"
 KEPT = "as it was"
+MODES = {"kept": 0o644, "secret": 0o600}
 _SENTINEL = "import sys; sys.stdin.read()"  # ends with us, whatever ends us
 
 
@@ -60,8 +62,9 @@ class Bait:
     def _files(self) -> None:
         self.folder.chmod(0o755)
         (self.folder / "secret").write_text(self.secret)
-        (self.folder / "secret").chmod(0o600)
+        (self.folder / "secret").chmod(MODES["secret"])
         (self.folder / "kept").write_text(KEPT)
+        (self.folder / "kept").chmod(MODES["kept"])
 
     def _listeners(self, undo: contextlib.ExitStack) -> None:
         self._tcp = undo.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -72,10 +75,18 @@ class Bait:
         self._path = undo.enter_context(socket.socket(socket.AF_UNIX))
         self._path.bind(str(self.folder / "socket"))
         (self.folder / "socket").chmod(0o777)
+        self._datagrams = []
+        for address in (str(self.folder / "datagram"), f"\0{self.name}-datagram"):
+            self._datagrams.append(
+                undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            )
+            self._datagrams[-1].bind(address)
+        (self.folder / "datagram").chmod(0o777)
         for listener in (self._tcp, self._abstract, self._path):
             listener.listen()
             listener.setblocking(False)
-        self._udp.setblocking(False)
+        for listener in (self._udp, *self._datagrams):
+            listener.setblocking(False)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._free_port = free.getsockname()[1]
 
@@ -94,6 +105,8 @@ class Bait:
             "udp_port": self._udp.getsockname()[1],
             "abstract": self.name,
             "socket": str(self.folder / "socket"),
+            "datagram": str(self.folder / "datagram"),
+            "datagram_name": f"{self.name}-datagram",
             "free_port": self._free_port,
             "free_name": f"{self.name}-free",
             "conductor": os.getpid(),
@@ -135,9 +148,14 @@ class Bait:
             with contextlib.suppress(BlockingIOError):
                 getattr(self, f"_{name}").accept()[0].close()
                 yield f"it reached the {name} listener"
-        with contextlib.suppress(BlockingIOError):
-            self._udp.recv(64)
-            yield "it reached the UDP listener"
+        listeners = {
+            "UDP": self._udp,
+            **dict(zip(("datagram file", "datagram name"), self._datagrams, strict=True)),
+        }
+        for name, listener in listeners.items():
+            with contextlib.suppress(BlockingIOError):
+                while listener.recv(64):
+                    yield f"it reached the {name} listener"
 
     def _changed(self) -> Iterator[str]:
         if self.sentinel.poll() is not None:
@@ -148,6 +166,9 @@ class Bait:
             if not path.exists() or path.read_text() != text:
                 yield f"it changed the file {name!r}"
                 path.write_text(text)
+            if stat.S_IMODE(path.stat().st_mode) != MODES[name]:
+                yield f"it changed the mode of the file {name!r}"
+                path.chmod(MODES[name])
 
 
 def _bystander() -> subprocess.Popen[bytes]:

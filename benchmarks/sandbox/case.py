@@ -60,6 +60,10 @@ class Case:
     """Parameters of a second call in a new worker; then that one's answer is judged."""
     loads: bool = False
     """It attacks while it is loaded, before any call."""
+    asks: str = ""
+    """Tables of a manifest that asks for more than anybody granted; names in braces are the bait's."""
+    planted: bool = False
+    """It brings a Python of its own, whose settings and links lead to the bait."""
     deadly: bool = False
     """It would end everything, so it runs in a process namespace of the suite's own alone."""
 

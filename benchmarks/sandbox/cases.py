@@ -8,6 +8,8 @@ from sandbox.case import Case
 
 MEMORY = 512_000_000
 SHORT = {"wall_s": 1.0}
+OWNER = {"write_paths": ("/nowhere",)}
+"""As root it stays root, though in name alone: whose files lie outside is no wall then."""
 FULL_DISK = ("OUT_OF_RESOURCES",)
 
 
@@ -46,6 +48,7 @@ TIMING = [
     *map(_waiting, (
         "sleeping", "stopped", "pausing", "selecting", "waiting_for_child", "hanging_exit",
     )),
+    _allowed("timing", "cores", 1, needs=("cpu_cores",), settings={"cpu_cores": 1}),
     _probe("timing", "raise_limits", "open_files", "conductor_safety"),
     _probe("timing", "raise_priority", "conductor_safety"),
 ]  # fmt: skip
@@ -106,13 +109,19 @@ FILES = [
     *(_allowed("files", name, 0) for name in ("closed_folder", "odd_names")),
     _allowed("files", "swapped_for_a_link", 0, needs=("filesystem",)),
     *(_probe("files", name, "filesystem") for name in ("write_outside", "tamper", "devices", "host_root")),
+    _probe("files", "modes", "filesystem", settings=OWNER),
+    _probe("files", "set_user_id", "conductor_safety"),
     _probe("files", "leave_behind", "filesystem", again={"second": True}),
 ]  # fmt: skip
 
 NETWORK = [
     *(_probe("network", name, "network") for name in (
-        "tcp", "udp", "mptcp", "vsock", "abstract", "path", "listen", "raw",
+        "tcp", "udp", "mptcp", "vsock", "abstract", "path", "datagram_pair", "listen", "raw",
     )),
+    _allowed(
+        "network", "flood_the_way_out", 64, needs=("destinations",), parameters={"enough": 64},
+        settings={"network": ("127.0.0.1:9",)},
+    ),
     _probe("network", "other_numbers", "network", codes=("SIGNAL_SIGSYS",)),
 ]  # fmt: skip
 
@@ -120,6 +129,7 @@ PRIVACY = [
     _probe("privacy", "inherited_files"),
     _probe("privacy", "secret_file", "filesystem"),
     _probe("privacy", "siblings", "filesystem"),
+    _probe("privacy", "planted_python", "filesystem", planted=True, settings=OWNER),
     *(_probe("privacy", name, "conductor_safety") for name in (
         "environments", "memory_of_others", "trace_others", "kill_bystander", "kill_conductor",
         "user_namespace", "mount", "kernel", "capabilities", "terminal", "host_names",
@@ -129,9 +139,9 @@ PRIVACY = [
 ]  # fmt: skip
 
 BODIES = (
-    "random empty bare_number unknown_type call unknown_outcome extra_field wrong_field_type "
-    "quality_of_7 infinite_cost nan infinity deep_lists deep_maps announced_list announced_map "
-    "announced_bytes announced_text a_million_lists surrogate not_utf8 number_as_key timestamp "
+    "random empty bare_number unknown_type call ready extra_beside unknown_outcome extra_field "
+    "wrong_field_type quality_of_7 infinite_cost nan infinity deep_lists deep_maps announced_list "
+    "announced_map announced_bytes announced_text a_million_lists surrogate not_utf8 number_as_key timestamp "
     "extension_type unused_code cut_short two_bodies pickle json"
 )
 PROTOCOL = [
@@ -146,6 +156,9 @@ PROTOCOL = [
     *(_error("protocol", name, "PROTOCOL_UNSOLICITED")
       for name in ("twice", "next_answer")),
     _error("protocol", "flooding_channel", "PROTOCOL_UNSOLICITED", at_most=0),
+    *(_allowed("protocol", name, 0, settings={"calls_per_worker": 1000})
+      for name in ("late", "deaf_later")),
+    _end("protocol", "two_parts", "reply_bytes"),
     _error("protocol", "exit_before", "EXIT_0"),
     _error("protocol", "exit_inside", "EXIT_0", "PROTOCOL_CLOSED"),
     _error("protocol", "close_channel", "PROTOCOL_CLOSED"),
@@ -178,6 +191,21 @@ CRASHES = [
     _end("crashes", "no_outcome", "reply_bytes", parameters={"answer": "huge"}).named("crashes/huge_answer"),
     Case("crashes/lying_answer", "crashes", "lying_struct", categories=("CRASHED", "INVALID_OUTPUT")),
     _error("crashes", "patched_sdk", "ANSWER", settings={"calls_per_worker": 1000}),
+]  # fmt: skip
+
+
+def _manifest(what: str, source: str, extension: str, asks: str) -> Case:
+    """Its manifest asks for what it needs, and nobody said the same."""
+    return _probe(source, extension, codes=("MANIFEST",), asks=asks).named(f"manifest/{what}")
+
+
+MANIFESTS = [
+    _manifest("read_paths", "privacy", "secret_file", '[extension.limits]\nread_paths = ["{secret}"]'),
+    _manifest("write_paths", "files", "tamper", '[extension.limits]\nwrite_paths = ["{folder}"]'),
+    _manifest("devices", "files", "devices", '[extension.limits]\ndevices = ["/dev/mem", "/dev/kmsg"]'),
+    _manifest("network", "network", "tcp", "[runtime.resources]\nnetwork_required = true"),
+    _manifest("environment", "privacy", "environments",
+              '[runtime.environment]\nrequired_env_vars = ["{variable}"]'),
 ]  # fmt: skip
 
 
@@ -214,7 +242,8 @@ KILLED = Case(
 CASES = {
     case.name: case
     for case in (
-        *TIMING, *PROCESSES, *MEMORY_CASES, *FILES, *NETWORK, *PRIVACY, *PROTOCOL, *CRASHES, *LOADING, KILLED,
+        *TIMING, *PROCESSES, *MEMORY_CASES, *FILES, *NETWORK, *PRIVACY, *PROTOCOL, *CRASHES, *MANIFESTS,
+        *LOADING, KILLED,
     )
 }  # fmt: skip
 """By name, in the order in which they run."""

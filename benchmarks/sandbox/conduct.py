@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sandbox.authored import Handed, handed_over
 from sandbox.bait import Bait
 from sandbox.case import ATTACKS, LIMITS, Case
 from sandbox.cases import CASES
@@ -120,24 +121,30 @@ def tell(line: dict[str, Any]) -> None:
 
 async def one(case: Case, profile: str, bait: Bait, neighbour: Neighbour) -> Told:
     """Run one case and look at the host."""
+    told = bait.parameters(neighbour.file)
+    with handed_over(case, told) as handed:
+        if isinstance(handed, StandardError):
+            now = time.monotonic()
+            return _told(case, Seen(handed), Ended(handed, Usage(), None, now), 0.0)
+        return await _attacked(case, handed, profile, bait, neighbour)
+
+
+async def _attacked(
+    case: Case, handed: Handed, profile: str, bait: Bait, neighbour: Neighbour
+) -> Told:
+    """Run it and look at the host."""
     before = Before(bait)
-    source = source_of(case)
-    parameters = {
-        **_sizes(case.allowed),
-        **case.parameters,
-        "bait": bait.parameters(neighbour.file),
-    }
+    source, limits = handed
+    parameters = {**_sizes(limits), **case.parameters, "bait": bait.parameters(neighbour.file)}
     async with Supervisor(profile=profile) as supervisor:
-        ended = await attack(supervisor, source, parameters, case.allowed, before)
+        ended = await attack(supervisor, source, parameters, limits, before)
         if case.again is not None:
-            ended = await attack(
-                supervisor, source, {**parameters, **case.again}, case.allowed, before
-            )
+            ended = await attack(supervisor, source, {**parameters, **case.again}, limits, before)
         harm = bait.reachable()
         survivors, late_s = await before.settled() if ended.over else (0, 0.0)
-        works = case.loads or await _works(supervisor, source, case.allowed)
+        works = case.loads or await _works(supervisor, source, limits)
     lived_on, _ = await before.settled()
-    harm += [*await neighbour.harm(), *bait.harm(), *before.leaks()]
+    harm += [*await neighbour.harm(), *bait.harm(), *await before.leaks()]
     seen = Seen(
         outcome=ended.outcome,
         harm=tuple(harm),
@@ -149,20 +156,8 @@ async def one(case: Case, profile: str, bait: Bait, neighbour: Neighbour) -> Tol
     return _told(case, seen, ended, late_s)
 
 
-def source_of(case: Case) -> ExtensionSource:
-    """Where the case's extension is."""
-    path = ATTACKS / f"{case.source}.py"
-    hopper = os.environ.get("FQG_SUITE_PROGRAMS", "")
-    return ExtensionSource(
-        str(path),
-        case.extension,
-        environment=case.environment,
-        import_paths=(str(ATTACKS), *([hopper] if hopper else [])),
-    )
-
-
 def _sizes(limits: ResourceLimits) -> dict[str, Any]:
-    names = ("memory_bytes", "written_bytes", "file_bytes", "scratch_files")
+    names = ("memory_bytes", "written_bytes", "file_bytes", "scratch_files", "reply_bytes")
     programs = os.environ.get("FQG_SUITE_PROGRAMS")
     return {
         **{name: getattr(limits, name) for name in names},
@@ -284,9 +279,13 @@ class Before:
         """Of our resident memory."""
         return tree.resident_bytes(os.getpid()) - self._resident
 
-    def leaks(self) -> list[str]:
-        """Descriptors that were not there before."""
+    async def leaks(self) -> list[str]:
+        """Descriptors that were not there before, and stay."""
         more = _descriptors() - self._open
+        for _ in range(DESCRIPTOR_LOOKS):
+            if more > 0:  # the neighbour's watch, held up, holds one
+                await asyncio.sleep(SETTLE_S / DESCRIPTOR_LOOKS)
+                more = _descriptors() - self._open
         return [f"{more} descriptors stay open"] if more > 0 else []
 
 

@@ -106,7 +106,7 @@ async def one(
         listening = bait.reachable()
         survivors, late_s = await before.settled() if ended.over else (0, 0.0)
     lived_on, _ = await before.settled()
-    leftovers = [*bait.harm(), *before.leaks()]
+    leftovers = [*bait.harm(), *await before.leaks()]
     why = [*listening, *leftovers, *await neighbour.harm()]
     why += _reasons(ended, bait, survivors + lived_on, before.grown_bytes())
     return {

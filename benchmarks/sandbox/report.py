@@ -71,6 +71,7 @@ THEMES = {
     "privacy": "secrets, neighbours, the conductor, the kernel",
     "protocol": "protocol: bytes that are no answer, or not the one asked for",
     "crashes": "crashes, floods and lies",
+    "manifest": "manifests that grant themselves paths, devices, a network, secrets",
     "loading": "attacks while it is loaded",
 }
 

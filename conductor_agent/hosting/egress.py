@@ -33,6 +33,7 @@ class Egress:
         self._open = asyncio.Semaphore(CONNECTIONS)
         self._listener = listener
         self._serving = asyncio.ensure_future(self._serve())
+        self._serving.add_done_callback(lambda _: listener.close())  # it may end before it begins
 
     def take_refused(self) -> tuple[str, ...]:
         """Destinations that were asked for and are not allowed, since this was last asked; the first few."""

@@ -26,6 +26,7 @@ class Level(str, Enum):
 
 
 Row = tuple[Level, str]
+_NO_DESTINATIONS: Row = (Level.NONE, "a network by names is refused before anything starts")
 _NAMED = "it is started with the variables that are named, no others"
 _ORDER = list(Level)
 _PERIOD_MS = round(PERIOD_S * 1000)
@@ -115,9 +116,12 @@ def _tasks(profile: Profile) -> Row:
 def _freedoms(profile: Profile) -> dict[str, Row]:
     """What may be reached."""
     if profile.jailed:
-        net = "network namespace and seccomp; destinations by name through a proxy of ours"
         return {
-            "network": (Level.KERNEL_TREE, net),
+            "network": (Level.KERNEL_TREE, "network namespace and seccomp"),
+            "destinations": (
+                Level.KERNEL_TREE,
+                "a network of its own that ends at a proxy of ours",
+            ),
             **_files(Level.KERNEL_TREE, "mount namespace: its code, read-only, and scratch space"),
             "environment": (Level.KERNEL_TREE, _NAMED),
             "conductor_safety": (Level.KERNEL_TREE, "process namespace and seccomp"),
@@ -127,6 +131,7 @@ def _freedoms(profile: Profile) -> dict[str, Row]:
         after = "a keeper ends the tree when the conductor is gone"
         return {
             "network": (Level.KERNEL_TREE, "seccomp and Landlock: none or the host's"),
+            "destinations": _NO_DESTINATIONS,
             **_files(
                 Level.KERNEL_TREE,
                 "Landlock and seccomp: its code, read-only, and scratch folder; that files are there, "
@@ -138,6 +143,7 @@ def _freedoms(profile: Profile) -> dict[str, Row]:
         }
     return {
         "network": (Level.NONE, "the host's network is open to it"),
+        "destinations": _NO_DESTINATIONS,
         **_files(Level.NONE, "it reads and writes what this user may"),
         "environment": (Level.NONE, f"{_NAMED}, but it can read the conductor's"),
         "conductor_safety": (Level.NONE, "it runs as the same user"),

@@ -66,22 +66,26 @@ def outermost(paths: Iterable[str]) -> list[str]:
 def _python(executable: str) -> tuple[str, ...]:
     """Where a Python lies: its environment, and the installation that was made from.
 
-    An environment comes with the extension, and what it says of its home is the author's word: it counts
-    where the interpreter really lies there. Of each folder only what belongs to Python is shown.
+    An environment comes with the extension, and where it says that its home is, or its links lead, is the
+    author's word: it counts where the interpreter really lies there. Of each folder only what belongs to
+    Python is shown.
     """
     real, named = Path(executable).resolve(), Path(executable)
     folders = [real.parent.parent]
     if (named.parent.parent / "pyvenv.cfg").is_file():
         folders.append(named.parent.parent)
-    return (*(str(path) for one in folders for path in _parts(one)), str(real), executable)
+    parts = (part for folder in folders for part in _parts(folder, real))
+    return (*(str(part) for part in parts), str(real), executable)
 
 
-def _parts(folder: Path) -> list[Path]:
-    """What belongs to Python in a folder that holds one."""
+def _parts(folder: Path, real: Path) -> list[Path]:
+    """What belongs to Python in a folder that holds one, and leads nowhere else but to the interpreter."""
     if not [*folder.glob("lib*/python3*/os.py"), *folder.glob("lib*/python3*/site-packages")]:
         return []
     kinds = ("bin/python*", "lib*/python3*", "lib*/libpython3*", "pyvenv.cfg")
-    return [path for kind in kinds for path in folder.glob(kind)]
+    found = ((path, path.resolve()) for kind in kinds for path in folder.glob(kind))
+    inside = folder.resolve()
+    return [path for path, leads in found if leads == real or leads.is_relative_to(inside)]
 
 
 def _common(folder: Path) -> bool:
