@@ -7,7 +7,7 @@ and below that  what a workflow says, which may only tighten
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,9 @@ def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
     """
     ours, folder = manifest.extension, file.resolve().parent
     environment = tuple(sorted(ours.environment.items()))
-    if any("\0" in text or "=" in name for name, text in environment):
-        raise ManifestError(
-            f"{file}: extension.environment: no process can be given a NUL character, or `=` in a "
-            "variable's name; remove it"
-        )
+    lack = unpassable((ours.source or "", ours.python or "", *ours.command), ours.environment)
+    if lack is not None:
+        raise ManifestError(f"{file}: extension: {lack}")
     if ours.command:
         _check_program(ours.command[0], file)
         return command_source(ours.command, folder, environment)
@@ -61,6 +59,14 @@ def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
         environment=environment,
         import_paths=() if source.endswith(".py") else (str(folder),),
     )
+
+
+def unpassable(words: Iterable[str], variables: Mapping[str, str]) -> str | None:
+    """Why no process can be started with these words and environment variables, or None."""
+    texts = (*words, *variables, *variables.values())
+    if any("\0" in text for text in texts) or any("=" in name for name in variables):
+        return "no process can be given a NUL character, or `=` in a variable's name; remove it"
+    return None
 
 
 def below(folder: Path, name: str) -> Path:

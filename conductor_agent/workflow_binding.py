@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 from pathlib import Path
 
-from conductor_agent.bindings import limits_of, misfit, source_of
+from conductor_agent.bindings import limits_of, misfit, source_of, unpassable
 from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.manifest import ManifestError, find_manifest, read_manifest
 from conductor_agent.plain import said_by
@@ -73,11 +73,10 @@ def _passable(entry: ExtensionEntry, where: str) -> None:
     Raises:
         WorkflowError: its Python is not there, or the system cannot pass a text on.
     """
-    texts = (entry.source, *entry.import_paths, *entry.environment, *entry.environment.values())
-    if any("\0" in text for text in texts) or any("=" in key for key in entry.environment):
-        raise WorkflowError(
-            f"{where}: no process can be given a NUL character, or `=` in a variable's name; remove it"
-        )
+    words = (entry.source, entry.python or "", *entry.import_paths)
+    lack = unpassable(words, entry.environment)
+    if lack is not None:
+        raise WorkflowError(f"{where}: {lack}")
     if entry.python is not None and shutil.which(entry.python) is None:
         raise WorkflowError(f"{where}.python: {entry.python!r} is no program; name a Python")
 

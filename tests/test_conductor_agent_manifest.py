@@ -142,6 +142,8 @@ def test_what_is_not_there_is_said(folder: Path):
         (OURS + 'python = "no-such-python"', "'no-such-python' is no program"),
         ('[extension]\ncommand = ["./run.sh"]\nclass = "motif"', "'./run.sh' is no program"),
         (OURS + 'environment = {"A=B" = "1"}', "`=` in a variable's name"),
+        (OURS + 'python = "a\\u0000b"', "NUL character"),
+        ('[extension]\ncommand = ["ls", "a\\u0000b"]\nclass = "motif"', "NUL character"),
     ]
     for text, says in cases:
         with pytest.raises(ManifestError, match=says):

@@ -54,11 +54,6 @@ class Group:
         """Of each controller."""
         return [folder / self.name for folder in self.place.folders]
 
-    def memory_bytes(self) -> int:
-        """Used now, file pages included."""
-        name = "memory.current" if self.place.version == 2 else "memory.usage_in_bytes"
-        return self._number(self.place.memory, name)
-
     def peak_memory_bytes(self) -> int:
         """The most so far; 0 where the kernel does not tell."""
         name = "memory.peak" if self.place.version == 2 else "memory.max_usage_in_bytes"
@@ -74,10 +69,6 @@ class Group:
         """How often the kernel refused to make a task in it."""
         found = re.search(rb"max (\d+)", self._text(self.place.pids, "pids.events"))
         return int(found[1]) if found else 0
-
-    def tasks(self) -> int:
-        """Processes and threads now."""
-        return self._number(self.place.pids, "pids.current")
 
     def cpu_s(self) -> float:
         """Processor seconds of everything that ever was in it."""
