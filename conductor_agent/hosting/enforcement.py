@@ -7,7 +7,7 @@ from enum import Enum
 
 from conductor_agent.hosting.confine import NPROC_ROOM
 from conductor_agent.hosting.profiles import PROFILES, Profile
-from conductor_agent.hosting.watch import PERIOD_S
+from conductor_agent.hosting.watch import IDLE_CPU_S, IDLE_SHARE, PERIOD_S
 
 
 class Level(str, Enum):
@@ -30,6 +30,7 @@ _NO_DESTINATIONS: Row = (Level.NONE, "a network by names is refused before anyth
 _NAMED = "it is started with the variables that are named, no others"
 _ORDER = list(Level)
 _PERIOD_MS = round(PERIOD_S * 1000)
+_IDLE = f"between calls {IDLE_CPU_S:g} s and {IDLE_SHARE:.0%} of a core"
 _POLL = f"looked at every {_PERIOD_MS} ms, then SIGKILL to the whole tree"
 
 
@@ -67,10 +68,13 @@ _EVERYWHERE: dict[str, Row] = {
 
 def _resources(profile: Profile) -> dict[str, Row]:
     """Limits that are numbers."""
-    summed = f"summed processor time of the tree, between calls too, {_POLL}"
+    summed = f"summed processor time of the tree, {_IDLE}, {_POLL}"
     rows: dict[str, Row] = {"cpu_s": (Level.WATCHED, summed)}
     if profile.counted:
-        rows["cpu_s"] = (Level.WATCHED, f"processor time of the control group (exact), {_POLL}")
+        rows["cpu_s"] = (
+            Level.WATCHED,
+            f"processor time of the control group (exact), {_IDLE}, {_POLL}",
+        )
     rows["memory_bytes"] = _memory(profile)
     rows["tasks"] = _tasks(profile)
     rows["written_bytes"] = (

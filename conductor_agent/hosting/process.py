@@ -161,7 +161,7 @@ class WorkerProcess:
             raise
         finally:
             self._waiter = None
-            self.watched.disarm()
+            self.watched.disarm(time.monotonic())
 
     def started(self) -> None:
         """The worker is ready: open its accounts."""

@@ -29,7 +29,9 @@ PERIOD_S = 0.02
 IDLE_TURNS = 10
 """An idle worker is looked at every tenth time."""
 IDLE_CPU_S = 2.0
-"""Processor time that a worker may use between two calls: libraries spin for a while."""
+"""Processor time that a worker may use at once between two calls: libraries spin for a while ..."""
+IDLE_SHARE = 0.1
+"""... and this share of a core besides, however long nobody calls it: their threads wake up now and then."""
 WATCHDOG, CONTROL_GROUP = "watchdog", "control group"
 
 
@@ -81,6 +83,7 @@ class Watched:
         self._seen_cpu: dict[int, float] = {}
         self._deadline: tuple[Limit, float, float] | None = None
         self._cpu_start_s = 0.0
+        self._idle_since = time.monotonic()
         self._refused_before = 0
 
     def arm(self, limit: Limit, allowed_s: float, now: float) -> None:
@@ -90,10 +93,11 @@ class Watched:
         self._refused_before = self._group.refused_tasks() if self._group else 0
         self._deadline = (limit, allowed_s, now)
 
-    def disarm(self) -> None:
-        """The work is done in time; what goes on now is nobody's wish."""
-        self._deadline = None
+    def disarm(self, now: float) -> None:
+        """The work is done in time; what goes on from `now` (monotonic) on is nobody's wish."""
         self._cpu_start_s = self.cpu_s
+        self._idle_since = now
+        self._deadline = None
 
     @property
     def busy(self) -> bool:
@@ -106,7 +110,7 @@ class Watched:
             return  # it is being buried, and others wait for a look
         try:
             over = self.reaped or self.tripped_at > 0.0
-            found = None if over else self._late(now) or self._measure()
+            found = None if over else self._late(now) or self._measure(now)
             if found is None:
                 return
             self.tripped_at = now
@@ -138,13 +142,14 @@ class Watched:
             self._above = next(iter(tree.children(self.keeper)), 0)
         return self._above
 
-    def _measure(self) -> tuple[Limit, float, float] | None:
+    def _measure(self, now: float) -> tuple[Limit, float, float] | None:
         if self.above() == 0:
             return None  # the jail is not built yet, so nothing foreign runs
         seen = tree.sample(self._above)
         self._count_cpu(seen.cpu)
         self.peak_tasks = max(self.peak_tasks, seen.tasks)
-        return self._tree_over(seen, self._filled()) or self._group_over()
+        found = self._tree_over(seen, self._filled()) or self._group_over()
+        return found or self._cpu_over(now)
 
     def _filled(self) -> Filled:
         """What lies in the scratch space."""
@@ -163,7 +168,6 @@ class Watched:
         if memory > limits.memory_bytes:
             memory = self._exact_memory(seen) + in_memory
         self.peak_memory_bytes = max(self.peak_memory_bytes, memory)
-        used = self.cpu_s - self._cpu_start_s
         if memory > limits.memory_bytes:
             return Limit.MEMORY, limits.memory_bytes, memory
         if seen.tasks > limits.tasks:
@@ -172,10 +176,14 @@ class Watched:
             return Limit.WRITTEN, limits.written_bytes, filled.bytes
         if filled.hidden or filled.files > limits.scratch_files:
             return Limit.SCRATCH_FILES, limits.scratch_files, filled.files
-        allowed = limits.cpu_s if self._deadline is not None else IDLE_CPU_S
-        if allowed is not None and used > allowed:
-            return Limit.CPU, allowed, used
         return None
+
+    def _cpu_over(self, now: float) -> tuple[Limit, float, float] | None:
+        """In a call its limit; between calls a little at once, and a small share as long as it is idle."""
+        used, allowed = self.cpu_s - self._cpu_start_s, self.limits.cpu_s
+        if self._deadline is None:
+            allowed = IDLE_CPU_S + IDLE_SHARE * (now - self._idle_since)
+        return None if allowed is None or used <= allowed else (Limit.CPU, allowed, used)
 
     def refused_tasks(self) -> bool:
         """Whether the kernel refused to make a task since the work began."""
