@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 import venv
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import msgspec
 import pytest
 from hosted import ECHO, HERE, LIMITS, alive, bad, fails, hosted, succeeds, until
 
+from conductor_agent.hosting import walls
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Host
 from conductor_agent.hosting.enforcement import Level
-from conductor_agent.hosting.profiles import PROFILES
+from conductor_agent.hosting.profiles import PROFILES, Profile
 from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
@@ -192,6 +194,28 @@ def test_a_required_level_that_is_not_there_refuses_to_start() -> None:
             report = host.enforcement()
             assert set(ResourceLimits.model_fields) <= set(report)
             assert {row["level"] for row in report.values()} <= {level.value for level in Level}
+
+    asyncio.run(run())
+
+
+def test_the_self_test_does_not_block_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop_went_on = threading.Event()
+
+    def self_test() -> Profile:
+        assert loop_went_on.wait(10), "the loop stood still"
+        return PROFILES["group"]
+
+    monkeypatch.setattr(walls, "strongest", self_test)
+
+    async def run() -> None:
+        asyncio.get_running_loop().call_soon(loop_went_on.set)
+        async with Supervisor() as host:
+            assert host.profile == "group"
+        loop_went_on.clear()
+        host = Supervisor()  # not entered: the first call asks
+        asyncio.get_running_loop().call_later(0.01, loop_went_on.set)
+        succeeds(await host.call(ECHO, CallRequest(), LIMITS))
+        await host.close()
 
     asyncio.run(run())
 

@@ -47,15 +47,17 @@ class Shelf:
 class WorkerPool:
     """Every worker of a supervisor, by source and limits."""
 
-    def __init__(self, python: str, profile: Profile, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, python: str, profile: Callable[[], Profile], entropy: Callable[[int], bytes]
+    ) -> None:
         """
         Args:
             python: runs sources that name none of their own.
-            profile: how workers are walled in.
+            profile: how workers are walled in; asked when one starts.
             entropy: source of call ids.
         """
         self.closed = False
-        self.profile = profile
+        self._profile = profile
         self._python = python
         self._entropy = entropy
         self._shelves: dict[tuple[ExtensionSource, ResourceLimits], Shelf] = {}
@@ -160,7 +162,7 @@ class WorkerPool:
         python = shelf.source.python or self._python
         wanted: asyncio.Future[WorkerProcess] = loop.create_future()
         launching = loop.run_in_executor(
-            self._spawner, launch, shelf.source, shelf.limits, python, self.profile
+            self._spawner, launch, shelf.source, shelf.limits, python, self._profile()
         )
         self._launching.add(launching)
         launching.add_done_callback(lambda done: self._adopt(shelf, done, wanted))

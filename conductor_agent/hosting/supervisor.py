@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from msgspec.structs import replace
@@ -30,11 +31,10 @@ from conductor_agent.hosting.classify import (
 )
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
 from conductor_agent.hosting.egress import ENFORCER as EGRESS
-from conductor_agent.hosting.enforcement import Level, enforcement, reaches
+from conductor_agent.hosting.enforcement import Level, enforcement
 from conductor_agent.hosting.pool import WorkerPool
-from conductor_agent.hosting.profiles import PROFILES, Profile
-from conductor_agent.hosting.self_test import strongest, what_would
 from conductor_agent.hosting.values import NotPlainError, check_plain
+from conductor_agent.hosting.walls import Walls, walls
 from conductor_agent.hosting.watch import CONTROL_GROUP
 from fqg_env.outcome import Category, Outcome, Phase, StandardError, Success
 from policies.resource.violations import Limit, evidence, violation
@@ -71,13 +71,26 @@ class Supervisor:
             unheard: told of a broken limit that no reply answers: a worker broke it when idle, after
                 its answer was sent, or when its call was given up.
         """
-        chosen = strongest() if profile is None else PROFILES[profile]
-        self.profile = chosen.name
-        """Name of the way extensions are walled in."""
-        self._refusal = _unavailable(chosen) or _unmet(require or {}, enforcement(chosen.name))
+        self._choose = partial(walls, profile, require or {})
+        self._chosen: Walls | None = None
         self._now = now
-        self._pool = WorkerPool(python, chosen, entropy)
+        self._pool = WorkerPool(python, lambda: self._walls().profile, entropy)
         self._pool.unheard = unheard
+
+    @property
+    def profile(self) -> str:
+        """Name of the way extensions are walled in; blocks for a self-test before anything started."""
+        return self._walls().profile.name
+
+    def _walls(self) -> Walls:
+        if self._chosen is None:
+            self._chosen = self._choose()
+        return self._chosen
+
+    async def _settle(self) -> None:
+        """Choose the walls once; that may take some tenths of a second, so not in the event loop."""
+        if self._chosen is None:
+            self._chosen = await asyncio.to_thread(self._choose)
 
     def enforcement(self) -> dict[str, dict[str, str]]:
         """What enforces each limit here: name -> {"level", "mechanism"}."""
@@ -87,7 +100,8 @@ class Supervisor:
         self, source: ExtensionSource, limits: ResourceLimits
     ) -> tuple[str, ...] | StandardError:
         """Have one warm worker ready; the names of its extensions, or why it did not start."""
-        refusal = self._refusal or self._unreachable(limits)
+        await self._settle()
+        refusal = self._walls().refusal or self._unreachable(limits)
         if refusal is not None:
             return refusal
         shelf = self._pool.shelf(source, limits)
@@ -105,6 +119,7 @@ class Supervisor:
         Raises:
             asyncio.CancelledError: the caller cancelled; the worker is being killed.
         """
+        await self._settle()
         began = time.perf_counter()
         sending = self._admit(request, limits)
         if isinstance(sending, StandardError):
@@ -145,7 +160,8 @@ class Supervisor:
         await self._pool.close()
 
     async def __aenter__(self) -> Self:
-        """Nothing starts before it is needed."""
+        """Choose the walls; no worker starts before it is needed."""
+        await self._settle()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -154,7 +170,7 @@ class Supervisor:
 
     def _admit(self, request: CallRequest, limits: ResourceLimits) -> Sending | StandardError:
         """The encoded call, or why it may not be sent."""
-        refusal = self._refusal or self._unreachable(limits)
+        refusal = self._walls().refusal or self._unreachable(limits)
         if refusal is not None:
             return refusal
         if request.deadline_s is not None and request.deadline_s <= 0:
@@ -173,7 +189,7 @@ class Supervisor:
 
     def _unreachable(self, limits: ResourceLimits) -> StandardError | None:
         """Destinations by name take a network of one's own; elsewhere they would be mere words."""
-        if isinstance(limits.network, str) or PROFILES[self.profile].jailed:
+        if isinstance(limits.network, str) or self._walls().profile.jailed:
             return None
         return from_enforcement(
             f"Destinations by name need the profile jail or full, and here it is {self.profile}: install "
@@ -326,27 +342,3 @@ def _out_of_bounds(refused: tuple[str, ...]) -> StandardError:
     named = ", ".join(refused)
     proof = evidence(Limit.NETWORK, 0, len(refused), enforcer=EGRESS, action="refused", log=named)
     return violation(Limit.NETWORK, proof)
-
-
-def _unavailable(profile: Profile) -> StandardError | None:
-    lack = profile.lacks()
-    return (
-        from_enforcement(f"The profile {profile.name} does not hold here: {lack}.")
-        if lack
-        else None
-    )
-
-
-def _unmet(
-    require: Mapping[str, Level], report: Mapping[str, Mapping[str, str]]
-) -> StandardError | None:
-    """The first limit that needs more enforcement than there is."""
-    for limit, wanted in require.items():
-        found = Level(report[limit]["level"]) if limit in report else Level.NONE
-        if not reaches(found, Level(wanted)):
-            mend = what_would(limit, Level(wanted))
-            return from_enforcement(
-                f"{limit}: {Level(wanted).value} is wanted, there is {found.value}"
-                + (f"; {mend}." if mend else ".")
-            )
-    return None
