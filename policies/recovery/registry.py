@@ -36,6 +36,8 @@ def _oracle() -> Any:
     return Oracle()
 
 
+PRETRAINED = Path(__file__).parent / "pretrained"
+"""The policies that come with the package, each made by the recipe of its name."""
 TUNABLE = {
     "retry": "rules:Retry",
     "retry_fallback": "rules:RetryFallback",
@@ -87,7 +89,7 @@ BUILT_IN: dict[str, Callable[[], Any]] = {
     "oracle": _oracle,
     "bayes": _bayes,
     "search": _search,
-    "shipped": partial(from_file, Path(__file__).parent / "pretrained" / "shipped"),
+    **{name: partial(from_file, PRETRAINED / name) for name in ("shipped", "sequence")},
 }
 
 
