@@ -131,7 +131,12 @@ def _by_name(limits: ResourceLimits) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    tree.kill_below(process.pid)
+    try:
+        tree.kill_below(process.pid)
+    except OSError:  # no descriptor is left to look with; a keeper kills until nothing is left
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(HAND_OVER_S)
     process.kill()
     process.wait()
 

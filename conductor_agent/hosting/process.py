@@ -166,8 +166,8 @@ class WorkerProcess:
     def started(self) -> None:
         """The worker is ready: open its accounts."""
         self._starting = False
-        for worker in tree.children(self.watched.above())[:1]:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            for worker in tree.children(self.watched.above())[:1]:
                 self._meter = tree.Meter(worker)
 
     def cpu_s(self) -> float:
@@ -219,7 +219,7 @@ class WorkerProcess:
         with self.watched.lock:
             if launched.group is not None:
                 launched.group.kill()
-            clean = tree.kill_below(launched.process.pid)
+            clean = self._all_killed()
             if not clean:
                 logger.error("Worker %d does not end; its keeper goes on", launched.process.pid)
                 launched.process.terminate()  # a keeper kills until nothing is left, and then ends
@@ -242,8 +242,15 @@ class WorkerProcess:
         launched.told.close()
         os.close(launched.log)
         os.close(launched.pidfd)
-        remove_folder(launched.directory)
+        with contextlib.suppress(OSError):
+            self._watchdog.spare.run(lambda: remove_folder(launched.directory))
         return clean
+
+    def _all_killed(self) -> bool:
+        try:
+            return self._watchdog.spare.run(lambda: tree.kill_below(self._launched.process.pid))
+        except OSError:  # we cannot look; its keeper can
+            return False
 
     # Sending
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from conductor_agent.hosting.spare import none_left
+
 SHARE = 0.1
 """Of its time that the watch spends on counting a folder at most: it takes a system call a file."""
 
@@ -127,7 +129,9 @@ def _count(folder: Path) -> Filled:
                         size += entry.stat(follow_symlinks=False).st_blocks * 512
         except FileNotFoundError:
             continue
-        except OSError:
+        except OSError as problem:
+            if none_left(problem):
+                raise
             return Filled(size, files, hidden=True)  # closed, or too deep to be named
     return Filled(size, files)
 
@@ -135,12 +139,20 @@ def _count(folder: Path) -> Filled:
 def _removed_bytes(pid: int) -> int:
     """Size of the files without a name that a process holds open."""
     size = 0
-    with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                held = os.stat(entry.path)  # noqa: PTH116  (thousands of times a second)
-                if held.st_nlink == 0 and stat.S_ISREG(held.st_mode) and not _in_memory(entry.path):
-                    size += held.st_blocks * 512
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    held = os.stat(entry.path)  # noqa: PTH116  (thousands of times a second)
+                    if (
+                        held.st_nlink == 0
+                        and stat.S_ISREG(held.st_mode)
+                        and not _in_memory(entry.path)
+                    ):
+                        size += held.st_blocks * 512
+    except OSError as problem:
+        if none_left(problem):
+            raise
     return size
 
 
@@ -153,15 +165,21 @@ def remove_folder(folder: Path) -> None:
     """Remove a worker's folder with all that is in it, however deep; links are not followed.
 
     When nothing of the worker is left: what it made is its own to name, close and nest. Folders in folders
-    are moved up until there are none, so that neither paths nor the stack grow.
+    are moved up until there are none, so that neither paths nor the stack grow. What cannot be removed stays.
+
+    Raises:
+        OSError: no descriptor is left.
     """
-    with contextlib.suppress(OSError):
+    try:
         top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             _empty(top)
         finally:
             os.close(top)
         folder.rmdir()
+    except OSError as problem:
+        if none_left(problem):
+            raise
 
 
 def _empty(top: int) -> None:

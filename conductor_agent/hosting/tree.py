@@ -1,6 +1,7 @@
 """A process tree as the kernel shows it: who is below a process, what it uses, how to end it.
 
-Reads the proc file system directly: about 0.03 ms for one process, where a library takes 1 ms.
+Reads the proc file system directly: about 0.03 ms for one process, where a library takes 1 ms. Who is gone
+uses nothing; but who has no descriptor left to look with gets an OSError (spare.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from conductor_agent.hosting.spare import none_left
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -148,7 +151,9 @@ def kill(pid: int) -> None:
 def _tasks(pid: int) -> list[str]:
     try:
         return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  (many times a second)
-    except OSError:
+    except OSError as problem:
+        if none_left(problem):
+            raise
         return []
 
 
@@ -170,7 +175,9 @@ def _stat(pid: int) -> list[bytes]:
 def _read(path: str) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY)
-    except OSError:
+    except OSError as problem:
+        if none_left(problem):
+            raise
         return b""
     try:
         return os.read(fd, 65_536)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from conductor_agent.hosting import tree
 from conductor_agent.hosting.confine import NPROC_ROOM
 from conductor_agent.hosting.scratch import Filled
+from conductor_agent.hosting.spare import Spare
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
@@ -105,7 +106,11 @@ class Watched:
         return self._deadline is not None
 
     def look(self, now: float) -> None:
-        """One look; over a limit, kill at once and tell."""
+        """One look; over a limit, kill at once and tell.
+
+        Raises:
+            OSError: there is no descriptor left to look with.
+        """
         if not self.lock.acquire(blocking=False):
             return  # it is being buried, and others wait for a look
         try:
@@ -113,11 +118,12 @@ class Watched:
             found = None if over else self._late(now) or self._measure(now)
             if found is None:
                 return
+            below = list(tree.descendants(self.keeper))
             self.tripped_at = now
             self._on_breach(self._told(*found))  # first: its end is not one of its own
             if self._group is not None:
                 self._group.kill()
-            for pid in tree.descendants(self.keeper):
+            for pid in below:
                 tree.kill(pid)
         finally:
             self.lock.release()
@@ -223,19 +229,12 @@ class Watched:
         self.cpu_s = max(self.cpu_s, living, sum(self._seen_cpu.values()))
 
 
-def _look(watched: Watched) -> None:
-    """One worker's surprise must not end the watch over the others."""
-    try:
-        watched.look(time.monotonic())
-    except Exception:
-        logger.exception("The watchdog could not look at worker %d", watched.keeper)
-
-
 class Watchdog:
     """The thread. It sleeps without a timer while there is nothing to watch."""
 
     def __init__(self, period_s: float = PERIOD_S) -> None:
         self.period_s = period_s
+        self.spare = Spare()
         self._watched: set[Watched] = set()
         self._change = threading.Condition()
         self._closed = False
@@ -263,6 +262,7 @@ class Watchdog:
             thread = self._thread
         if thread is not None:
             thread.join()
+        self.spare.close()
 
     def _run(self) -> None:
         turn = 0
@@ -273,8 +273,16 @@ class Watchdog:
                 if self._closed:
                     return
                 current = tuple(self._watched)
+            self.spare.take()
             for watched in current:
                 if watched.busy or turn % IDLE_TURNS == 0:
-                    _look(watched)
+                    self._look(watched)
             turn += 1
             time.sleep(self.period_s)
+
+    def _look(self, watched: Watched) -> None:
+        """One worker's surprise must not end the watch over the others."""
+        try:
+            self.spare.run(lambda: watched.look(time.monotonic()))
+        except Exception:
+            logger.exception("The watchdog could not look at worker %d", watched.keeper)
