@@ -59,6 +59,7 @@ async def examine(
     await conduct.recover_off(trial)
     await conduct.tiny_memory(trial)
     _own_recovery(trial)
+    _degradation(trial)
     _surroundings(trial)
     return trial
 
@@ -105,17 +106,39 @@ def _fault(manifest: Manifest, reply: Reply, expect: str) -> str | None:
 
 def _own_recovery(trial: Trial) -> None:
     most = max(reply.outcome.own_recovery.attempts for reply in trial.replies)
-    allowed = trial.manifest.failure_policies.max_retries
+    allowed = trial.limits.own_retries
     if not most:
         judged = Judgement(None, "it had nothing to recover from")
-    elif allowed is not None and most > allowed:
+    elif most > allowed:
         judged = Judgement(
-            0.0, f"it repeated {most} times, its manifest promises {allowed} at most",
-            "keep to failure_policies.max_retries",
+            0.0, f"it repeated {most} times within a call, {allowed} are allowed",
+            "keep to failure_policies.max_retries (context.retry and context.degrade do)",
         )  # fmt: skip
     else:
         judged = Judgement(1.0, f"it reported up to {most} repeats of its own")
     trial.found("own recovery", 1, judged)
+
+
+def _degradation(trial: Trial) -> None:
+    """Whether it answers with less where there is too little time or memory, as it promises."""
+    outcomes = [reply.outcome for reply in trial.replies]
+    lighter = [
+        one for one in outcomes if any(t.startswith("degrade:") for t in one.own_recovery.tried)
+    ]
+    wants = {Category.TIMEOUT, Category.OUT_OF_RESOURCES}
+    short = [one for one in outcomes if isinstance(one, StandardError) and one.category in wants]
+    if not trial.manifest.failure_policies.graceful_degradation:
+        judged = Judgement(None, "it promises no lighter answer")
+    elif lighter:
+        judged = Judgement(1.0, f"it took a lighter way in {len(lighter)} calls")
+    elif short:
+        judged = Judgement(
+            0.0, f"it promises a lighter answer and gave none: {said(short[0])}",
+            "offer lighter presets to context.degrade, or leave failure_policies.graceful_degradation out",
+        )  # fmt: skip
+    else:
+        judged = Judgement(None, "it was never short of time or memory")
+    trial.found("degradation", 1, judged)
 
 
 def _surroundings(trial: Trial) -> None:

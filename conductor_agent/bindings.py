@@ -19,6 +19,12 @@ from policies.resource.freedoms import FREEDOMS
 from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short
 
 MB = 1_048_576
+DEV = Path("/dev")
+GPU_DEVICES = (
+    "nvidia[0-9]*", "nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset",
+    "kfd", "dri/renderD*",
+)  # fmt: skip
+"""Of NVIDIA's driver, and of AMD's and Intel's."""
 
 
 def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
@@ -106,12 +112,21 @@ def asked_by(manifest: Manifest) -> dict[str, Any]:
         asked.setdefault("memory_bytes", int(resources.memory_limit * MB))
     if resources.cpu_limit is not None and "wall_s" in asked:
         asked.setdefault("cpu_s", asked["wall_s"] * resources.cpu_limit / 100)
+    if manifest.failure_policies.max_retries is not None:
+        asked.setdefault("own_retries", manifest.failure_policies.max_retries)
+    if resources.gpu_acceleration:
+        asked.setdefault("devices", gpu_devices())
     if resources.network_required:
         asked.setdefault("network", manifest.security.get("network_access") or "host")
     variables = manifest.runtime.environment.get("required_env_vars")
     if variables:
         asked.setdefault("environment", variables)
     return asked
+
+
+def gpu_devices() -> tuple[str, ...]:
+    """The device files of this machine that a GPU is worked through; none where it has no GPU."""
+    return tuple(sorted(str(path) for kind in GPU_DEVICES for path in DEV.glob(kind)))
 
 
 def limits_of(

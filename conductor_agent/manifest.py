@@ -144,9 +144,10 @@ class FailurePolicies(Table):
     """`[failure_policies]`: what the extension does about its own failures."""
 
     max_retries: Count | None = None
-    """Repeats of its own within one call."""
+    """Repeats of its own within one call: the limit `own_retries`."""
     timeout_seconds: Positive | None = None
     graceful_degradation: bool = False
+    """Short of time or memory it answers with less: `conductor extension check` tries it."""
     required_exceptions: tuple[str, ...] = ()
 
 
@@ -169,6 +170,7 @@ class Resources(Table):
     """Seconds of a call."""
     network_required: bool = False
     gpu_acceleration: bool = False
+    """It works through the machine's GPU, where there is one and somebody grants its device files."""
 
 
 class Runtime(Table):

@@ -76,6 +76,7 @@ def test_a_program_gets_inputs_parameters_and_context(folder: Path):
     context = outcome.outputs["context"]
     assert (context["attempt"], context["recover"]) == (2, True)
     assert 0 < context["deadline_s"] <= 20
+    assert context["own_retries"] == ResourceLimits().own_retries
 
 
 def test_outputs_bytes_and_outcomes(folder: Path):

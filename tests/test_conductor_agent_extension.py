@@ -255,6 +255,14 @@ def test_without_recovery_the_first_failure_is_answered():
     assert service.calls == 1 and outcome.own_recovery == OwnRecovery()
 
 
+@pytest.mark.parametrize(("own_retries", "calls"), [(None, 5), (3, 4), (1, 2), (0, 1)])
+def test_a_budget_of_repeats_ends_them(own_retries, calls):
+    service = Flaky(9)
+    outcome = call(with_retry(service, attempts=5), own_retries=own_retries, time=service.time)
+    assert isinstance(outcome, StandardError) and outcome.category is Category.UNAVAILABLE
+    assert (service.calls, outcome.own_recovery.attempts) == (calls, calls - 1)
+
+
 def test_what_is_not_named_is_not_repeated():
     service = Flaky(1, InvalidInput("bad", artifact="page"))
     assert ask(service).category is Category.INVALID_INPUT and service.calls == 1
@@ -391,6 +399,16 @@ def test_what_the_author_claims_is_kept():
 def test_degrade_refuses_nonsense():
     assert call(fold([])).category is Category.CRASHED
     assert call(fold([Preset("x", lambda: 1, quality=7)])).category is Category.CRASHED
+
+
+def test_lighter_presets_after_a_failure_are_of_the_same_budget():
+    presets = [HEAVY, HEAVY._replace(name="heavy too"), ROUGH]
+    assert call(fold(presets), own_retries=2).outputs == {"shape": "about"}
+    outcome = call(fold(presets), own_retries=1)
+    assert isinstance(outcome, StandardError) and outcome.category is Category.OUT_OF_RESOURCES
+    assert outcome.own_recovery.attempts == 1
+    skipped = call(fold([EXACT, ROUGH]), own_retries=0, deadline_s=5)  # no failure, so no repeat
+    assert skipped.outputs == {"shape": "about"}
 
 
 # Checkpoints and progress

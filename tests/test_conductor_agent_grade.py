@@ -16,7 +16,7 @@ from policies.resource.violations import Limit, evidence, violation
 
 HEAD = """
 import random, socket, time
-from conductor_agent.hosting.extension import InvalidInput, extension
+from conductor_agent.hosting.extension import InvalidInput, Preset, extension
 from fqg_env.outcome import *
 
 seen = {}
@@ -114,6 +114,22 @@ def test_a_long_call_that_minds_its_deadline_has_the_point(tmp_path: Path, monke
         + DONE
     )
     assert point(graded(tmp_path, body), "short deadline").score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("body", "score"),
+    [
+        ("    if context.deadline_s < 4:\n        return error(Category.TIMEOUT, 'no')\n", 0.0),
+        ("    context.degrade([Preset('a', lambda: 1, needs_s=4), Preset('b', lambda: 1)])\n", 1.0),
+        ("", None),
+    ],
+)
+def test_who_promises_a_lighter_answer_is_held_to_it(tmp_path: Path, monkeypatch, body, score):
+    monkeypatch.setattr(conduct, "SHORT_S", 0.0)
+    promised = MANIFEST + "graceful_degradation = true\n"
+    found = graded(tmp_path, GOOD + body + DONE, promised)
+    assert point(found, "degradation").score == score, found.findings
+    assert "graceful_degradation" in point(found, "degradation").advice or score != 0.0
 
 
 def test_an_extension_that_reaches_out_is_told_where_that_is_refused(tmp_path: Path):

@@ -50,6 +50,18 @@ def test_a_broken_limit_is_named(
     hosted(test)
 
 
+def test_repeats_of_its_own_end_at_their_limit() -> None:
+    async def test(host: Supervisor) -> None:
+        for allowed in (0, 2):
+            limits = LIMITS.model_copy(update={"own_retries": allowed})
+            reply = await host.call(bad("stubborn"), CallRequest(), limits)
+            failure = fails(reply, Category.UNAVAILABLE)
+            assert f"try {allowed + 1}" in failure.detail
+            assert failure.own_recovery.attempts == allowed
+
+    hosted(test)
+
+
 def test_memory_overshoot_is_small() -> None:
     async def test(host: Supervisor) -> None:
         reply = await host.call(bad("hog"), CallRequest(), LIMITS)

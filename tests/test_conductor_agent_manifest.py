@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor_agent import cli
+from conductor_agent import bindings, cli
 from conductor_agent.bindings import limits_of, source_of
 from conductor_agent.manifest import FILE, Manifest, ManifestError, read_manifest
 from conductor_agent.workflow import WorkflowError, read_workflow
@@ -181,6 +181,35 @@ def test_the_ceiling_stands_above_the_manifest_and_the_manifest_above_the_workfl
     with pytest.raises(ManifestError, match="wall_s"):
         limits_of(manifest, file, {}, {"operator": {"wall_s": 5}})
     assert limits_of(written(folder, OURS), file) == limits_for("operator")
+
+
+def test_its_own_repeats_are_a_limit_under_the_ceiling_of_its_class(folder: Path):
+    file, table = folder / FILE, OURS + "[failure_policies]\nmax_retries = "
+    assert limits_of(written(folder, table + "0"), file).own_retries == 0
+    assert limits_of(written(folder, OURS), file).own_retries == 3
+    with pytest.raises(
+        ManifestError, match=r"own_retries of class operator: asked for 9, the ceiling"
+    ):
+        limits_of(written(folder, table + "9"), file)
+    with pytest.raises(LimitError, match="the workflow asks for 3, the manifest for 2"):
+        limits_of(written(folder, table + "2"), file, {"own_retries": 3})
+
+
+def test_a_gpu_is_the_device_files_that_this_machine_has(folder: Path, tmp_path, monkeypatch):
+    file = folder / FILE
+    manifest = written(folder, OURS + "[runtime.resources]\ngpu_acceleration = true")
+    monkeypatch.setattr(bindings, "DEV", tmp_path / "none")
+    assert limits_of(manifest, file).devices == ()  # without one it works without
+    monkeypatch.setattr(bindings, "DEV", tmp_path)
+    (tmp_path / "dri").mkdir()
+    for name in ("nvidia0", "nvidiactl", "dri/renderD128", "sda"):
+        (tmp_path / name).touch()
+    devices = tuple(str(tmp_path / name) for name in ("dri/renderD128", "nvidia0", "nvidiactl"))
+    with pytest.raises(ManifestError, match="it asks for devices"):
+        limits_of(manifest, file)
+    assert limits_of(manifest, file, {"devices": devices}).devices == devices
+    with pytest.raises(LimitError, match="devices"):
+        limits_of(manifest, file, {"devices": (str(tmp_path / "sda"),)})
 
 
 def test_a_workflow_runs_an_extension_by_its_manifest(folder: Path, capsys, monkeypatch):

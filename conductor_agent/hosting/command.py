@@ -106,6 +106,7 @@ def run_command(
             "idempotency_key": context.idempotency_key,
             "recover": context.recover,
             "deadline_s": context.deadline_s,
+            "own_retries": context.own_retries,
         },
     }
     environment = {key: value for key, value in os.environ.items() if key not in _OURS}

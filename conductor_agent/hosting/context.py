@@ -61,8 +61,8 @@ class Context:
 
     __slots__ = (
         "_base", "_cancelled", "_ends_at", "_over", "_progress", "_scratch", "attempt",
-        "idempotency_key", "loaded", "recover", "recovery", "reply_bytes", "reserve_s", "run_id",
-        "time",
+        "idempotency_key", "loaded", "own_retries", "recover", "recovery", "reply_bytes", "reserve_s",
+        "run_id", "time",
     )  # fmt: skip
 
     run_id: str
@@ -92,6 +92,7 @@ class Context:
         loaded: Any = None,
         cancelled: Callable[[], bool] | None = None,
         reply_bytes: int | None = None,
+        own_retries: int | None = None,
         time: RealTime = _REAL,
     ) -> None:
         self.run_id = run_id
@@ -100,6 +101,7 @@ class Context:
         self.recover = recover
         self.loaded = loaded
         self.reply_bytes = reply_bytes
+        self.own_retries = own_retries
         self.time = time
         self.recovery = Recovery()
         self.reserve_s = min(RESERVE_SHARE * deadline_s, RESERVE_MOST_S)
@@ -146,6 +148,12 @@ class Context:
 
     # Own recovery
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether own recovery is wanted, and its budget of repeats is not used up."""
+        left = self.own_retries is None or self.recovery.attempts < self.own_retries
+        return self.recover and left
+
     def retry(
         self,
         function: Callable[[], Result],
@@ -158,7 +166,7 @@ class Context:
     ) -> Result:
         """Call `function` until it works, within the deadline; what was tried is reported.
 
-        There is no repeat where `recover` is False, where the wait and a try as long as the
+        There is no repeat where `may_repeat` is False, where the wait and a try as long as the
         longest before would not leave time to answer, or after the last attempt: then the
         exception is raised. Of an asynchronous function the result is to be awaited.
 
@@ -181,7 +189,8 @@ class Context:
         A preset that needs more time than is left is skipped. Inside one, `deadline_s` and
         `checkpoint()` go by its share, so that a lighter one still fits after it. The outputs
         claim the quality of the preset that answered, unless the author claims one. Where
-        `recover` is False only the first preset is tried. Of asynchronous presets the result is
+        `recover` is False only the first preset is tried, and no further one after a failure
+        where `may_repeat` is. Of asynchronous presets the result is
         to be awaited.
 
         Raises:

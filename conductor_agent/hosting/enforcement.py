@@ -59,6 +59,10 @@ _EVERYWHERE: dict[str, Row] = {
         Level.KERNEL_TREE,
         "it is started with the variables that are named, no others",
     ),
+    "own_retries": (
+        Level.COUNTED,
+        "context.retry and context.degrade end there; other repeats are known from its reports alone",
+    ),
     "total_retry_s": (
         Level.WATCHED,
         "the conductor refuses a repeat past it and shortens its deadline",

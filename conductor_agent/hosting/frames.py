@@ -55,6 +55,7 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call"):
     recover: bool
     deadline_s: float
     reply_bytes: int
+    own_retries: int | None = None
     large: dict[str, tuple[int, int]] = {}
     """Inputs that lie in the window (windows.py): name -> place."""
 

@@ -47,6 +47,7 @@ def call(
     parameters: Mapping[str, Any] | None = None,
     *,
     recover: bool = True,
+    own_retries: int | None = None,
     deadline_s: float = 60.0,
     attempt: int = 1,
     run_id: str = "test",
@@ -62,6 +63,7 @@ def call(
         inputs: artifact -> value.
         parameters: those of a variant.
         recover: False: as in a workflow that wants raw failures.
+        own_retries: repeats of its own that the call may have; None: any number.
         deadline_s: seconds that the call has.
         attempt: which attempt of this call it is.
         run_id: of which run.
@@ -77,6 +79,7 @@ def call(
         attempt=attempt,
         idempotency_key=f"{run_id}/{ext.name}/{attempt}",
         recover=recover,
+        own_retries=own_retries,
         deadline_s=deadline_s,
         loaded=loaded,
         cancelled=cancelled,

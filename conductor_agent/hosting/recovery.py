@@ -82,7 +82,7 @@ class Tries:
         asked_s = getattr(problem, "retry_after_s", None)
         wait_s = max(self._backoff_s, asked_s if isinstance(asked_s, int | float) else 0.0)
         fits = wait_s + self._longest_s + context.reserve_s <= context.deadline_s
-        if not context.recover or self._left == 0 or not fits:
+        if not context.may_repeat or self._left == 0 or not fits:
             self.over()
             return None
         self._left -= 1
@@ -186,9 +186,10 @@ class Descent:
         """Take a failure down; whether there is a lighter preset."""
         if self._failed_at is None:
             self._failed_at = self._context.time.now_s()
-        if not self._rest:
+        another = bool(self._rest) and self._context.may_repeat
+        if not another:
             self._close()
-        return bool(self._rest)
+        return another
 
     def worked(self, preset: Preset) -> None:
         """This one answered."""

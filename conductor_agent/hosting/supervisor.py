@@ -296,6 +296,7 @@ def _message(request: CallRequest, limits: ResourceLimits, places: windows.Place
         recover=request.recover,
         deadline_s=_deadline(request, limits)[1],
         reply_bytes=limits.reply_bytes,
+        own_retries=limits.own_retries,
     )
 
 

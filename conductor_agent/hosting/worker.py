@@ -165,6 +165,7 @@ def _serve(
             scratch_base=scratch,
             loaded=loaded,
             reply_bytes=call.reply_bytes,
+            own_retries=call.own_retries,
         )
         inputs = {**call.inputs, **windows.take(asked, call.large)} if call.large else call.inputs
         outcome = perform(ext, inputs, call.parameters, context)

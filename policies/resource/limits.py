@@ -82,6 +82,8 @@ class ResourceLimits(BaseModel):
     """A warm worker is let go after so long without a call."""
     total_retry_s: Seconds = 300.0
     """Time that one function may spend on repeats within a run, whoever repeats it."""
+    own_retries: Annotated[int, Field(ge=0)] = 3
+    """Repeats of its own within one call, lighter presets after a failure included."""
     cpu_cores: Amount | None = None
     """Cores it may run on; None: all."""
     network: Annotated[Network, BeforeValidator(check_network)] = "none"

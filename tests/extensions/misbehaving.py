@@ -224,3 +224,16 @@ def facts(inputs: Values, parameters: Values, context: Context) -> Values:
         "cwd": os.getcwd(),
         "packages": os.listdir(os.environ["PYTHONPATH"].split(os.pathsep)[0]),
     }
+
+
+@extension
+def stubborn(inputs: Values, parameters: Values, context: Context) -> Values:
+    """Repeats what never works, a thousand times if it may."""
+    tries = []
+
+    def fails() -> None:
+        tries.append(1)
+        raise ConnectionError(f"try {len(tries)}")
+
+    context.retry(fails, attempts=1000, backoff_s=0)
+    return {}
