@@ -6,8 +6,10 @@ and below that  what a workflow says, which may only tighten
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +40,14 @@ def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
         ManifestError: the file, the program or the Python is not there.
     """
     ours, folder = manifest.extension, file.resolve().parent
+    known_by = os.path.abspath(file)  # noqa: PTH100  (links stay: the path is the workflow's word)
     environment = tuple(sorted(ours.environment.items()))
     lack = unpassable((ours.source or "", ours.python or "", *ours.command), ours.environment)
     if lack is not None:
         raise ManifestError(f"{file}: extension: {lack}")
     if ours.command:
         _check_program(ours.command[0], file)
-        return command_source(ours.command, folder, environment)
+        return replace(command_source(ours.command, folder, environment), manifest=known_by)
     if ours.python is not None and shutil.which(ours.python) is None:
         raise ManifestError(f"{file}: extension.python: {ours.python!r} is no program")
     source = ours.source or ""
@@ -64,6 +67,7 @@ def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
         python=ours.python,
         environment=environment,
         import_paths=() if source.endswith(".py") else (str(folder),),
+        manifest=known_by,
     )
 
 

@@ -68,12 +68,13 @@ class Ledger:
     def known(self, version: Version) -> str | None:
         """The id of an extension that was met before, see `identity.py`."""
         by_place = (
-            "SELECT extension FROM versions WHERE source = ? AND name = ? ORDER BY nth DESC LIMIT 1"
+            "SELECT extension FROM versions WHERE source = ? AND (name = ? OR ?) "
+            "ORDER BY nth DESC LIMIT 1"
         )
-        rows = self._rows(by_place, version.place, version.name)
+        rows = self._rows(by_place, version.place, version.name, version.by_manifest)
         if not rows and version.digest:
             by_digest = by_place.replace("source", "digest")
-            rows = self._rows(by_digest, version.digest, version.name)
+            rows = self._rows(by_digest, version.digest, version.name, False)
         return rows[0][0] if rows else None
 
     def meet(self, versions: Iterable[Version]) -> list[str]:

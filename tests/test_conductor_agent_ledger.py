@@ -15,6 +15,7 @@ from hand_written import FOLDER, work, workflow
 from test_conductor_agent_runs import ran
 
 from conductor_agent import runs
+from conductor_agent.bindings import source_of
 from conductor_agent.events import Decided, Finished
 from conductor_agent.fold import replay
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
@@ -24,6 +25,8 @@ from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.identity import Version, version_of
 from conductor_agent.journal import Journal, JournalError
 from conductor_agent.ledger import Ledger, Tally
+from conductor_agent.manifest import FILE as MANIFEST
+from conductor_agent.manifest import read_manifest
 from conductor_agent.reputation import DECAY, STRONGEST, Beta, pooled, remembered, reputation_of
 from conductor_agent.runs import begin, resume
 from conductor_agent.standing import standings
@@ -104,6 +107,37 @@ def test_a_new_text_or_a_new_place_keeps_the_record_and_both_are_a_stranger(tmp_
         ledger.named("read")
     with pytest.raises(JournalError, match="no extension 'reeder:read' in it.*reader:read"):
         ledger.named("reeder:read")
+
+
+def test_an_author_cannot_shed_the_record_of_a_manifest(tmp_path, ledger):
+    """File, function and text are renamed and edited at once, which makes a stranger of anybody else."""
+    folder = tmp_path / "counting"
+    folder.mkdir()
+
+    def met(file, function, text, at=folder):
+        (at / file).write_text(text)
+        manifest = f'[extension]\nsource = "{file}"\nfunction = "{function}"\nclass = "motif"\n'
+        (at / MANIFEST).write_text(manifest)
+        return ledger.meet([version_of(source_of(read_manifest(at), at / MANIFEST), "motif")])[0]
+
+    first = met("count.py", "count", "one")
+    assert first == "counting:count"
+    assert met("sum.py", "total", "two") == first
+    (folder / "add").write_text("three")
+    (folder / "add").chmod(0o755)
+    (folder / MANIFEST).write_text('[extension]\ncommand = ["./add"]\nclass = "motif"\n')
+    command = version_of(source_of(read_manifest(folder), folder / MANIFEST), "motif")
+    assert ledger.meet([command]) == [first]
+    elsewhere = tmp_path / "adding"
+    elsewhere.mkdir()
+    assert met("sum.py", "total", "two", elsewhere) == first, "its text is known"
+    other = tmp_path / "new"
+    other.mkdir()
+    assert met("sum.py", "total", "four", other) == "new:total", (
+        "whoever writes the workflow moved it"
+    )
+    by_hand = ExtensionSource(str(folder / "sum.py"), "total")
+    assert ledger.meet([version_of(by_hand, "motif")]) == [first]
 
 
 def test_modules_and_commands_are_somebody_too():

@@ -28,6 +28,8 @@ class ExtensionSource:
     """Directories to import from, beside the project's own."""
     command: tuple[str, ...] = ()
     """A program and its arguments that do the work, spoken to in JSON; then `source` is the adapter."""
+    manifest: str = ""
+    """Path of the manifest that says all this, by which the extension is known; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
