@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from conductor_agent.hosting import bubblewrap, frames, tree, windows
+from conductor_agent.hosting import bubblewrap, tree, windows
 from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
 from conductor_agent.hosting.egress import Egress
+from conductor_agent.hosting.exchange import Exchange, Heard
 from conductor_agent.hosting.launch import SCRATCH
-from conductor_agent.hosting.pipes import LOG_KEPT
+from conductor_agent.hosting.log import Log
 from conductor_agent.hosting.profiles import give_back_uid
 from conductor_agent.hosting.progress import Progress, read_progress, with_progress
 from conductor_agent.hosting.scratch import Folder, InMemory, Scratch, remove_folder
@@ -40,7 +41,6 @@ CLOSED_GRACE_S = 0.5
 """A worker that closed its channel gets so long to end by itself, so that we learn how."""
 STUBBORN_S = 10.0
 """For a keeper to end a tree that outlived our own rounds."""
-_CHUNK = 65_536
 
 Answer = bytes | bytearray | StandardError
 
@@ -62,8 +62,6 @@ class WorkerProcess:
         self.idle_since = 0.0
         self.held_at_first = 0
         """Resident memory after its first call, in bytes; 0: it had none."""
-        self.log_bytes = 0
-        """Since the last exchange began."""
         self.ended = False
         self.gone: asyncio.Future[bool] | None = None
         """Set when the end began; done when no process is left."""
@@ -74,19 +72,12 @@ class WorkerProcess:
         self._watchdog = watchdog
         self._reaper = reaper
         self._loop = asyncio.get_running_loop()
-        self._log = b""
         self._left: Progress | None = None
         """How far the call had come that was ended."""
         self._meter: tree.Meter | None = None
         self._starting = True
         self._breach: StandardError | None = None
         self._waiter: asyncio.Future[Answer] | None = None
-        self._call_id = 0
-        self._cap = 0
-        self._unsent: memoryview | None = None
-        self._body: bytearray | None = None
-        self._filled = 0
-        self._head = b""
         self.kill_s = 0.0
         """From the decision to end it until nothing was left."""
         self._ending_at = 0.0
@@ -101,7 +92,9 @@ class WorkerProcess:
         self._egress: Egress | None = None
         if launched.listener is not None:
             self._egress = Egress(launched.listener, limits.network)
-        self._loop.add_reader(launched.channel, self._readable)
+        heard = Heard(self._resolve, self._fault, self._too_long, self._closed)
+        self._exchange = Exchange(launched.channel, heard)
+        self._log = Log(launched.log)
         self._loop.add_reader(launched.log, self._log_readable)
         self._loop.add_reader(launched.pidfd, self._exited)
         watchdog.add(self.watched)
@@ -149,18 +142,16 @@ class WorkerProcess:
             allowed_s: after so many seconds.
         """
         self._waiter = self._loop.create_future()
-        self._call_id, self._cap = call_id, reply_bytes
-        self._log, self.log_bytes = b"", 0
+        self._log.clear()
         self.watched.arm(limit, allowed_s, time.monotonic())
-        self._unsent = memoryview(frame)
-        self._flush()
+        self._exchange.ask(call_id, frame, reply_bytes)
         try:
             return await self._waiter
         except asyncio.CancelledError:
             self.end(from_cancel())
             raise
         finally:
-            self._waiter = None
+            self._waiter, self._exchange.waiting = None, False
             self.watched.disarm(time.monotonic())
 
     def started(self) -> None:
@@ -188,8 +179,9 @@ class WorkerProcess:
 
     def logged_bytes(self) -> int:
         """Standard output and error since the exchange began."""
-        self._read_log()
-        return self.log_bytes
+        if not self.ended:
+            self._log.read()
+        return self._log.bytes
 
     def end(self, reason: StandardError) -> asyncio.Future[bool]:
         """Kill everything, from any state; the future is done when nothing is left."""
@@ -198,9 +190,9 @@ class WorkerProcess:
             self._ending_at = time.monotonic()
             if self._egress is not None:
                 self._egress.close()
-            for fd in (self._launched.channel, self._launched.pidfd, self._launched.log):
+            self._exchange.close()
+            for fd in (self._launched.pidfd, self._launched.log):
                 self._loop.remove_reader(fd)
-            self._loop.remove_writer(self._launched.channel)
             self.gone = self._loop.run_in_executor(self._reaper, self._bury)
             # Answer only then: whoever waits may repeat the call, and nothing of it runs any more.
             self.gone.add_done_callback(lambda _: self._resolve(with_progress(reason, self._left)))
@@ -252,85 +244,6 @@ class WorkerProcess:
         except OSError:  # we cannot look; its keeper can
             return False
 
-    # Sending
-
-    def _flush(self) -> None:
-        """Send what the socket takes now; the rest when it takes more."""
-        if self._unsent is None:
-            return
-        try:
-            sent = self._launched.channel.send(self._unsent)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._unsent = None  # the worker is gone; the other readers say why
-            return
-        if sent == len(self._unsent):
-            self._unsent = None
-            self._loop.remove_writer(self._launched.channel)
-        else:
-            self._unsent = self._unsent[sent:]
-            self._loop.add_writer(self._launched.channel, self._flush)
-
-    # Receiving
-
-    def _readable(self) -> None:
-        """Take bytes of the answer; anything else on this channel is a fault."""
-        try:
-            if self._body is None:
-                self._take_head()
-            else:
-                self._take_body(self._body)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            self._closed()
-
-    def _take_head(self) -> None:
-        size = frames.HEADER.size
-        data = self._head + self._launched.channel.recv(_CHUNK)
-        if len(data) == len(self._head):
-            self._closed()
-        elif self._waiter is None or self._waiter.done():
-            self._fault(Fault.UNSOLICITED)
-        elif len(data) < size:
-            self._head = data
-        else:
-            self._head = b""
-            length, call_id = frames.HEADER.unpack_from(data)
-            self._open_body(length, call_id, data[size:])
-
-    def _open_body(self, length: int, call_id: int, rest: bytes) -> None:
-        if call_id != self._call_id:
-            self._fault(Fault.WRONG_ID)
-        elif length > self._cap:
-            self._too_long(length)
-        elif len(rest) > length:
-            self._fault(Fault.UNSOLICITED)
-        elif len(rest) == length:
-            self._resolve(rest)
-        else:
-            self._body = bytearray(length)
-            self._body[: len(rest)] = rest
-            self._filled = len(rest)
-
-    def _take_body(self, body: bytearray) -> None:
-        count = self._launched.channel.recv_into(memoryview(body)[self._filled :])
-        self._filled += count
-        if count == 0:
-            self._closed()
-        elif self._filled == len(body):
-            self._body = None
-            self._resolve(body)
-
-    def _take_what_is_there(self) -> None:
-        """An answer sent before the end counts, even if we were too busy to read it."""
-        while self._waiter is not None and not self._waiter.done() and not self.ended:
-            before = self._filled, self._head, self._body
-            self._readable()
-            if (self._filled, self._head, self._body) == before:
-                return
-
     # Ends
 
     def _breached(self, failure: StandardError) -> None:
@@ -339,21 +252,21 @@ class WorkerProcess:
         self._loop.call_soon_threadsafe(self._after_breach, failure)
 
     def _after_breach(self, failure: StandardError) -> None:
-        self._take_what_is_there()
+        self._exchange.take_what_is_there()
         if self.ended:  # for another reason meanwhile, which is what the call answers
             self.unheard(failure)
         self._end_with_log(failure)
 
     def _fault(self, fault: Fault) -> None:
-        self._drain_log()
-        self.end(from_protocol(fault, self.log_tail(), starting=self._starting))
+        self._log.drain()
+        self.end(from_protocol(fault, self._log.tail(), starting=self._starting))
 
-    def _too_long(self, length: int) -> None:
-        proof = evidence(Limit.REPLY, self._cap, length, enforcer="frame header")
+    def _too_long(self, allowed: int, length: int) -> None:
+        proof = evidence(Limit.REPLY, allowed, length, enforcer="frame header")
         self._end_with_log(violation(Limit.REPLY, proof))
 
     def _closed(self) -> None:
-        self._loop.remove_reader(self._launched.channel)
+        self._exchange.stop_reading()
         self._loop.call_later(CLOSED_GRACE_S, self._still_closed)
 
     def _still_closed(self) -> None:
@@ -365,13 +278,13 @@ class WorkerProcess:
         self._loop.remove_reader(self._launched.pidfd)
         if self._breach is not None:
             return  # the watchdog did it and says so itself
-        self._take_what_is_there()
+        self._exchange.take_what_is_there()
         if not self.ended:
-            self._drain_log()
+            self._log.drain()
             self.end(self._why_exited())
 
     def _why_exited(self) -> StandardError:
-        limits, log = self.limits, self.log_tail()
+        limits, log = self.limits, self._log.tail()
         if self.watched.killed_for_memory():
             seen = self.watched.peak_of_group()
             proof = evidence(
@@ -394,43 +307,19 @@ class WorkerProcess:
 
     def _end_with_log(self, failure: StandardError) -> None:
         if not self.ended:
-            self._drain_log()
-            self.end(_with_log(failure, self.log_tail()))
-
-    # Log
-
-    def log_tail(self) -> str:
-        """The last of standard output and error."""
-        return self._log.decode("utf-8", "replace")
+            self._log.drain()
+            self.end(_with_log(failure, self._log.tail()))
 
     def _log_readable(self) -> None:
-        data = self._read_log()
+        data = self._log.read()
         if data is None:
             return
         if not data:
-            self._loop.remove_reader(self._launched.log)
-        elif self.log_bytes > self.limits.log_bytes:
+            self._loop.remove_reader(self._log.fd)
+        elif self._log.bytes > self.limits.log_bytes:
             allowed = self.limits.log_bytes
-            proof = evidence(Limit.LOG, allowed, self.log_bytes, enforcer="log pipe")
-            self.end(_with_log(violation(Limit.LOG, proof), self.log_tail()))
-
-    def _drain_log(self) -> None:
-        """What is in the pipe at the end; a flood may not hold us up, so one pipe full."""
-        for _ in range(2):
-            if not self._read_log():
-                return
-
-    def _read_log(self) -> bytes | None:
-        """One chunk: empty at the end of the log, None while there is nothing to read."""
-        if self.ended:
-            return None
-        try:
-            data = os.read(self._launched.log, _CHUNK)
-        except OSError:
-            return None
-        self.log_bytes += len(data)
-        self._log = (self._log + data)[-LOG_KEPT:]
-        return data
+            proof = evidence(Limit.LOG, allowed, self._log.bytes, enforcer="log pipe")
+            self.end(_with_log(violation(Limit.LOG, proof), self._log.tail()))
 
 
 def _with_log(failure: StandardError, log: str) -> StandardError:
