@@ -57,18 +57,15 @@ def handed_over(case: Case, bait: Mapping[str, Any]) -> Iterator[Handed | Standa
             yield error(Category.FORBIDDEN, str(refusal), code="MANIFEST")
 
 
-def _source(case: Case, **more: Any) -> ExtensionSource:
-    programs = os.environ.get("FQG_SUITE_PROGRAMS", "")
+def _source(case: Case, python: str | None = None, *packages: str) -> ExtensionSource:
+    """The attack where it lies, in this Python or in one of its own that imports from `packages` too."""
+    programs = os.environ.get("FQG_SUITE_PROGRAMS")
     return ExtensionSource(
         str(ATTACKS / f"{case.source}.py"),
         case.extension,
+        python=python,
         environment=case.environment,
-        import_paths=(
-            str(ATTACKS),
-            *([programs] if programs else []),
-            *more.pop("import_paths", ()),
-        ),
-        **more,
+        import_paths=(str(ATTACKS), *((programs,) if programs else ()), *packages),
     )
 
 
@@ -98,5 +95,4 @@ def _with_python(case: Case, folder: Path, target: Path) -> ExtensionSource:
     (folder / "pyvenv.cfg").write_text(f"home = {target / 'bin'}\n")
     for link in (folder / "lib" / "python3", folder / "bin" / "python-docs"):
         link.symlink_to(target)
-    packages = str(Path(msgspec.__file__).parents[1])
-    return _source(case, python=str(folder / "bin" / "python"), import_paths=(packages,))
+    return _source(case, str(folder / "bin" / "python"), str(Path(msgspec.__file__).parents[1]))
