@@ -20,7 +20,7 @@ from training import cli, ppo
 from training.lane_groups import LaneGroups
 from training.out_folder import CHECKPOINT, NEW
 from training.ppo import Interrupted, train
-from training.sb3_policy import SetPolicy
+from training.sb3_policy import PointerPolicy
 from training.teacher import Teacher
 from training.vec_env import ConductorVecEnv
 
@@ -30,7 +30,7 @@ PLACES = {
     "rollout": (MaskablePPO, "collect_rollouts"),
     "step": (ConductorVecEnv, "step_wait"),
     "begin": (LaneGroups, "begin"),  # some lanes are over, and have not begun anew
-    "update": (SetPolicy, "evaluate_actions"),
+    "update": (PointerPolicy, "evaluate_actions"),
 }
 
 
