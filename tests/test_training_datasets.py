@@ -237,6 +237,15 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert not out.exists()
 
 
+def test_a_relative_folder_is_written_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_dataset(Path("datasets/index-v0"), "index", Setting("train", episodes=2))
+    (dataset,) = open_datasets([Path("datasets/index-v0")])
+    assert dataset.total_episodes == 2 and [p.name for p in tmp_path.iterdir()] == ["datasets"]
+
+
 def test_a_dataset_is_not_overwritten(folder: Path) -> None:
     result = fqg("dataset", "make", "--out", folder, "--episodes", 2)
     assert result.exit_code == 2

@@ -108,7 +108,7 @@ def new_storage(folder: Path, out: Path, policy: str, setting: Setting) -> Minar
     """An empty dataset in a folder, which will lie in `out`."""
     version = importlib.metadata.version("fqg-conductor")
     storage = MinariStorage.new(
-        folder,
+        folder.absolute(),  # it joins a relative one to itself
         observation_space(setting.size, belief=True),
         action_space(setting.size),
         env_spec(setting),

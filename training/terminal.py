@@ -116,7 +116,7 @@ def bar(description: str, total: float) -> Iterator[Any]:
         task = progress.add_task(description, total=total, note="")
 
         def update(completed: float, note: str = "") -> None:
-            progress.update(task, completed=completed, note=note)
+            progress.update(task, completed=min(completed, total), note=note)
 
         yield update
 
@@ -127,7 +127,7 @@ def in_lines(description: str, total: float) -> Callable[..., None]:
 
     def update(completed: float, note: str = "") -> None:
         nonlocal told
-        tenth = int(10.0 * completed / total) if total > 0 else 10
+        tenth = int(10.0 * min(1.0, completed / total)) if total > 0 else 10  # a rollout ends late
         if tenth > told:
             told = tenth
             took = f"{time.monotonic() - began:.0f} s"
