@@ -160,7 +160,7 @@ def test_several_datasets_are_read_side_by_side(folder: Path, tmp_path: Path) ->
     [
         (Setting("exact_train", episodes=3), "small"),
         (Setting("train", episodes=4, mix="published,varied", mode="conductor"), "small"),
-        (Setting("unseen", episodes=2, size="large"), "large"),
+        (Setting("unseen", episodes=2, size="standard"), "standard"),
     ],
 )
 def test_any_levels_can_be_logged(tmp_path: Path, setting: Setting, size: str) -> None:
