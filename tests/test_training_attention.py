@@ -11,12 +11,13 @@ import torch
 from typer.testing import CliRunner
 
 from policies.recovery.network import NetworkPolicy, load
+from policies.recovery.policy_file import HEADS
 from training.attention import moment
 from training.cli import app
 from training.export import export
 from training.levels import Generated, generated
 from training.pointer_network import Conductor
-from training.sequence_network import HEADS, SequenceNetwork
+from training.sequence_network import SequenceNetwork
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import resource
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tiny_training import fqg, only_sentence
+from tiny_training import fqg, largest_file, only_sentence
 
 pytest.importorskip("minari", reason="comes with the extra `datasets`")
 pytest.importorskip("h5py", reason="comes with the extra `datasets`")
@@ -270,17 +267,6 @@ def test_without_the_extra_it_says_what_to_install(
     for arguments in (("make", "--out", tmp_path / "out"), ("show", tmp_path)):
         said = only_sentence(fqg("dataset", *arguments))
         assert said.endswith('needs the extra datasets; install with: pip install -e ".[datasets]"')
-
-
-@contextlib.contextmanager
-def largest_file(size_bytes: int) -> Iterator[None]:
-    """No file may grow beyond this: what a full disk looks like to who writes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_no_dataset(tmp_path: Path) -> None:

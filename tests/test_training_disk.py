@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import resource
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
-from tiny_training import TINY, fqg, only_sentence, recipe_file
+from tiny_training import TINY, fqg, largest_file, only_sentence, recipe_file
 
 from training import ppo
 from training.out_folder import CHECKPOINT
 from training.ppo import train
 from training.terminal import command
-
-
-@contextlib.contextmanager
-def largest_file(size_bytes: int) -> Iterator[None]:
-    """No file may grow beyond this: what a full disk looks like to who writes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="module")

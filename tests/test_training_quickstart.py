@@ -22,11 +22,11 @@ from training.episodes import observations
 from training.evaluate import evaluate
 from training.evaluate_command import tier_range
 from training.export import largest_difference, to_onnx
-from training.networks import NETWORKS, NetworkName
+from training.networks import NETWORKS
 from training.pointer_network import Conductor
 from training.ppo import train
 from training.quickstart import RIVALS
-from training.recipe import Recipe, read_recipe
+from training.recipe import NetworkName, Recipe, read_recipe
 from training.setting import Setting, deal
 from training.vec_env import ConductorVecEnv
 

@@ -12,7 +12,8 @@ from fqg_env.arrays import HISTORY, History
 from fqg_env.history import CALL_UNIT
 from policies.recovery.features import network_inputs, trimmed
 from training.episodes import observations
-from training.networks import NETWORKS, NetworkName
+from training.networks import NETWORKS
+from training.recipe import NetworkName
 from training.sequence_network import SequenceNetwork, category_of, tried_by
 from training.setting import Setting, deal
 

@@ -17,10 +17,10 @@ from training.export import ROUNDING, example, largest_difference, to_onnx
 from training.lane_groups import LaneGroups
 from training.luck import forget_luck
 from training.network_inputs import CALL_PARTS, PARTS, SET_INPUTS
-from training.networks import NETWORKS, NetworkName
+from training.networks import NETWORKS
 from training.pointer_network import Conductor, PointerNetwork, tensors
 from training.ppo import Interrupted, train
-from training.recipe import Draws, Part, Recipe
+from training.recipe import Draws, NetworkName, Part, Recipe
 from training.set_network import SetNetwork, ValueNetwork
 from training.teacher import Expert, Labels, Teacher, batches, distance_of, loss_of
 from training.vec_env import ConductorVecEnv

@@ -5,19 +5,21 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import typer
 
 from fqg_env import arrays
 from fqg_env.history import attempt_of, is_attempt
+from fqg_env.lanes import Lanes
 from fqg_env.level import Level
 from fqg_env.puzzle import Puzzle
 from fqg_env.render import category_name
 from fqg_env.rules import FIRST_CALL
 from policies.recovery.base import Observation
 from policies.recovery.network import NetworkPolicy
+from policies.recovery.policy_file import HEADS
 from policies.recovery.registry import PolicyError, policy_named
 from training.charts import BLUE, label, line, svg, titled
 from training.episodes import observations
@@ -34,7 +36,7 @@ from training.replay import named
 from training.report import table, write_report
 from training.terminal import JsonOption, command, fail, print_json
 
-CELL, ROW, LEFT = 22.0, 16.0, 96.0
+CELL, LEFT = 22.0, 96.0
 """Size of a cell of the picture, and the room for the names of its rows."""
 
 
@@ -74,12 +76,8 @@ def weights_of(attention: np.ndarray, attempts: int, level: Level, action: int) 
 
 
 def moment(puzzle: Puzzle, policy: NetworkPolicy, failures: int) -> Moment | None:
-    """The decision after so many failures, if the policy meets as many on this puzzle.
-
-    Raises:
-        PolicyFileError: the policy has no attention.
-    """
-    lanes = arrays_of(puzzle)
+    """The decision after so many failures, if the policy meets as many on this puzzle."""
+    lanes = lane_of(puzzle)
     while not lanes.boards["stopped"][0]:
         seen: Observation = observations(lanes)
         action = int(policy.decide(seen, lanes.masks).action[0])
@@ -93,10 +91,8 @@ def moment(puzzle: Puzzle, policy: NetworkPolicy, failures: int) -> Moment | Non
     return None
 
 
-def arrays_of(puzzle: Puzzle) -> Any:
+def lane_of(puzzle: Puzzle) -> Lanes:
     """One lane at the start of a puzzle, with beliefs."""
-    from fqg_env.lanes import Lanes
-
     lanes = Lanes(1, puzzle.level.size, belief=True)
     puzzle.load(lanes, None)
     lanes.begin()
@@ -131,7 +127,7 @@ def heatmap(rows: Sequence[str], columns: Sequence[str], weights: np.ndarray) ->
 
 def page_of(seen: Moment, policy: str, path: Path) -> Path:
     """Write the page: what had happened, what is chosen next, and what each head heeds."""
-    heads = [f"layer {1 + i // 4}, head {1 + i % 4}" for i in range(len(seen.weights))]
+    heads = [f"layer {1 + i // HEADS}, head {1 + i % HEADS}" for i in range(len(seen.weights))]
     mean = seen.weights.mean(0)
     most = np.argsort(-mean)[:8]
     attempts = "".join(f"<li>{html.escape(words)}</li>" for words in reversed(seen.attempts))

@@ -7,11 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from fqg_env.arrays import SIZES
-from fqg_env.splits import MIX_NAMES, MODE_NAMES, SPLITS
 from policies.recovery.registry import BUILT_IN, PolicyError
 from training.evaluate_command import tier_range
 from training.setting import Setting
+from training.setting_options import (
+    MixesOption,
+    ModeOption,
+    SeedOption,
+    SizeOption,
+    SplitOption,
+    TiersOption,
+)
 from training.tables import or_dash
 from training.terminal import JsonOption, bar, command, counted, fail, need, print_json
 
@@ -34,22 +40,13 @@ def make(
             help=f"Who plays: {', '.join(BUILT_IN)}; a folder that was exported; or your own module:Class."
         ),
     ] = "index",
-    split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "train",
+    split: SplitOption = "train",
     episodes: Annotated[int, typer.Option(min=1, max=10**7, help="How many.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Number of the first level.")] = 0,
-    tiers: Annotated[
-        str, typer.Option(help="One tier or a range, 1 to 20. exact and exact_train have none.")
-    ] = "1-20",
-    size: Annotated[str, typer.Option(help=f"Largest size: {', '.join(SIZES)}.")] = "small",
-    mix: Annotated[
-        str,
-        typer.Option(
-            help=f"Of faults: {', '.join(MIX_NAMES)}; several take turns; else the split's own."
-        ),
-    ] = "",
-    mode: Annotated[
-        str, typer.Option(help=f"Who owns failures: {', '.join(MODE_NAMES)}.")
-    ] = "hybrid",
+    seed: SeedOption = 0,
+    tiers: TiersOption = "1-20",
+    size: SizeOption = "small",
+    mix: MixesOption = "",
+    mode: ModeOption = "hybrid",
     as_json: JsonOption = False,
 ) -> None:
     """Let a policy play, and keep every observation, action and reward, as Minari reads them.

@@ -9,11 +9,18 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError
 from fqg_env.shapes import TIERS
-from fqg_env.splits import MIX_NAMES, MODE_NAMES, SPLITS
+from fqg_env.splits import SPLITS
 from policies.recovery.registry import BUILT_IN, PolicyError
+from training.setting_options import (
+    MixesOption,
+    ModeOption,
+    SeedOption,
+    SizeOption,
+    SplitOption,
+    TiersOption,
+)
 from training.tables import print_figures
 from training.terminal import (
     INTERRUPTED,
@@ -70,24 +77,15 @@ def evaluate(
             "module:Class (a class with decide(observation, mask); the module may be in the current folder)."
         ),
     ] = "random,retry_fallback,cascade,code_aware,router,index,oracle",
-    split: Annotated[str, typer.Option(help=f"Levels: {', '.join(SPLITS)}.")] = "test",
+    split: SplitOption = "test",
     episodes: Annotated[
         int, typer.Option(min=1, max=10**7, help="Levels that each policy plays.")
     ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Number of the first level.")] = 0,
-    tiers: Annotated[
-        str, typer.Option(help="One tier or a range, 1 to 20. exact and exact_train have none.")
-    ] = "1-20",
-    size: Annotated[str, typer.Option(help=f"Largest size: {', '.join(SIZES)}.")] = "small",
-    mix: Annotated[
-        str,
-        typer.Option(
-            help=f"Of faults: {', '.join(MIX_NAMES)}; several take turns; else the split's own."
-        ),
-    ] = "",
-    mode: Annotated[
-        str, typer.Option(help=f"Who owns failures: {', '.join(MODE_NAMES)}.")
-    ] = "hybrid",
+    seed: SeedOption = 0,
+    tiers: TiersOption = "1-20",
+    size: SizeOption = "small",
+    mix: MixesOption = "",
+    mode: ModeOption = "hybrid",
     levels_dir: Annotated[
         Path | None, typer.Option("--levels", help="Folder of level files to play instead.")
     ] = None,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 from training.pointer_network import PointerNetwork
-from training.recipe import Part, Recipe
+from training.recipe import NetworkName, Part, Recipe
 from training.sequence_network import SequenceNetwork
 from training.set_network import SetNetwork
 
-NetworkName = Literal["set", "sequence"]
 NETWORKS: dict[NetworkName, type[SetNetwork | SequenceNetwork]] = {
     "set": SetNetwork,
     "sequence": SequenceNetwork,

@@ -25,6 +25,7 @@ Tier = Annotated[int, Field(strict=True)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Rate = Annotated[float, Field(strict=True, gt=0, le=0.1)]
 USUAL_TIERS = (6, TIERS)
+NetworkName = Literal["set", "sequence"]
 Part = Literal["belief", "thoughts", "memory", "counts", "history"]
 """Of what a network reads: the posterior; what the index rule thinks, besides its choice; reputations and
 recent runs, as they are (the posterior begins from them too); the attempts, as counts per call, and raw."""
@@ -96,7 +97,7 @@ class Recipe(BaseModel):
     steps: Annotated[int, Field(strict=True, ge=0, le=10**12)] = 983_040
     teacher: Teaching | None = None
     """Comes before PPO; none: PPO goes on from the index rule."""
-    network: Literal["set", "sequence"] = "set"
+    network: NetworkName = "set"
     """Counts of attempts over sets of calls and artifacts, or a transformer over the attempts themselves."""
     hidden: Width = 32
     value_hidden: Width = 32

@@ -10,9 +10,9 @@ from sb3_contrib.common.maskable.distributions import MaskableDistribution
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from torch import Tensor
 
-from training.networks import NetworkName, new_network
+from training.networks import new_network
 from training.pointer_network import tensors
-from training.recipe import Part
+from training.recipe import NetworkName, Part
 from training.set_network import ValueNetwork
 
 

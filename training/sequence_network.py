@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from fqg_env.arrays import CATEGORIES, HISTORY_FIELDS, History
 from fqg_env.fields import Run
 from fqg_env.history import CALL_UNIT, CATEGORY_UNIT
+from policies.recovery.policy_file import HEADS
 from training.network_inputs import SEQUENCE_INPUTS, Inputs, exist
 from training.pointer_network import PointerNetwork, Tokens
 from training.recipe import Part
 from training.set_network import Embedding, pool
 
-HEADS = 4
 NEVER = -1e4
 """Added to the attention to what may not be seen; finite in half precision too."""
 NUMBERS = [i for i in range(HISTORY_FIELDS) if i not in (History.CALL, History.CATEGORY)]

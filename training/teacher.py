@@ -53,7 +53,7 @@ def loss_of(logits: Tensor, gain: Tensor, temperature: float) -> Tensor:
 def batches(labels: Labels, size: int) -> list[Tensor]:
     """The numbers of all labels in random batches; where histories are read, those of a length together.
 
-    A batch is as long as its longest history: so learning takes half the time.
+    A batch is as long as its longest history, and what is longer takes longer to learn from.
     """
     order = torch.randperm(len(labels.told))
     if "history" not in labels.inputs:

@@ -24,6 +24,8 @@ OUTPUTS = ("logits", "success", "strangeness")
 ATTENTION = "attention"
 """What a sequence answers besides: [N, heads, L, L] how much each token (attempts, the newest first, calls,
 artifacts) heeds each, in all its heads, a layer after the other."""
+HEADS = 4
+"""Of a layer."""
 
 
 class PolicyFileError(ValueError):
