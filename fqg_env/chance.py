@@ -7,6 +7,7 @@ that play the same level meet the same luck (common random numbers).
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -83,3 +84,15 @@ def uniform(key: np.uint64, draw: int, a: int, b: int) -> float:
 def pick(u: float, n: int) -> int:
     """Index in [0, n) for a uniform number."""
     return min(n - 1, int(u * n))
+
+
+@kernel
+def pick_by(u: float, shares: Any, n: int) -> int:
+    """The index that a uniform number falls on, of the first n shares; never one that is impossible."""
+    i = 0
+    while i < n - 1 and u >= shares[i]:
+        u -= shares[i]
+        i += 1
+    while i > 0 and shares[i] == 0.0:  # rounding may carry u past the last that is possible
+        i -= 1
+    return i

@@ -1,5 +1,5 @@
-"""Draws: what is hidden in an episode, and what each attempt answers. Every number is named by the level's
-key, the call, the nth attempt of it and what it decides, so policies that diverge meet the same luck.
+"""What each attempt answers, drawn: every number is named by the level's key, the call, the nth attempt of
+it and what it decides, so policies that diverge meet the same luck.
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ from fqg_env.arrays import (
     CODES,
     GROUP,
     SUCCESS,
-    Clash,
     Effect,
     Gate,
     Kind,
     Verdict,
 )
-from fqg_env.blocks import fill
-from fqg_env.chance import Draw, pick, uniform
+from fqg_env.chance import Draw, pick, pick_by, uniform
 from fqg_env.compiled import kernel
 from fqg_env.faults import (
     ANNOUNCED,
     BLAMES,
     CLEAR,
     CONFUSED,
-    DEFECT,
     ELAPSED,
     FLAKE_PASSES,
     HINTED_ERROR,
@@ -41,7 +38,6 @@ from fqg_env.faults import (
     VERIFY_WRONG,
     WINDOW_CAUSE,
     WINDOW_UNTIL,
-    WINDOWS,
     Cause,
     Fault,
     cause_of,
@@ -49,33 +45,19 @@ from fqg_env.faults import (
     down,
     fails,
     false_blame,
-    faults_of,
     fidelity_of,
     gate_passes,
     hint_chance,
     is_probe,
     lightest_variant,
-    mendable,
     recovers,
     silence_chance,
     silent,
     taints,
     truly_bad,
-    works,
 )
 from fqg_env.outcome import Blame, Category
-from fqg_env.prior import (
-    MIX_DIALECTS,
-    MIX_FALSE_HINTS,
-    MIX_MISCODED,
-    MIX_SPREAD,
-    MIX_WELL,
-    MIX_WINDOWS,
-    RECENT_UP,
-    STILL,
-    prior,
-)
-from fqg_env.reading import over_ripe, typical_cost, typical_s
+from fqg_env.reading import over_ripe
 
 _EXTENSION, _UPSTREAM = BLAMES[Blame.EXTENSION], BLAMES[Blame.UPSTREAM]
 _TIMEOUT, _CRASHED, _UNKNOWN = (
@@ -88,112 +70,6 @@ _LOW_QUALITY, _INVALID_OUTPUT = CODES[Category.LOW_QUALITY], CODES[Category.INVA
 
 RIPE_ASKED = 1000
 """Sets the luck of verdicts on a version that is past half its time to live apart from those before."""
-
-
-# --- what is hidden -----------------------------------------------------------------------------------
-
-
-@kernel
-def pick_by(u: float, shares: Any, n: int) -> int:
-    """The index that a uniform number falls on, of the first n shares; never one that is impossible."""
-    i = 0
-    while i < n - 1 and u >= shares[i]:
-        u -= shares[i]
-        i += 1
-    while i > 0 and shares[i] == 0.0:  # rounding may carry u past the last that is possible
-        i -= 1
-    return i
-
-
-@kernel
-def draw_hidden(level: Any, hidden: Any, mix: int, shares: Any) -> None:
-    """Draw one episode from a mix: windows, faults, defects, and what calls really take.
-
-    `shares` [K] is working space.
-    """
-    spread = MIX_SPREAD[mix]
-    for w in range(WINDOWS):
-        shares[w] = MIX_WINDOWS[mix, w]
-    lean(level, shares, WINDOWS, spread, 0)
-    for p in range(level.providers):
-        u = uniform(level.key, Draw.WINDOW, p, 0)
-        hidden.window[p] = pick_by(u, shares, WINDOWS)
-    for c in range(level.calls):
-        if level.variant[c] == 0:
-            f = level.function[c]
-            prior(level, c, mix, shares)
-            lean(level, shares, faults_of(level, c), spread, 1)
-            u = uniform(level.key, Draw.FAULT, f, 0)
-            hidden.fault[f] = pick_by(u, shares, faults_of(level, c))
-    for c in range(level.calls):
-        hidden.latency_s[c] = typical_s(level, c)
-        hidden.cost[c] = typical_cost(level, c)
-    fill(hidden.clash, Clash.BY_KEY)
-    for a in range(level.artifacts):
-        defect = mendable(level, a) and uniform(level.key, Draw.DEFECT, a, 0) < DEFECT
-        hidden.defect[a] = 1 if defect else 0
-    hidden.miscoded = MIX_MISCODED[mix]
-    hidden.false_hints = MIX_FALSE_HINTS[mix]
-    hidden.dialects = MIX_DIALECTS[mix]
-    if spread > 1.0:
-        hidden.miscoded *= uniform(level.key, Draw.MISTOLD, 0, 0)
-        hidden.false_hints *= uniform(level.key, Draw.MISTOLD, 1, 0)
-
-
-@kernel
-def lean(level: Any, shares: Any, n: int, spread: float, about: int) -> None:
-    """Let each of n shares be up to `spread` times more or less likely in this level; their sum stays."""
-    if spread == 1.0:
-        return
-    before, after = 0.0, 0.0
-    for i in range(n):
-        before += shares[i]
-        # of the faults of single variants, those of one sort lean together
-        sort = Fault.WRONG + (i - Fault.WRONG) % 2 if about == 1 and i >= Fault.WRONG else i
-        shares[i] *= spread ** (2.0 * uniform(level.key, Draw.LEAN, about, sort) - 1.0)
-        after += shares[i]
-    for i in range(n):
-        shares[i] *= before / after
-
-
-@kernel
-def set_reputations(level: Any, mix: int) -> None:
-    """Let reputations be true in a mix that says how many functions are well."""
-    low, high = MIX_WELL[mix, 0], MIX_WELL[mix, 1]
-    for c in range(level.calls):
-        if not math.isnan(low) and not math.isnan(level.reputation_mean[c]):
-            u = uniform(level.key, Draw.WELL, level.function[c], 0)
-            level.reputation_mean[c] = low + (high - low) * pick(u, 16) / 15.0
-
-
-@kernel
-def draw_recent(level: Any, hidden: Any, runs: int, shares: Any) -> None:
-    """Write into the level how its planned calls went in recent runs, under causes that mostly still hold.
-
-    `shares` [K] is working space.
-    """
-    for c in range(level.calls):
-        level.recent_success[c] = 0.0
-        level.recent_failure[c] = 0.0
-    for i in range(level.calls):
-        c = level.plan[i]
-        if c < 0:
-            return
-        f = level.function[c]
-        fault, lightest = hidden.fault[f], lightest_variant(level, f)
-        if uniform(level.key, Draw.RECENT, f, 0) >= STILL:
-            prior(level, c, 0, shares)
-            u = uniform(level.key, Draw.RECENT, f, 1)
-            fault = pick_by(u, shares, faults_of(level, c))
-        answers = RECENT_UP * works(level, c, fault, lightest, 1)
-        for run in range(runs):
-            if uniform(level.key, Draw.RECENT, c, 2 + run) < answers:
-                level.recent_success[c] += 1.0
-            else:
-                level.recent_failure[c] += 1.0
-
-
-# --- one attempt --------------------------------------------------------------------------------------
 
 
 @kernel

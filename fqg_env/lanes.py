@@ -15,11 +15,11 @@ from fqg_env import belief as posterior
 from fqg_env.arrays import FLIGHTS, Size
 from fqg_env.chance import Draw, mix, pick, uniform
 from fqg_env.compiled import kernel
-from fqg_env.draw import draw_hidden, draw_recent, set_reputations
 from fqg_env.errors import LevelError
 from fqg_env.exact import templates
 from fqg_env.faults import FAULTS
 from fqg_env.fields import observation_dtype
+from fqg_env.hide import draw_hidden, draw_recent, set_reputations
 from fqg_env.shapes import SHAPES, Knob, new_sketch
 from fqg_env.splits import Source, level_key
 

@@ -21,9 +21,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fqg_env.arrays import Clash
-from fqg_env.draw import draw_hidden
 from fqg_env.errors import LevelError, suggest
 from fqg_env.faults import FAULTS, WINDOWS, Fault, faults_of
+from fqg_env.hide import draw_hidden
 from fqg_env.level import SCHEMA, CallKind, Level, NotNegative, Positive, Whole
 from fqg_env.level_checks import check_text
 from fqg_env.level_file import explain, parse_level, read_yaml

@@ -11,9 +11,9 @@ from typing import Any
 from fqg_env import belief as posterior
 from fqg_env import filtering, hearing, reading, rules
 from fqg_env.arrays import CANCELLED, FLIGHTS, Effect, GoalClass, Stopped
-from fqg_env.chance import Draw, uniform
+from fqg_env.chance import Draw, pick_by, uniform
 from fqg_env.compiled import kernel
-from fqg_env.draw import clear_row, draw, pick_by
+from fqg_env.draw import clear_row, draw
 from fqg_env.faults import (
     FALSE_NEWS,
     FALSELY_TOLD,

@@ -14,9 +14,9 @@ import numpy as np
 
 from fqg_env.arrays import CANCELLED, FLIGHTS, HISTORY, Clash, History
 from fqg_env.belief import clash_chance, row_of, was_silent
-from fqg_env.chance import Draw, mix, uniform
+from fqg_env.chance import Draw, mix, pick_by, uniform
 from fqg_env.compiled import kernel
-from fqg_env.draw import draw, elapsed_share, pick_by
+from fqg_env.draw import draw, elapsed_share
 from fqg_env.faults import RECOVERY_SHARE, WINDOWS, down, faults_of, silent, taints
 from fqg_env.fields import COUNT_UNIT
 from fqg_env.frequencies import PUBLISHED
