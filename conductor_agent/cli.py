@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 EXIT = {"succeeded": 0, "partial": 3, "failed": 4}
 INTERRUPTED = 130
 JOURNAL = Path("conductor.sqlite")
-PATIENCE_S = 3.0
 
 app = typer.Typer(
     name="conductor",
@@ -136,10 +134,11 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
 
     Example: conductor runs --journal conductor.sqlite
     """
+    from conductor_agent.compiling import told_of_compiling
     from conductor_agent.journal import Journal
     from conductor_agent.runs import summaries
 
-    with Journal.read(journal) as opened:
+    with told_of_compiling(_say), Journal.read(journal) as opened:
         rows = summaries(opened)
     if as_json:
         print_json({"runs": rows})
@@ -159,11 +158,12 @@ def explain(
 
     Example: conductor explain last
     """
+    from conductor_agent.compiling import told_of_compiling
     from conductor_agent.explain import explain as explained
     from conductor_agent.journal import Journal
     from conductor_agent.runs import summary, told
 
-    with Journal.read(journal) as opened:
+    with told_of_compiling(_say), Journal.read(journal) as opened:
         run_id = opened.find(run)
         level, events, _ = told(opened, run_id)
         steps = explained(level, events)
@@ -233,8 +233,11 @@ def _finish(
     running: Coroutine[Any, Any, Result], run: str, journal: Path, out: Path | None, as_json: bool
 ) -> None:
     """Wait for a run, show what it came to, exit as it says."""
+    from conductor_agent.compiling import told_of_compiling
+
     try:
-        result = asyncio.run(_interruptible(running))
+        with told_of_compiling(_say):
+            result = asyncio.run(_interruptible(running))
     except (KeyboardInterrupt, asyncio.CancelledError):
         where = "" if journal == JOURNAL else f" --journal {journal}"
         raise Interrupted(f"interrupted; go on with: conductor resume {run}{where}") from None
@@ -323,21 +326,14 @@ def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
 
 
 def _watch(as_json: bool) -> Watch:
-    """Tells people how it goes; also why nothing happens while the rules are compiled for this machine."""
+    """Tells people how it goes."""
     from conductor_agent.show import Progress, Terminal
 
-    note = "compiling the rules for this machine; only the first run takes so long"
-    late = threading.Timer(PATIENCE_S, _say, (note,))
-    late.daemon = True
-    late.start()
-    progress = None if as_json else Progress(Terminal())
+    return _nothing if as_json else Progress(Terminal())
 
-    def watch(event: Event) -> None:
-        late.cancel()
-        if progress is not None:
-            progress(event)
 
-    return watch
+def _nothing(event: Event) -> None:
+    """Whoever reads JSON reads it at the end."""
 
 
 def _say(text: str) -> None:
