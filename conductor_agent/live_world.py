@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from conductor_agent.checks import measured_within
+from conductor_agent.declared import as_declared, failed, unusable
 from conductor_agent.hosting.contract import CallRequest, Host
 from conductor_agent.workflow import Workflow
 from fqg_env.level import CallKind, Responsibility
@@ -155,14 +156,17 @@ class LiveWorld:
 
     async def judge(self, call: int, success: Success, left_s: float) -> Answer:
         """What a success comes to when it is looked at, with so much time left for gates."""
-        function = self.level.functions[self.level.calls[call].function]
+        function_name = self.level.calls[call].function
+        function = self.level.functions[function_name]
         if not function.idempotent:
             success = replace(success, side_effects=SideEffects.COMMITTED)
         for name in function.outputs:
             wrong = self.examine(name, success.outputs)
             if wrong is not None:
-                text = f"The output {name} is not usable: {wrong}."
-                return Answer(failed(success, Category.INVALID_OUTPUT, text, Phase.OUTPUT))
+                return Answer(unusable(success, name, wrong))
+        kept = as_declared(success, self.workflow.extensions[function_name].outputs)
+        if isinstance(kept, StandardError):
+            return Answer(kept)
         versions = claimed(self.level, call, success)
         made, complaint = await self.measure(versions, success.outputs, left_s)
         values = {name: success.outputs[name] for name in made}
@@ -205,19 +209,3 @@ def cautious(failure: StandardError, untold: SideEffects) -> StandardError:
     if not silent or failure.phase in BEFORE_EFFECTS:
         return failure
     return replace(failure, side_effects=untold)
-
-
-def failed(success: Success, category: Category, message: str, phase: Phase) -> StandardError:
-    """A success that is none: what it reported of itself is kept."""
-    return error(
-        category,
-        message,
-        detail=success.message,
-        blame=Blame.EXTENSION,
-        phase=phase,
-        side_effects=success.side_effects,
-        own_recovery=success.own_recovery,
-        cost=success.cost,
-        hints=success.hints,
-        not_examined=success.not_examined,
-    )

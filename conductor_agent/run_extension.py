@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from conductor_agent.bindings import limits_of, source_of
+from conductor_agent.declared import as_declared
 from conductor_agent.hosting.contract import CallRequest, Reply
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.values import NotPlainError, check_plain
@@ -60,7 +62,8 @@ def run_extension(
 
     async def run() -> Reply:
         async with Supervisor() as host:
-            return await host.call(source, request, limits)
+            reply = await host.call(source, request, limits)
+            return replace(reply, outcome=as_declared(reply.outcome, manifest.extension.outputs))
 
     return asyncio.run(run())
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from conductor_agent.declared import as_declared
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.judging import Judgement
@@ -68,6 +69,7 @@ class Trial:
             **options,
         )
         reply = await self.host.call(self.source, request, limits or self.limits)
+        reply = replace(reply, outcome=as_declared(reply.outcome, self.manifest.extension.outputs))
         self.replies.append(reply)
         return reply
 

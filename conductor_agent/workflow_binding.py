@@ -64,7 +64,9 @@ def bind_manifest(
     wrong = misfit(manifest, function.inputs, function.outputs)
     if wrong is not None:
         raise WorkflowError(f"{where}.manifest: {wrong}")
-    return Bound(source, limits, manifest.extension.kind.value)
+    slots = manifest.extension.outputs
+    declared = {output: slots[output] for output in function.outputs if output in slots}
+    return Bound(source, limits, manifest.extension.kind.value, declared)
 
 
 def _passable(entry: ExtensionEntry, where: str) -> None:

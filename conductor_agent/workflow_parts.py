@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from conductor_agent.checks import Check, Measure
 from conductor_agent.hosting.contract import ExtensionSource
-from conductor_agent.manifest import Table
+from conductor_agent.manifest import Slot, Table
 from fqg_env.errors import suggest
 from fqg_env.level import Level
 from fqg_env.level_file import explain
@@ -70,6 +71,8 @@ class Bound:
     source: ExtensionSource
     limits: ResourceLimits
     kind: str
+    outputs: Mapping[str, Slot] = field(default_factory=dict)
+    """Output -> what its manifest declares of it."""
 
 
 @dataclass(frozen=True)

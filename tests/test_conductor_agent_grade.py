@@ -86,8 +86,8 @@ def test_a_good_extension_has_all_points(tmp_path: Path):
         ("same key", GOOD + "    if seen.setdefault(context.idempotency_key, context) is not context:\n        return error(Category.CONFLICT, 'again')\n" + DONE, 0.0, "idempotency_key"),
         ("recover off", GOOD + "    return Success(outputs={'words': 1}, own_recovery=OwnRecovery(attempts=1))\n", 0.0, "context.recover"),
         ("own recovery", GOOD + "    return Success(outputs={'words': 1}, own_recovery=OwnRecovery(attempts=3))\n", 0.0, "max_retries"),
-        ("works", GOOD + "    return {'words': 'three'}\n", 0.0, "the output words is no number"),
-        ("works", GOOD + "    return {'word': 3}\n", 0.0, "the output words is missing"),
+        ("works", GOOD + "    return {'words': 'three'}\n", 0.0, "it is text, its manifest declares number"),
+        ("works", GOOD + "    return {'word': 3}\n", 0.0, "The output words is not usable: it is missing"),
     ],
 )  # fmt: skip
 def test_a_fault_costs_its_point_and_brings_advice(

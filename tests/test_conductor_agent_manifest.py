@@ -254,3 +254,28 @@ def test_a_function_that_does_not_fit_the_manifest_is_told_before_anything_start
         with pytest.raises(WorkflowError, match=r"extensions.count.manifest: ") as caught:
             read_workflow(path)
         assert says in str(caught.value)
+
+
+def test_an_output_of_another_type_than_declared_is_none_wherever_it_comes_from(
+    folder: Path, capsys, monkeypatch
+):
+    """The workflow itself checks nothing here: what binds is the manifest."""
+    (folder / "count.py").write_text(
+        CODE.replace("int:", "str:").replace("return len(text.split())", "return 'three'")
+    )
+    (folder.parent / "count.yaml").write_text(WORKFLOW.replace(", check: {type: number}", ""))
+    monkeypatch.chdir(folder.parent)
+    says = "The output words is not usable: it is text, its manifest declares number."
+
+    def told(*words: str) -> str:
+        with pytest.raises(SystemExit) as end:
+            cli.main([*words])
+        assert end.value.code == 4
+        return capsys.readouterr().out
+
+    assert f"count: INVALID_OUTPUT {says}" in told("run", "count.yaml")
+    outcome = json.loads(told("extension", "run", "count", "--input", "text=a b c", "--json"))
+    assert outcome["outcome"]["category"] == "INVALID_OUTPUT"
+    assert outcome["outcome"]["message"] == says
+    works = json.loads(told("extension", "check", "count", "--json"))["findings"][0]
+    assert (works["score"], says in works["advice"]) == (0.0, True)
