@@ -29,14 +29,14 @@ from conductor_agent.events import (
     to_json,
 )
 from conductor_agent.fold import Fold
-from conductor_agent.hosting.classify import from_answer, from_cancel
 from conductor_agent.journal import Content, content
 from conductor_agent.live_world import Answer, Attempt, Held, World
 from conductor_agent.plain import clean, said_by
 from conductor_agent.strategies import strategy_of
-from fqg_env.arrays import UNKNOWN_SHARE, Stopped
-from fqg_env.outcome import SideEffects, Success
-from fqg_env.row import function_of, preset_of
+from conductor_agent.unanswered import REDUNDANT, cancelled, unfit, why_cancelled
+from fqg_env.arrays import Stopped
+from fqg_env.outcome import Success
+from fqg_env.row import function_of
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from policies.recovery.base import Decision, Policy
 from policies.recovery.index import Index
@@ -233,7 +233,7 @@ class Conductor:
             await self.record(finished, contents=contents)
             self.hold(finished, answer.values)
             redundant = set(self.fold.redundant(finished.made)) - set(self.landed())
-            await self.cancel(sorted(redundant))
+            await self.cancel(sorted(redundant), REDUNDANT)
 
     def finished(
         self, number: int, flight: Flight, answer: Answer
@@ -274,14 +274,14 @@ class Conductor:
             rejected = finished.made[name].passed is False
             self.held[name] = Held(sha, values[name], rejected)
 
-    async def cancel(self, numbers: list[int]) -> None:
-        """End attempts now; what each has used so far is charged pro rata."""
+    async def cancel(self, numbers: list[int], why: str) -> None:
+        """End attempts now, saying why; what each has used so far is charged pro rata."""
         flights = {number: self.flights.pop(number) for number in numbers}
         await _ended(flight.task for flight in flights.values())
         events = []
         for number, flight in flights.items():
             ran_s = self.now_s() - flight.began_s
-            answer = Answer(cancelled(self.fold, flight.call, ran_s), ran_s)
+            answer = Answer(cancelled(self.fold, flight.call, ran_s, why), ran_s)
             events.append(self.finished(number, flight, answer)[0])
         if events:
             await self.record(*events)
@@ -300,7 +300,7 @@ class Conductor:
         if before:
             await self.record(*before)
         await self.complete(self.landed())
-        await self.cancel(list(self.flights))
+        await self.cancel(list(self.flights), why_cancelled(self.fold, reason))
         await self.record(Ended(at_s=self.now_s(), reason=reason.name.lower()))
 
     def tell(self, provider: str, *, up: bool, until_s: float = 0.0) -> None:
@@ -362,28 +362,3 @@ async def _ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
         task.cancel()
     if waiting:
         await asyncio.wait(waiting)
-
-
-def cancelled(fold: Fold, call: int, ran_s: float) -> Any:
-    """The outcome of an attempt that was cancelled after so long."""
-    plan = fold.plan
-    preset = preset_of(plan, call)
-    planned_s = preset.latency_s or UNKNOWN_SHARE * plan.budget.time_s
-    cost = UNKNOWN_SHARE * plan.budget.cost if preset.cost is None else preset.cost
-    return replace(
-        from_cancel("Nobody needs its answer any more."),
-        cost=cost * min(1.0, ran_s / planned_s),
-        side_effects=untold_effects(fold, call),
-    )
-
-
-def unfit(fold: Fold, call: int, answer: Answer, problem: Exception) -> Answer:
-    """What an answer comes to that cannot be written down."""
-    failure = from_answer(f"It cannot be written down ({said_by(problem)}).")
-    failure = replace(failure, side_effects=untold_effects(fold, call))
-    return Answer(failure, answer.elapsed_s, usage=answer.usage)
-
-
-def untold_effects(fold: Fold, call: int) -> SideEffects:
-    """What an attempt that cannot say so may have changed."""
-    return SideEffects.NONE if function_of(fold.plan, call).idempotent else SideEffects.POSSIBLE

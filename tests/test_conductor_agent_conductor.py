@@ -229,6 +229,7 @@ def test_an_attempt_past_the_budget_is_ended_with_the_run():
     assert run.fold.stopped() is Stopped.TIME
     last = [e for e in run.recorder.events if isinstance(e, Finished)][-1]
     assert (last.outcome.category, last.at_s, last.elapsed_s) == (Category.CANCELLED, 100, 40)
+    assert last.outcome.detail == "The run's time budget of 100 s was used up before it answered."
     assert len(run.world.cancelled) == 1
 
 
@@ -239,6 +240,7 @@ def test_what_was_made_cancels_what_could_only_make_the_same_pro_rata():
     finished = [e for e in run.recorder.events if isinstance(e, Finished)]
     assert [e.call for e in finished] == ["fast", "sure"]
     assert finished[1].outcome.category is Category.CANCELLED
+    assert finished[1].outcome.detail == "Another call has made what it was to make."
     assert run.fold.number("cost") == pytest.approx(1 + 4 * 0.4)
     labels = [e.strategy for e in run.recorder.events if isinstance(e, Decided)]
     assert labels == ["first_try", "hedge", "deliver"]
