@@ -151,14 +151,21 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
 @app.command()
 def explain(
     run: RunArgument = "last",
+    decision: Annotated[
+        int | None, typer.Option(min=1, help="Only this decision, numbered from 1.")
+    ] = None,
+    attempt: Annotated[
+        int | None, typer.Option(min=1, help="Only the decision that began this attempt.")
+    ] = None,
     journal: JournalOption = JOURNAL,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell each decision of a run: what was believed, what was tried, what came of it.
+    """Tell each decision of a run: what was known, chosen and believed, and what came of it.
 
-    Example: conductor explain last
+    Example: conductor explain last --decision 2
     """
     from conductor_agent.compiling import told_of_compiling
+    from conductor_agent.explain import asked_for
     from conductor_agent.explain import explain as explained
     from conductor_agent.journal import Journal
     from conductor_agent.runs import summary, told
@@ -166,15 +173,16 @@ def explain(
     with told_of_compiling(_say), Journal.read(journal) as opened:
         run_id = opened.find(run)
         level, events, _ = told(opened, run_id)
-        steps = explained(level, events)
+        steps = asked_for(explained(level, events), run_id, decision, attempt)
         head = summary(opened, run_id)
     if as_json:
         print_json({**head, "steps": [asdict(step) for step in steps]})
         return
-    from conductor_agent.show import Terminal, show_runs, show_steps
+    from conductor_agent.show import Terminal
+    from conductor_agent.show_steps import show_head, show_steps
 
     console = Terminal()
-    show_runs(console, [head])
+    show_head(console, head)
     show_steps(console, steps)
 
 

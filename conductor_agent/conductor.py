@@ -41,6 +41,9 @@ from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from policies.recovery.base import Decision, Policy
 from policies.recovery.index import Index
 
+MOST_SAID = 200
+"""Letters of why a policy handed over that are kept."""
+
 
 class Recorder(Protocol):
     """Where events go. What `write` was given is durable when it returns."""
@@ -78,6 +81,12 @@ def chance_of(decision: Decision) -> float | None:
     told = getattr(decision, "success", None)
     chance = None if told is None else float(told[0])
     return chance if chance is not None and 0.0 <= chance <= 1.0 else None
+
+
+def handed_over(decision: Decision) -> str:
+    """Why a policy left the decision to its own floor, where it says so."""
+    told = getattr(decision, "why", None)
+    return "" if told is None else clean(str(told[0]))[:MOST_SAID]
 
 
 @dataclass
@@ -135,11 +144,11 @@ class Conductor:
 
     async def choose(self) -> Choice:
         """Ask the policy; where it fails, is too slow or answers something illegal, the floor decides."""
-        began, success = time.perf_counter(), None
+        began, success, handed = time.perf_counter(), None, ""
         try:
             decision = await self._asked.decide(*self._seen(), self.left_s())
             action, probabilities, source = self._read(decision)
-            success = chance_of(decision)
+            success, handed = chance_of(decision), handed_over(decision)
             why = "" if self.legal(action) else f"the policy chose {action}, which is not legal"
         except TooSlowError as problem:
             why = f"the policy is too slow: {problem}"
@@ -148,9 +157,9 @@ class Conductor:
         if why:
             action, probabilities, _ = self._read(self._floor.decide(*self._seen()))
             source = "floor"
-            action = action if self.legal(action) else STOP
+            action, handed = action if self.legal(action) else STOP, ""
         took_ms = (time.perf_counter() - began) * 1e3
-        return Choice(action, probabilities, source, why, took_ms, success)
+        return Choice(action, probabilities, source, why or handed, took_ms, success)
 
     async def warm_up(self) -> None:
         """Let the policy load what it needs before the run's time begins."""

@@ -1,4 +1,6 @@
-"""Why a run went as it did: each decision with what was believed then, and what came of it."""
+"""Why a run went as it did: each decision with what was known and believed then, what else was weighed, what
+speaks for the choice, and what came of it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from conductor_agent.delivery import BadInput
 from conductor_agent.events import (
     Decided,
     Ended,
@@ -20,6 +23,7 @@ from conductor_agent.events import (
     Waited,
 )
 from conductor_agent.fold import Fold
+from conductor_agent.reasons import reasons
 from fqg_env import faults
 from fqg_env.faults import WINDOWS
 from fqg_env.fields import Belief, Doubt
@@ -52,19 +56,58 @@ class Step:
     """Folded again, the events give the observation that was logged."""
     outcome: list[dict[str, Any]] = field(default_factory=list)
     """What happened until the next decision."""
+    number: int = 1
+    """Of the decision, from 1."""
+    attempt: int | None = None
+    """Which attempt it began, from 1; None: it began none."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """The board: `attempts` and `failures` so far, artifacts `held`, `rejected` by their gate and `missing`
+    goals, calls `in_flight`, and `left` of the budgets (`time_s`, `cost`, `attempts`)."""
+    considered: dict[str, float] = field(default_factory=dict)
+    """What else the policy might have chosen, the likeliest first."""
+    reasons: list[str] = field(default_factory=list)
+    """What speaks for the choice, see `reasons.py`."""
 
 
 def explain(level: Level, events: Iterable[Event]) -> list[Step]:
     """The decisions of a run, in order."""
-    run, steps = Fold(level), []
+    run = Fold(level)
+    steps: list[Step] = []
     for event in events:
         if isinstance(event, Decided):
             run.look()
-            steps.append(_step(run, event))
+            steps.append(_step(run, event, len(steps) + 1))
         elif steps:
+            if isinstance(event, Started):
+                steps[-1].attempt = event.attempt + 1
             steps[-1].outcome.extend(_told(event))
         run.apply(event)
     return steps
+
+
+def asked_for(
+    steps: list[Step], run_id: str, decision: int | None, attempt: int | None
+) -> list[Step]:
+    """The steps that are asked for: all, one decision, or the one that began an attempt.
+
+    Raises:
+        BadInput: there is no such one, or both are given.
+    """
+    if decision is not None and attempt is not None:
+        raise BadInput("--decision and --attempt each name one decision; give one of them")
+    if decision is None and attempt is None:
+        return steps
+    found = [s for s in steps if decision in (None, s.number) and attempt in (None, s.attempt)]
+    if not found:
+        what, of = (
+            ("decision", len(steps))
+            if decision
+            else ("attempt", max(s.attempt or 0 for s in steps))
+        )
+        raise BadInput(
+            f"--{what} {decision or attempt}: the run {run_id} has {of} {what}s, numbered from 1"
+        )
+    return found
 
 
 def providers_down(run: Fold) -> dict[str, float]:
@@ -77,18 +120,46 @@ def providers_down(run: Fold) -> dict[str, float]:
     }
 
 
-def _step(run: Fold, event: Decided) -> Step:
+def _step(run: Fold, event: Decided, number: int) -> Step:
+    action, others = run.action(event.action), dict(event.probabilities)
+    chosen = others.pop(event.action, 0.0)
+    weighed = sorted(others.items(), key=lambda pair: -pair[1])
     return Step(
+        number=number,
+        known=_known(run),
+        considered={name: round(p, 3) for name, p in weighed if p > SURE},
+        reasons=reasons(run, action),
         at_s=event.at_s,
         action=event.action,
         strategy=event.strategy,
         source=event.source,
-        probability=event.probabilities.get(event.action, 0.0),
+        probability=chosen,
         success=None if event.success is None else round(event.success, 3),
         why=event.why,
-        believed=_believed(run, run.action(event.action) - FIRST_CALL),
+        believed=_believed(run, action - FIRST_CALL),
         same_observation=run.digest() == event.observation,
     )
+
+
+def _known(run: Fold) -> dict[str, Any]:
+    """What the board says: nothing of it is believed only."""
+    names, budget, number = run.plan.artifact_names, run.plan.budget, run.number
+    present = [name for a, name in enumerate(names) if run.board["present"][a]]
+    return {
+        "attempts": number("attempts"),
+        "failures": number("failed"),
+        "held": [name for name in present if run.usable(name)],
+        "rejected": [
+            name for a, name in enumerate(names) if name in present and run.board["rejected"][a]
+        ],
+        "missing": [name for name in run.plan.goals if not run.usable(name)],
+        "in_flight": [run.plan.call_names[c] for c in run.flights().values()],
+        "left": {
+            "time_s": round(max(0.0, budget.time_s - number("at_s")), 6),
+            "cost": round(max(0.0, budget.cost - number("cost")), 6),
+            "attempts": max(0, budget.attempts - number("attempts")),
+        },
+    }
 
 
 def _believed(run: Fold, call: int) -> dict[str, Any]:
@@ -138,7 +209,7 @@ def _told(event: Event) -> list[dict[str, Any]]:
         case Waited():
             return [{"event": "waited", "until_s": round(event.at_s, 6)}]
         case Lost():
-            return [{"event": "lost", "attempt": event.attempt}]
+            return [{"event": "lost", "attempt": event.attempt + 1}]
         case Signal():
             return [{"event": "signal", "provider": event.provider, "up": event.up}]
         case Refused():

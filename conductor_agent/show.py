@@ -1,4 +1,4 @@
-"""What people see on a terminal: progress, results, plans and explanations.
+"""What people see on a terminal: progress, results and plans.
 
 Lines are put together from texts and styles, never from markup: what others wrote is shown as it is.
 """
@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from conductor_agent.events import Decided, Ended, Event, Finished, Lost, Signal, Waited
-from conductor_agent.explain import Step
 from conductor_agent.plain import clean
 from conductor_agent.runs import Goal, Result
 from conductor_agent.workflow import Workflow
@@ -25,7 +24,6 @@ from fqg_env.row import Strategy
 COLOURS = {"succeeded": "green", "partial": "yellow", "failed": "red", "unfinished": "cyan"}
 MAX_DETAIL = 300
 """Letters of a detail that are shown; the journal and `explain --json` have it whole."""
-TRACE_LINES = 4
 Part = str | tuple[str, str]
 """A text, or a text and its style."""
 
@@ -217,62 +215,3 @@ def show_runs(console: Terminal, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if "problem" in row:
             console.tell((row["problem"], "red"))
-
-
-def show_steps(console: Terminal, steps: list[Step]) -> None:
-    """Each decision, what was believed, what came of it."""
-    differ = sum(not step.same_observation for step in steps)
-    if differ:
-        text = f"{counted(differ, 'observation')} not as logged: another version or machine wrote the run"
-        console.tell((text, "yellow"))
-    for number, step in enumerate(steps, 1):
-        console.tell(
-            (f"{step.at_s:8.2f}", "dim"), f"  {number}. ", (step.action, "bold"),
-            f"  {step.strategy.replace('_', ' ')}  ", (f"{step.source} {step.probability:.0%}", "dim"),
-        )  # fmt: skip
-        chance = [] if step.success is None else [f"the run succeeds: {step.success:.0%}"]
-        for text in (*_believed(step), *chance, *([step.why] if step.why else [])):
-            console.tell(INDENT, (text, "dim"))
-        for told in step.outcome:
-            console.tell(INDENT, _told(told))
-            for text in _why(told):
-                console.tell(INDENT, "  ", (text, "dim"))
-
-
-INDENT = " " * 12
-
-
-def _why(told: Mapping[str, Any]) -> Iterator[str]:
-    """Lines for who wants to know why a call failed: its detail, the end of its trace, what lies below."""
-    detail, cause = shortened(told.get("detail") or ""), told.get("cause")
-    if detail:
-        yield detail
-    while cause is not None:
-        said = f"{cause['type']}: {cause['message']}"
-        if shortened(said) != detail:
-            yield shortened(said)
-        yield from (cause["trace"] or "").splitlines()[-TRACE_LINES:]
-        cause = cause["cause"]
-
-
-def _believed(step: Step) -> list[str]:
-    believed = step.believed
-    lines = []
-    if "answers" in believed:
-        lines.append(
-            f"believed: answers {believed['answers']:.2f}, well {believed['answers_well']:.2f}, "
-            f"never works {believed['never_works']:.2f}"
-        )
-    down = believed["provider_down"].items()
-    told = {name: p for name, p in down if p > 0.5 or name == believed.get("provider")}
-    lines += [f"provider {name} is down: {p:.2f}" for name, p in told.items()]
-    lines += [f"{n} is bad: {p:.2f}" for n, p in believed["artifact_bad"].items() if p > 0.05]
-    return lines
-
-
-def _told(told: dict[str, Any]) -> str:
-    if told["event"] != "finished":
-        return " ".join(f"{value}" for value in told.values())
-    hints = "".join(f"; hint {h['for']} {h['p']:.2f}" for h in told.get("hints", ()))
-    text = told["message"] or ", ".join(told["made"])
-    return f"{told['call']}: {told['category']} {text} ({told['elapsed_s']:.2f} s){hints}"

@@ -22,8 +22,8 @@ from conductor_agent.show import (
     show_plan,
     show_result,
     show_runs,
-    show_steps,
 )
+from conductor_agent.show_steps import show_head, show_steps
 from fqg_env.outcome import Category, Cause, Hint, Success, error
 from policies.recovery.base import certain
 from policies.recovery.rules import HandRule, Rule
@@ -92,6 +92,7 @@ def test_everything_else_shows_it_as_text_too(tmp_path):
     show_plan(console, flow, enforcement("group"))
     show_result(console, result, EVIL)
     show_runs(console, [head, {"run_id": EVIL, "status": EVIL, "problem": EVIL}])
+    show_head(console, head)
     show_steps(console, explain(level, events))
     assert harmless(out.getvalue())
     assert out.getvalue().count("v2[/beta]") > 10

@@ -27,6 +27,8 @@ class Decision(NamedTuple):
     """[N] who decided: the policy's name, or `floor` where it handed over."""
     success: np.ndarray | None = None
     """[N] chance that the run delivers every Essential goal, good, if it goes on so; None: not told."""
+    why: np.ndarray | None = None
+    """[N] why the floor decided, as words; empty where it did not. None: it nowhere did."""
 
 
 @runtime_checkable

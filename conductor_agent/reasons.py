@@ -1,0 +1,216 @@
+"""What speaks for a choice: facts of the board and the posterior, as they were when it was made.
+
+A reason is derived, never guessed: it says how the chosen action stands beside the others that were allowed,
+what was said about it, and what is believed of it. It does not look into a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from conductor_agent.fold import Fold
+from fqg_env.arrays import CANCELLED, SUCCESS
+from fqg_env.fields import Belief, Doubt
+from fqg_env.fields import Call as Field
+from fqg_env.level import CallKind
+from fqg_env.render import category_name
+from fqg_env.row import alternative, function_of, preset_of, same_function
+from fqg_env.rules import FIRST_CALL, STOP, WAIT
+
+WORTH_TELLING = 0.05
+"""A chance below this is no reason."""
+LATER_GAIN = 0.1
+"""So much likelier later that it is a reason to wait."""
+MAYBE = 0.5
+"""Of a repeat: it was not said whether it may help."""
+LEAST = 0.005
+"""A difference of chances that two decimals can show."""
+MOST_NAMED = 3
+
+
+def reasons(run: Fold, action: int) -> list[str]:
+    """Phrases that each tell one fact in favour of an action, the strongest kind first; perhaps none.
+
+    Args:
+        run: as of the decision, and looked at.
+        action: a number as in the mask.
+    """
+    if action == WAIT:
+        return list(_for_waiting(run))
+    if action == STOP:
+        return list(_for_stopping(run))
+    call = action - FIRST_CALL
+    return [
+        *_said(run, call),
+        *_after_failures(run, call),
+        *_for_probing(run, call),
+        *_beside_others(run, call),
+    ]
+
+
+def missing(run: Fold) -> list[str]:
+    """Goals that could not be delivered as it is."""
+    return [name for name in run.plan.goals if not run.usable(name)]
+
+
+def failures(run: Fold) -> list[int]:
+    """Calls whose last answer was a failure, the latest first."""
+    board, calls = run.board, range(len(run.plan.calls))
+    failed = [
+        c
+        for c in calls
+        if board["tries"][c] and board["last_category"][c] not in (-1, SUCCESS, CANCELLED)
+    ]
+    return sorted(failed, key=lambda c: -board["last_at_s"][c])
+
+
+def failure_of(run: Fold, call: int) -> str:
+    """`read/fast answered TIMEOUT`."""
+    return f"{run.plan.call_names[call]} answered {category_name(int(run.board['last_category'][call]))}"
+
+
+def _legal(run: Fold) -> list[int]:
+    return [c for c in range(len(run.plan.calls)) if run.mask[0, FIRST_CALL + c]]
+
+
+def _said(run: Fold, call: int) -> Iterator[str]:
+    """Hints."""
+    confidence, giver = float(run.board["hint"][call]), int(run.board["hint_giver"][call])
+    if confidence > 0.0 and giver >= 0:
+        names, strongest = run.plan.call_names, int(run.board["hint"].argmax())
+        text = f"hinted at by {names[giver]} with confidence {confidence:.2f}"
+        if (most := float(run.board["hint"][strongest])) > confidence:
+            text += f" (the strongest hint, {most:.2f}, is for {names[strongest]})"
+        yield text
+
+
+def _after_failures(run: Fold, call: int) -> Iterator[str]:
+    """What earlier answers say for it."""
+    board, failed = run.board, failures(run)
+    if call in failed:
+        seen, last = run.seen[0]["calls"][call], category_name(int(board["last_category"][call]))
+        if seen[Field.LAST_RETRYABLE] > MAYBE:
+            yield f"its last answer, {last}, says that a repeat may help"
+        if seen[Field.REPEATS] == 0.0:
+            yield f"its inputs are others than when it answered {last}"
+        return
+    if board["lost"][call]:
+        yield "its last answer was lost"
+    elif board["tries"][call] and board["blamed"][call]:
+        yield "later failures were blamed on what it made"
+    others = [
+        c for c in failed if same_function(run.plan, c, call) or alternative(run.plan, c, call)
+    ]
+    if others:
+        told = ", ".join(failure_of(run, c) for c in others[:MOST_NAMED])
+        yield told + (
+            f" and {len(others) - MOST_NAMED} more failed" if len(others) > MOST_NAMED else ""
+        )
+
+
+def _for_probing(run: Fold, call: int) -> Iterator[str]:
+    """What is not known yet of what it looks at."""
+    function = function_of(run.plan, call)
+    if function.kind is CallKind.INSPECT and not run.board["tries"][call]:
+        yield f"it has not looked at {' and '.join(function.probes)} yet"
+    if function.kind is CallKind.VERIFY:
+        yield from _may_be_bad(run, function.probes)
+
+
+def _may_be_bad(run: Fold, artifacts: Iterable[str]) -> Iterator[str]:
+    """Of what is held, what may be no good."""
+    for name in artifacts:
+        bad = float(run.seen[0]["doubt"][run.plan.artifact_names.index(name)][Doubt.BAD])
+        if bad > WORTH_TELLING:
+            yield f"the {name} that is held may be bad"
+
+
+def _beside_others(run: Fold, call: int) -> Iterator[str]:
+    """How it stands among the calls that make the same and were allowed."""
+    outputs = [name for name in function_of(run.plan, call).outputs if not run.usable(name)]
+    if not outputs:
+        yield from _may_be_bad(run, function_of(run.plan, call).outputs)
+        return
+    made = " and ".join(outputs)
+    makers = [c for c in range(len(run.plan.calls)) if _makes(run, c, outputs)]
+    allowed = [c for c in _legal(run) if c in makers]
+    if len(makers) == 1:
+        yield f"nothing else makes {made}"
+    elif allowed == [call]:
+        yield f"of {len(makers)} that make {made} the only one that was allowed now"
+    elif call in allowed:
+        yield from _best_of(run, call, allowed, made)
+
+
+def _makes(run: Fold, call: int, outputs: Sequence[str]) -> bool:
+    return bool(set(function_of(run.plan, call).outputs) & set(outputs))
+
+
+def _best_of(run: Fold, call: int, allowed: Sequence[int], made: str) -> Iterator[str]:
+    """In which ways it is strictly the best of those allowed."""
+    belief, best = run.seen[0]["belief"], []
+    costs = [preset_of(run.plan, c).cost for c in allowed]
+    mine, others = allowed.index(call), [i for i, c in enumerate(allowed) if c != call]
+    if None not in costs:
+        cost, next_cost = costs[mine] or 0.0, min(costs[i] or 0.0 for i in others)
+        if cost < next_cost:
+            best.append(f"the cheapest (cost {cost:g}, the next {next_cost:g})")
+    well = [float(belief[c][Belief.ANSWERS_WELL]) for c in allowed]
+    if well[mine] > (next_well := max(well[i] for i in others)) + LEAST:
+        best.append(f"the likeliest to do it well (the next {next_well:.2f})")
+    price = [float(belief[c][Belief.PRICE_OF_SUCCESS]) for c in allowed]
+    if price[mine] < min(price[i] for i in others):
+        best.append("the cheapest for its chance of success")
+    if best:
+        told = " and ".join(part for part in (", ".join(best[:-1]), best[-1]) if part)
+        yield f"of {len(allowed)} that make {made} it is {told}"
+
+
+def _for_waiting(run: Fold) -> Iterator[str]:
+    """What is in flight, what asked to be left alone, and what will be likelier."""
+    at_s = run.number("at_s")
+    flights = [run.plan.call_names[c] for c in run.flights().values()]
+    if flights:
+        yield f"{', '.join(flights)} {'is' if len(flights) == 1 else 'are'} in flight"
+    for c, name in enumerate(run.plan.call_names):
+        if (left_s := float(run.board["retry_at_s"][c]) - at_s) > 0.0:
+            yield f"{name} asked for {left_s:.3g} s more before a repeat"
+    for p, name in enumerate(run.plan.providers):
+        if (left_s := float(run.board["down_until_s"][p]) - at_s) > 0.0:
+            yield f"{name} is announced to be down for {left_s:.3g} s more"
+    yield from _later(run)
+
+
+def _later(run: Fold) -> Iterator[str]:
+    """The call that gains most by waiting."""
+    belief, legal = run.seen[0]["belief"], _legal(run)
+    gains = {c: float(belief[c][Belief.ANSWERS_LATER] - belief[c][Belief.ANSWERS]) for c in legal}
+    best = max(gains, key=lambda c: gains[c], default=None)
+    if best is not None and gains[best] > LATER_GAIN:
+        of, in_s = belief[best], float(belief[best][Belief.LATER_IN]) * run.plan.budget.time_s
+        yield (
+            f"{run.plan.call_names[best]} is believed to answer with {of[Belief.ANSWERS]:.2f} now, "
+            f"with {of[Belief.ANSWERS_LATER]:.2f} in {in_s:.3g} s"
+        )
+
+
+def _for_stopping(run: Fold) -> Iterator[str]:
+    """Whether anything is missing, and what could still be done about it."""
+    lacking = missing(run)
+    if not lacking:
+        yield "every goal is held"
+        return
+    legal = _legal(run)
+    if not legal:
+        yield f"{', '.join(lacking)}: missing, and no call was allowed any more"
+        return
+    belief = run.seen[0]["belief"]
+    for name in lacking:
+        makers = [c for c in legal if name in function_of(run.plan, c).outputs]
+        if not makers:
+            yield f"{name} is missing, and nothing that makes it was allowed"
+            continue
+        best = max(makers, key=lambda c: belief[c][Belief.ANSWERS_WELL])
+        chance = float(belief[best][Belief.ANSWERS_WELL])
+        call = run.plan.call_names[best]
+        yield f"{name} is missing, and the best call left for it, {call}, does it well with {chance:.2f}"
