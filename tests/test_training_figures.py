@@ -8,7 +8,7 @@ import pytest
 from fqg_env.arrays import CATEGORIES
 from fqg_env.cells import FaultKind
 from policies.recovery.bayes import bayes_values
-from training.compare import compare
+from training.pairs import compare
 from training.episodes import EPISODE, Played, joined
 from training.figures import (
     basic,

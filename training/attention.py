@@ -37,7 +37,7 @@ from training.report import table, write_report
 from training.terminal import JsonOption, command, fail, print_json
 
 CELL, LEFT = 22.0, 96.0
-"""Size of a cell of the picture, and the room for the names of its rows."""
+"""Size of a cell of the picture, and the least room for the names of its rows."""
 
 
 class Moment(NamedTuple):
@@ -101,27 +101,28 @@ def lane_of(puzzle: Puzzle) -> Lanes:
 
 def heatmap(rows: Sequence[str], columns: Sequence[str], weights: np.ndarray) -> str:
     """Weights [rows, columns] as cells, the darker the more; what each is says itself when pointed at."""
-    top, width = 12.0, LEFT + CELL * len(columns)
+    top, left = 12.0, max(LEFT, 16 + 6.4 * max(map(len, rows)))
+    width = left + CELL * len(columns)
     parts = []
     for i, row in enumerate(rows):
         y = top + i * CELL
-        parts.append(label(LEFT - 8, y + 15, row, "end", "axis"))
+        parts.append(label(left - 8, y + 15, row, "end", "axis"))
         for j, column in enumerate(columns):
             share = float(weights[i, j])
             cell = (
-                f'<rect x="{LEFT + j * CELL:.0f}" y="{y:.0f}" width="{CELL - 1:.0f}" height="{CELL - 1:.0f}" '
+                f'<rect x="{left + j * CELL:.0f}" y="{y:.0f}" width="{CELL - 1:.0f}" height="{CELL - 1:.0f}" '
                 f'fill="{BLUE}" fill-opacity="{min(1.0, share) ** 0.7:.3f}" stroke="#e3e7ec"/>'
             )
             parts.append(titled(cell, f"{row}: {share:.0%} on {column}"))
     foot = top + len(rows) * CELL
     for j, column in enumerate(columns):
-        x = LEFT + j * CELL + CELL / 2
+        x = left + j * CELL + CELL / 2
         words = html.escape(column)
         parts.append(
             f'<text transform="translate({x:.0f},{foot + 8:.0f}) rotate(60)" class="axis">{words}</text>'
         )
     longest = max(map(len, columns))
-    parts.append(line(LEFT, foot + 2, width, foot + 2))
+    parts.append(line(left, foot + 2, width, foot + 2))
     return svg(width + 4.0 * longest, foot + 24 + 6.4 * longest, parts)
 
 

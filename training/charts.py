@@ -76,6 +76,10 @@ def bars(policies: dict[str, dict[str, Any]], ours: str) -> str:
     return svg(left + width + 60, bottom + 44, parts)
 
 
+DRAWN = "Training draws its actions; judged, the policy takes the likeliest"
+"""Why the figures of a training lie below those of an evaluation."""
+
+
 def curve(points: Sequence[dict[str, Any]]) -> str:
     """Return and success over training steps, as SVG; the axis begins at 0, or below where a return does."""
     if len(points) < 2:
@@ -103,7 +107,7 @@ def curve(points: Sequence[dict[str, Any]]) -> str:
     parts += [
         label(left, under + 18, f"{steps[0]:,}", "start", "axis"),
         label(left + width, under + 18, f"{steps[-1]:,} steps", "end", "axis"),
-        label(left, under + 40, "Blue: return. Grey: share of episodes that succeed."),
+        label(left, under + 40, f"Blue: return. Grey: share of episodes that succeed. {DRAWN}."),
     ]
     return svg(left + width + 20, under + 48, parts)
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from training import dataset_command, levels
 from training.attention import attend
+from training.compare_command import compare_command
 from training.evaluate_command import evaluate_command
 from training.play import play
 from training.tables import figures_table, or_dash, print_figures
@@ -48,6 +49,9 @@ app.command()(attend)
 app.command(
     epilog="Example: fqg evaluate --policies index,code_aware,oracle --split test --tiers 16-20",
 )(evaluate_command)
+app.command(
+    "compare", epilog="Example: fqg compare --policy shipped --settings generated,scenario_1_real"
+)(compare_command)
 
 
 def page_table(deploy: dict[str, Any]) -> Table:
@@ -136,7 +140,9 @@ def train(
         find_checkpoint(out, chosen, seed)
     else:
         clear_earlier(out, force)
-    with bar("training", chosen.decisions) as update:
+    with contextlib.ExitStack() as bars:
+        shown = TrainingBars(chosen, bars)
+        shown.begin("training", chosen.decisions)
         try:
             result = run(
                 chosen,
@@ -144,9 +150,8 @@ def train(
                 out,
                 resume,
                 device.value,
-                lambda p: update(
-                    p.steps, f"return {p.return_mean:.3f} success {p.success_rate:.1%}"
-                ),
+                shown.training,
+                on_fitting=shown.fitting,
             )
         except Interrupted:
             fail(f"interrupted; {way_on(recipe, seed, out, device)}", INTERRUPTED)
@@ -156,10 +161,13 @@ def train(
     if as_json:
         print_json(result)
         return
+    from training.charts import DRAWN
+
     typer.echo(
         f"{result['steps']:,} steps in {result['elapsed_s']:.0f} s "
         f"({result['steps_per_s']:.0f} a second), return {or_dash(result['return_mean'], '.3f')}, "
-        f"success {or_dash(result['success_rate'], '.1%')}\npolicy: {result['policy']}"
+        f"success {or_dash(result['success_rate'], '.1%')}\n({DRAWN[0].lower()}{DRAWN[1:]})\n"
+        f"policy: {result['policy']}"
     )
 
 
@@ -215,25 +223,45 @@ def quickstart(
     console.print(f"policy: {result['train']['policy']}\nreport: {result['report']}")
 
 
-class QuickstartBars:
-    """The progress bars of a quickstart, one stage after another."""
+class TrainingBars:
+    """The progress bars of a training, one stage after another."""
+
+    def __init__(self, recipe: Any, bars: contextlib.ExitStack):
+        self.recipe, self.bars = recipe, bars
+        self.update: Any = lambda completed, note="": None
+
+    def begin(self, description: str, total: float) -> None:
+        """End the bar before and show the next."""
+        self.bars.close()
+        self.update = self.bars.enter_context(bar(description, total))
+
+    def training(self, point: Any) -> None:
+        """A rollout has ended."""
+        note = f"return {point.return_mean:.3f} success {point.success_rate:.1%} (actions are drawn)"
+        self.update(point.steps, note)
+
+    def fitting(self, ended: int) -> None:
+        """So many of the fresh episodes have ended that confidence is fitted on."""
+        from training.confidence import fresh_episodes
+
+        if ended == 0:
+            total = fresh_episodes(self.recipe)
+            self.begin(f"fitting confidence on {counted(total, 'fresh level')}", total)
+        self.update(ended)
+
+
+class QuickstartBars(TrainingBars):
+    """The same, then those of judging and deploying."""
 
     def __init__(self, plan: Any, bars: contextlib.ExitStack):
-        self.plan, self.bars = plan, bars
-        self.update: Any = lambda completed, note="": None
-        self.done = 0
+        super().__init__(plan.recipe, bars)
+        self.plan, self.done = plan, 0
 
     def progress(self) -> Any:
         """What the quickstart tells."""
         from training.quickstart import Progress as Told
 
-        return Told(self.training, self.episodes, self.page, self.stage)
-
-    def begin(self, description: str, total: float) -> None:
-        """End the bar before and show the next."""
-        self.bars.close()
-        self.done = 0
-        self.update = self.bars.enter_context(bar(description, total))
+        return Told(self.training, self.fitting, self.episodes, self.page, self.stage)
 
     def stage(self, title: str) -> None:
         """A stage begins."""
@@ -244,12 +272,8 @@ class QuickstartBars:
             "Judging": self.plan.to_judge * (len(RIVALS) + 1),
             "Deploying": 2 * self.plan.pages,
         }
+        self.done = 0
         self.begin(title, totals[title.split(maxsplit=1)[0]])
-
-    def training(self, point: Any) -> None:
-        """A rollout has ended."""
-        note = f"return {point.return_mean:.3f} success {point.success_rate:.1%}"
-        self.update(point.steps, note)
 
     def episodes(self, label: str, n: int) -> None:
         """Episodes have ended."""

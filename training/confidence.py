@@ -6,6 +6,7 @@ trained on is this board? Where it is too strange, the index rule decides (polic
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,8 +47,13 @@ class Confidence(NamedTuple):
     """Strangeness that `STRANGE` of those decisions do not exceed."""
 
 
-def gather(network: PointerNetwork, recipe: Recipe, first: int) -> Decisions:
-    """Let the network play fresh `train` episodes."""
+def gather(
+    network: PointerNetwork,
+    recipe: Recipe,
+    first: int,
+    ended: Callable[[int], None] = lambda _: None,
+) -> Decisions:
+    """Let the network play fresh `train` episodes, telling after each step how many have ended."""
     lanes = LaneGroups(recipe.draws, recipe.success_episodes, network.inputs)
     lanes.deal(first)
     wholes, owners = [], []
@@ -60,6 +66,7 @@ def gather(network: PointerNetwork, recipe: Recipe, first: int) -> Decisions:
         actions = np.full(lanes.n, STOP)
         actions[running] = np.where(lanes.masks[running], logits.numpy(), -np.inf).argmax(1)
         lanes.step(actions)
+        ended(lanes.n - int(lanes.running.sum()))
     succeeded = lanes.each(lambda one: one.success)[np.concatenate(owners)]
     return Decisions(torch.cat(wholes), torch.as_tensor(succeeded).float())
 
@@ -88,13 +95,18 @@ def fit_strangeness(conductor: Conductor, seen: Decisions) -> None:
     conductor.whiten.copy_(factor.float())
 
 
-def fit_confidence(network: PointerNetwork, recipe: Recipe) -> tuple[Conductor, Confidence]:
-    """Fit both on one half of fresh episodes, and measure them on the other half."""
-    conductor = Conductor(network)
-    seen = gather(network, recipe, FAR)
+def fit_confidence(
+    network: PointerNetwork, recipe: Recipe, ended: Callable[[int], None] = lambda _: None
+) -> tuple[Conductor, Confidence]:
+    """Fit both on one half of fresh episodes, and measure them on the other half; `ended` is told how many of
+    these `fresh_episodes` have ended, 0 at first.
+    """
+    conductor, half = Conductor(network), recipe.success_episodes
+    ended(0)
+    seen = gather(network, recipe, FAR, ended)
     fit_success(conductor.success, seen)
     fit_strangeness(conductor, seen)
-    held_out = gather(network, recipe, FAR + recipe.success_episodes)
+    held_out = gather(network, recipe, FAR + half, lambda n: ended(half + n))
     with torch.no_grad():
         chance = torch.sigmoid(conductor.success(held_out.whole).squeeze(1)).double().numpy()
         strangeness = conductor.strangeness(held_out.whole).numpy()
@@ -104,6 +116,11 @@ def fit_confidence(network: PointerNetwork, recipe: Recipe) -> tuple[Conductor, 
         success_brier_skill=brier_skill(chance, happened),
         strange_above=max(1e-6, float(np.quantile(strangeness, STRANGE))),
     )
+
+
+def fresh_episodes(recipe: Recipe) -> int:
+    """How many episodes are played to fit and to measure both."""
+    return 2 * recipe.success_episodes
 
 
 def calibration_warning(error: float) -> str | None:

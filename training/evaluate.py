@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from policies.recovery.policy_file import MANIFEST_FILE
 from policies.recovery.registry import PolicyError, one_line, place_in, policy_named
 from training.bounds import BAYES, why_no_bayes
-from training.compare import compare
 from training.contestants import AS_IT_IS, Contestant, Thinking, takes, thinks
 from training.episodes import AnswerError, Played, joined, play_chunk
 from training.figures import TRIALS, figures
+from training.pairs import compare
 from training.processes import Lost, Workers
 from training.result_cache import ResultCache
 from training.setting import Setting, check_setting, mixes_of

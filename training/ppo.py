@@ -176,11 +176,13 @@ def train(
     device: str = "auto",
     on_point: Callable[[Point], None] = lambda point: None,
     force: bool = False,
+    on_fitting: Callable[[int], None] = lambda ended: None,
 ) -> dict[str, Any]:
     """Train, export to `out/policy`, and return what was measured.
 
     A training that is cut loses what it did since it last began a rollout, or a round of the teacher, and
-    with `resume` does it again: on a CPU it ends with the very policy of an uncut one.
+    with `resume` does it again: on a CPU it ends with the very policy of an uncut one. `on_point` is told how
+    the training goes, then `on_fitting` how many of the `fresh_episodes` have ended that confidence is fitted on.
 
     Raises:
         Interrupted: Ctrl-C; `resume=True` goes on from the checkpoint.
@@ -195,7 +197,7 @@ def train(
         model = ready(recipe, seed, out, resume, force, device, callback)
         try:
             learn(model, recipe, callback)
-            return finish(recipe, seed, out, model, callback, device)
+            return finish(recipe, seed, out, model, callback, device, on_fitting)
         except KeyboardInterrupt:
             with suppress(KeyboardInterrupt):  # it was heard already
                 callback.save()
@@ -269,12 +271,18 @@ def ready(
 
 
 def finish(
-    recipe: Recipe, seed: int, out: Path, model: Any, callback: TrainingCallback, device: str
+    recipe: Recipe,
+    seed: int,
+    out: Path,
+    model: Any,
+    callback: TrainingCallback,
+    device: str,
+    on_fitting: Callable[[int], None],
 ) -> dict[str, Any]:
     """Fit the success head, export, and sum up."""
     curve, taught = callback.curve, callback.teacher
     network = model.policy.network.cpu().eval()
-    conductor, confidence = fit_confidence(network, recipe)
+    conductor, confidence = fit_confidence(network, recipe, on_fitting)
     elapsed_s = curve[-1].elapsed_s if curve else 0.0
     labels = taught.labels if taught else 0
     taught_s = max((p.elapsed_s for p in curve if p.steps <= labels), default=0.0)

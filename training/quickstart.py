@@ -58,6 +58,7 @@ class Progress:
     """Whom to tell how far it is."""
 
     training: Callable[[Point], None]
+    fitting: Callable[[int], None]
     episodes: Callable[[str, int], None]
     page: Callable[[str, PageRun], None]
     stage: Callable[[str], None]
@@ -114,7 +115,13 @@ def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
     """
     claim(plan.out)
     progress.stage("Training a conductor")
-    trained = train(plan.recipe, plan.seed, plan.out, on_point=progress.training)
+    trained = train(
+        plan.recipe,
+        plan.seed,
+        plan.out,
+        on_point=progress.training,
+        on_fitting=progress.fitting,
+    )
     progress.stage("Judging it on held-out levels")
     policies = {name: name for name in RIVALS} | {"trained": trained["policy"]}
     judged = evaluate(policies, plan.setting, plan.workers, progress.episodes)

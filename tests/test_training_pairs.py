@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.compare import compare, strata_of
+from training.pairs import compare, strata_of
 from training.episodes import EPISODE, Played
 from training.setting import Setting
 from training.stats import RESAMPLES, resampled_iqms, resampled_means

@@ -1,4 +1,4 @@
-"""Compare policies that played the same levels under the same luck: intervals, pairs, shares of a bound."""
+"""Pairs of policies that played the same levels under the same luck: intervals, shares of a bound, gaps."""
 
 from __future__ import annotations
 
