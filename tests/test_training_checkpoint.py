@@ -220,7 +220,7 @@ def test_a_badly_calibrated_head_is_told_of(
     for error, told in ((0.09, False), (0.25, True)):
         fitted = confidence.Confidence(error, 0.5, 10.0)
         monkeypatch.setattr(
-            ppo, "fit_confidence", lambda network, _, f=fitted: (Conductor(network), f)
+            ppo, "fit_confidence", lambda network, *_, f=fitted: (Conductor(network), f)
         )
         result = fqg(*arguments, "--out", tmp_path / f"out{error}")
         assert ("off by 0.25 on average" in result.stderr) == told

@@ -18,6 +18,7 @@ from policies.recovery.network import load
 from policies.recovery.policy_file import PolicyFileError
 from policies.recovery.registry import PolicyError, policy_named
 from training.cli import app
+from training.confidence import fresh_episodes
 from training.episodes import observations
 from training.evaluate import evaluate
 from training.evaluate_command import tier_range
@@ -100,8 +101,10 @@ def test_a_cut_training_goes_on_where_it_was(tmp_path: Path) -> None:
     """Half, then resumed to the whole number of steps, and exported."""
     half = TINY.model_copy(update={"steps": 512})
     train(half, 0, tmp_path)
-    result = train(TINY, 0, tmp_path, resume=True)
+    fitted: list[int] = []
+    result = train(TINY, 0, tmp_path, resume=True, on_fitting=fitted.append)
     assert result["steps"] == TINY.steps
+    assert (fitted[0], fitted[-1], fitted) == (0, fresh_episodes(TINY), sorted(fitted))
     assert load(tmp_path / "policy").name == TINY.name
 
 

@@ -18,7 +18,6 @@ from rich.text import Text
 
 from training import dataset_command, levels
 from training.attention import attend
-from training.compare_command import compare_command
 from training.evaluate_command import evaluate_command
 from training.play import play
 from training.tables import figures_table, or_dash, print_figures
@@ -49,9 +48,6 @@ app.command()(attend)
 app.command(
     epilog="Example: fqg evaluate --policies index,code_aware,oracle --split test --tiers 16-20",
 )(evaluate_command)
-app.command(
-    "compare", epilog="Example: fqg compare --policy shipped --settings generated,scenario_1_real"
-)(compare_command)
 
 
 def page_table(deploy: dict[str, Any]) -> Table:
@@ -229,6 +225,7 @@ class TrainingBars:
     def __init__(self, recipe: Any, bars: contextlib.ExitStack):
         self.recipe, self.bars = recipe, bars
         self.update: Any = lambda completed, note="": None
+        self.fits = False
 
     def begin(self, description: str, total: float) -> None:
         """End the bar before and show the next."""
@@ -237,14 +234,15 @@ class TrainingBars:
 
     def training(self, point: Any) -> None:
         """A rollout has ended."""
-        note = f"return {point.return_mean:.3f} success {point.success_rate:.1%} (actions are drawn)"
+        note = f"return {point.return_mean:.3f} success {point.success_rate:.1%} (drawn actions)"
         self.update(point.steps, note)
 
     def fitting(self, ended: int) -> None:
         """So many of the fresh episodes have ended that confidence is fitted on."""
         from training.confidence import fresh_episodes
 
-        if ended == 0:
+        if not self.fits:
+            self.fits = True
             total = fresh_episodes(self.recipe)
             self.begin(f"fitting confidence on {counted(total, 'fresh level')}", total)
         self.update(ended)

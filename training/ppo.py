@@ -182,7 +182,7 @@ def train(
 
     A training that is cut loses what it did since it last began a rollout, or a round of the teacher, and
     with `resume` does it again: on a CPU it ends with the very policy of an uncut one. `on_point` is told how
-    the training goes, then `on_fitting` how many of the `fresh_episodes` have ended that confidence is fitted on.
+    it goes, and then `on_fitting` how many of the `fresh_episodes` have ended that confidence is fitted on.
 
     Raises:
         Interrupted: Ctrl-C; `resume=True` goes on from the checkpoint.
