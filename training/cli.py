@@ -18,6 +18,7 @@ from rich.text import Text
 
 from training import dataset_command, levels
 from training.attention import attend
+from training.compare_command import compare_command
 from training.evaluate_command import evaluate_command
 from training.play import play
 from training.tables import figures_table, or_dash, print_figures
@@ -48,6 +49,9 @@ app.command()(attend)
 app.command(
     epilog="Example: fqg evaluate --policies index,code_aware,oracle --split test --tiers 16-20",
 )(evaluate_command)
+app.command(
+    "compare", epilog="Example: fqg compare --policy shipped --settings generated,scenario_1_real"
+)(compare_command)
 
 
 def page_table(deploy: dict[str, Any]) -> Table:
