@@ -48,10 +48,13 @@ class Check(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     type: ValueType | None = None
+    """`text`, `bytes`, `json`, `number` or `list`."""
     rules: dict[str, Any] | None = Field(default=None, alias="schema")
+    """Rules of its parts: a small part of JSON Schema."""
     quality: str | None = None
     """`module:function` or `file.py:function`; it runs in the conductor's own process."""
     minimum: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """The least quality that passes."""
 
     def fault(self, value: Any) -> str | None:
         """Why the value is no such artifact, or None."""

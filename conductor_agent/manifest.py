@@ -51,8 +51,11 @@ class Slot(Table):
     """An input or output: its type, for people what it is, and whether it may be left out."""
 
     type: ValueType
+    """`text`, `bytes`, `json`, `number` or `list`."""
     description: str = ""
+    """For people."""
     optional: bool = False
+    """It may be left out."""
 
 
 def _slots(value: Any) -> Any:
@@ -71,18 +74,25 @@ class Ours(Table):
     function: str = ""
     """Its name in the source; empty: the only one there."""
     kind: ExtensionClass = Field(alias="class")
+    """How heavy it is: its default limits and their ceiling."""
     python: str | None = None
     """Python of its own environment."""
     environment: dict[str, str] = {}
+    """Variables of its own."""
     inputs: dict[str, Slot] = {}
+    """Name -> type, or a table of it."""
     outputs: dict[str, Slot] = {}
+    """The same of what it makes."""
     idempotent: bool = True
     """Whether the same call twice is the same as once."""
     variants: dict[str, Variant] = Field(default_factory=lambda: {"default": Variant()})
+    """Name -> parameters, and what it is declared to take."""
     limits: dict[str, Any] = {}
     """Further fields of `ResourceLimits`."""
 
-    _inputs = field_validator("inputs", "outputs", mode="before")(_slots)
+    _inputs = field_validator(
+        "inputs", "outputs", mode="before", json_schema_input_type=dict[str, ValueType | Slot]
+    )(_slots)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Ours:
@@ -99,14 +109,23 @@ class Info(Table):
     """`[extension_info]`: for people."""
 
     name: str = ""
+    """What people call it."""
     display_name: str = ""
+    """The same, prettier."""
     version: str = ""
+    """Its own."""
     description: str = ""
+    """What it does."""
     author: str = ""
+    """Who wrote it."""
     publisher: str = ""
+    """Who hands it out."""
     license: str = ""
+    """Under which it may be used."""
     homepage: str = ""
+    """Where to read about it."""
     repository: str = ""
+    """Where its source is."""
 
 
 class Difficulty(str, Enum):
@@ -122,9 +141,13 @@ class Gameplay(Table):
     """`[function_quest.gameplay]`."""
 
     function_name: str = ""
+    """Its name in the game."""
     input_types: tuple[str, ...] = ()
+    """For people; `[extension.inputs]` is what counts."""
     output_types: tuple[str, ...] = ()
+    """Likewise."""
     side_effects: tuple[str, ...] = ()
+    """What it changes outside, for people."""
     deterministic: bool = False
     """The same input always gives the same output: `conductor extension check` tries it."""
 
@@ -133,11 +156,15 @@ class FunctionQuest(Table):
     """`[function_quest]`."""
 
     trainable: bool = True
+    """It may be part of training; kept."""
     function_signature: str = ""
+    """For people."""
     test_scenarios: tuple[str, ...] = ()
     """Paths of JSON files with inputs that have to work: `conductor extension check` runs them."""
     difficulty_level: Difficulty | None = None
+    """How hard it is to play with; kept."""
     gameplay: Gameplay = Gameplay()
+    """How it appears in the game."""
 
 
 class FailurePolicies(Table):
@@ -146,15 +173,18 @@ class FailurePolicies(Table):
     max_retries: Count | None = None
     """Repeats of its own within one call: the limit `own_retries`."""
     timeout_seconds: Positive | None = None
+    """Seconds of a call; of this and `execution_timeout` the shorter one holds."""
     graceful_degradation: bool = False
     """Short of time or memory it answers with less: `conductor extension check` tries it."""
     required_exceptions: tuple[str, ...] = ()
+    """Kept."""
 
 
 class ReliabilityContract(Table):
     """`[reliability_contract]`: what its author promises."""
 
     expected_success_rate: Share | None = None
+    """In [0, 1]."""
     failure_escalation: str = ""
     supports_fallback: bool = False
 
@@ -169,6 +199,7 @@ class Resources(Table):
     execution_timeout: Positive | None = None
     """Seconds of a call."""
     network_required: bool = False
+    """It needs destinations: those of `security.network_access`, or any."""
     gpu_acceleration: bool = False
     """It works through the machine's GPU, where there is one and somebody grants its device files."""
 
@@ -177,20 +208,30 @@ class Runtime(Table):
     """`[runtime]`."""
 
     execution_type: str = ""
+    """Kept."""
     sandbox_level: str = ""
+    """Kept: the strongest profile of the machine holds."""
     resources: Resources = Resources()
+    """What it needs."""
     environment: Kept = {}
+    """`required_env_vars`: names that the operator has to allow; the rest is kept."""
 
 
 class Manifest(Table):
     """The whole file. Tables of the Symphony schema that say nothing of failures are kept as they are."""
 
     extension: Ours
+    """Where it is, and what it takes and makes."""
     extension_info: Info = Info()
+    """For people."""
     function_quest: FunctionQuest = FunctionQuest()
+    """How it appears in the game, and what it is checked by."""
     failure_policies: FailurePolicies = FailurePolicies()
+    """What it does about its own failures."""
     reliability_contract: ReliabilityContract = ReliabilityContract()
+    """What its author promises."""
     runtime: Runtime = Runtime()
+    """What it needs to run."""
     policies: dict[str, Kept] = {}
     package: Kept = {}
     engine: Kept = {}

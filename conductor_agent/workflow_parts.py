@@ -26,6 +26,7 @@ class Requires(Table):
     """What has to be on the machine; a function that lacks it is left out."""
 
     program: str
+    """Its name on the search path."""
 
 
 class ExtensionEntry(Table):
@@ -38,12 +39,17 @@ class ExtensionEntry(Table):
     extension: str | None = None
     """Its name in there; the function's own where it is not given."""
     kind: str = Field(default="", alias="class")
+    """`instrument`, `operator` or `motif`: its default limits and their ceiling."""
     limits: dict[str, Any] = Field(default_factory=dict)
+    """Fields of its limits that are set otherwise, under the ceiling."""
     requires: Requires | None = None
+    """What has to be on the machine; without it the function is left out."""
     python: str | None = None
     """Python of its own environment."""
     environment: dict[str, str] = Field(default_factory=dict)
+    """Variables of its own."""
     import_paths: tuple[str, ...] = ()
+    """Folders that it may import from."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> ExtensionEntry:
