@@ -7,12 +7,14 @@ from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from policies.recovery.registry import BUILT_IN
 from training.charts import (
     LEGIBLE,
     PAGE,
+    TINTS,
     bars,
     colours,
     curve,
@@ -23,16 +25,20 @@ from training.charts import (
     stacked_bars,
     ticks,
 )
+from training.charts import PALETTE as PALETTE_OF_POLICIES
+from training.episodes import EPISODE, Played
 from training.evaluate import Judged, Question
 from training.evaluation_page import (
     MOST_PANELS,
     banded,
     champion,
+    episode_to_show,
     how_to_look,
     plots,
     reaction_panels,
     replayed,
     rivals_of,
+    side_by_side,
 )
 from training.replay import Replay, Step, Told
 from training.report import deployment, evaluation, write_report
@@ -331,15 +337,55 @@ def test_the_page_is_about_ones_own_policies_where_they_take_part() -> None:
         ("runs/a", "oracle"), ("runs/a", "index"), ("runs/a", "code_aware"), ("runs/a", "mine:Eager"),
         ("mine:Eager", "oracle"), ("mine:Eager", "index"), ("mine:Eager", "code_aware"),
     ]  # fmt: skip
-    assert rivals_of(judged(told)) == ("runs/a", "index")
+    assert rivals_of(judged(told))[0] == ("runs/a", "index")
     for name in ("mine:Eager", "runs/a"):
         told["policies"][name] = {"error": "no"}
-    assert champion(told) == "index" and rivals_of(judged(told)) == ("index", "code_aware")
+    assert champion(told) == "index" and rivals_of(judged(told))[0] == ("index", "code_aware")
     assert "index minus code_aware" in evaluation(told, "index")
 
 
-def judged(told: dict[str, Any]) -> Judged:
-    return Judged(Question({}, Setting()), told, {})
+def judged(told: dict[str, Any], **returns: list[float]) -> Judged:
+    """Judged policies with these returns, a level each; a return above 0.5 is a success."""
+    played = {}
+    for name, each in returns.items():
+        episodes = np.zeros(len(each), EPISODE)
+        episodes["return"], episodes["attempts"], episodes["met"] = each, 2, 1
+        episodes["success"] = np.array(each) > 0.5
+        played[name] = Played(episodes, np.zeros((0, 0)), 0, 0, 0.0, np.zeros(0))
+    return Judged(Question({}, Setting()), told, played)
+
+
+def test_a_level_is_shown_on_which_two_policies_differ_or_it_is_said_that_none_is() -> None:
+    ours = [0.1, 0.3, 0.9]
+    seen = judged(JUDGED, trained=ours, index=ours, random=[0.1, 0.6, 0.4], retry=[0.1, 0.2, 0.9])
+    assert episode_to_show(seen, "trained", "random")[0] == 2  # type: ignore[index]
+    assert episode_to_show(seen, "trained", "retry")[0] == 1  # type: ignore[index]
+    assert episode_to_show(seen, "trained", "index") is None
+    told = result(trained=figures(0.4), index=figures(0.4)) | {"gap": {"rule": None}}
+    page = side_by_side(judged(told, trained=ours, index=ours))
+    assert "trained and index came to the same return on every level" in page
+
+
+def test_a_policy_has_one_colour_on_a_page() -> None:
+    told = {name: p for name, p in JUDGED["policies"].items() if "error" not in p}
+    palette = colours(list(told))
+    page = evaluation(JUDGED, "index")
+    for name in told:
+        (rect,) = re.findall(rf">{name}</text><rect [^>]*/>", page)
+        assert palette[name] in rect
+    assert not {*TINTS} & {*PALETTE_OF_POLICIES}
+
+
+def test_a_difference_whose_interval_holds_nothing_is_told_as_a_tie() -> None:
+    told = {**JUDGED, "paired": {}}
+    for other, low in (("index", -0.01), ("random", 0.01)):
+        told["paired"][f"trained/{other}"] = {
+            "difference_mean": 0.02,
+            "difference_ci95": [low, 0.03],
+        }
+    page = evaluation(told)
+    assert "trained minus index: +0.020 [-0.010, +0.030] a tie</li>" in page
+    assert "trained minus random: +0.020 [+0.010, +0.030]</li>" in page
 
 
 def test_how_to_look_at_a_level_fits_what_it_is(tmp_path: Path) -> None:

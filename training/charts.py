@@ -47,7 +47,7 @@ def label(x: float, y: float, text: str, anchor: str = "start", kind: str = "") 
 
 
 def bars(policies: dict[str, dict[str, Any]], ours: str) -> str:
-    """Return of each policy with its 95% interval, as SVG."""
+    """Return of each policy with its 95% interval, as SVG; the name of `ours` stands out."""
     shown = {name: p for name, p in policies.items() if "error" not in p}
     if not shown:
         return ""
@@ -61,14 +61,14 @@ def bars(policies: dict[str, dict[str, Any]], ours: str) -> str:
 
     parts = [line(x(t), 4, x(t), bottom) for t in ticks(low, high)]
     parts += [label(x(t), bottom + 16, f"{t:.2f}", "middle", "axis") for t in ticks(low, high)]
+    palette = colours(list(shown))
     for i, (name, p) in enumerate(shown.items()):
         y = 10 + i * row
         a, b = sorted((x(0.0), x(p["return_mean"])))
         c, d = (x(v) for v in p["return_ci95"])
-        colour = BLUE if name == ours else GREY
         parts += [
-            label(left - 8, y + 14, name, "end"),
-            f'<rect x="{a:.1f}" y="{y}" width="{b - a:.1f}" height="18" fill="{colour}"/>',
+            label(left - 8, y + 14, name, "end", "us" if name == ours else ""),
+            f'<rect x="{a:.1f}" y="{y}" width="{b - a:.1f}" height="18" fill="{palette[name]}"/>',
             line(c, y + 9, d, y + 9, "#111", 2),
             label(max(b, d) + 6, y + 14, f"{p['return_mean']:.3f}"),
         ]
@@ -131,6 +131,20 @@ PALETTE = (
     "#a3a3a3",
 )
 """Colours of policies, in the order in which they are named; enough for all that are built in."""
+
+
+TINTS = (
+    "#93c5fd",
+    "#fcd34d",
+    "#86efac",
+    "#fca5a5",
+    "#c4b5fd",
+    "#67e8f9",
+    "#f9a8d4",
+    "#cbd5e1",
+    "#57534e",
+)
+"""Colours of what is no policy, beside charts in which colours stand for policies."""
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:

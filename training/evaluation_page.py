@@ -12,7 +12,7 @@ import numpy as np
 from fqg_env.render import duration
 from training.bounds import BOUNDS
 from training.charts import (
-    PALETTE,
+    TINTS,
     colours,
     grouped_bars,
     key,
@@ -192,7 +192,7 @@ def reaction_panels(policies: dict[str, dict[str, Any]]) -> str:
     with the highest returns.
     """
     names = [reaction.name.lower() for reaction in Reaction]
-    palette = dict(zip(names, PALETTE, strict=False))
+    palette = dict(zip(names, TINTS, strict=True))
     ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
     mine = own(ranked)
     shown = [*mine, *(name for name in ranked if name not in mine)][:MOST_PANELS]
@@ -219,9 +219,9 @@ def reaction_panels(policies: dict[str, dict[str, Any]]) -> str:
 # --- one level, side by side --------------------------------------------------------------------------
 
 
-def rivals_of(judged: Judged) -> tuple[str, str] | None:
-    """The two policies that are shown side by side: the best of somebody's own and the best other; where there
-    is none of these the champion, and the best hand rule or the next best.
+def rivals_of(judged: Judged) -> list[tuple[str, str]]:
+    """Pairs of policies to show side by side, the most telling first: the best of somebody's own and the best
+    other; where there is none of these the champion, and the best hand rule or the next best.
     """
     policies = judged_policies(judged.result)
     one = champion(judged.result)
@@ -230,30 +230,37 @@ def rivals_of(judged: Judged) -> tuple[str, str] | None:
         (name for name in policies if name != one and name not in BOUNDS),
         key=lambda name: -policies[name]["return_mean"],
     )
-    if rule is not None and rule != one and not own(policies):
-        return one, rule
-    return (one, others[0]) if others else None
+    if rule is not None and rule in others and not own(policies):
+        others = [rule, *(name for name in others if name != rule)]
+    return [(one, other) for other in others]
 
 
-def episode_to_show(judged: Judged, one: str, other: str) -> tuple[int, str]:
+def episode_to_show(judged: Judged, one: str, other: str) -> tuple[int, str] | None:
     """The first level that one solved and the other did not, both having met a fault and made more than one
-    attempt; else where they differ most.
+    attempt; else where they differ most; None where they came to the same on every level.
     """
     a, b = judged.played[one].episodes, judged.played[other].episodes
     tried = (a["met"] != 0) & (b["met"] != 0) & (a["attempts"] > 1) & (b["attempts"] > 1)
     apart = np.flatnonzero((a["success"] == 1) & (b["success"] == 0) & tried)
     if len(apart):
         return int(apart[0]), f"the first level that {one} solved and {other} tried to and did not"
-    most = int(np.argmax(np.abs(a["return"] - b["return"])))
+    gaps = np.abs(a["return"] - b["return"])
+    most = int(np.argmax(gaps))
+    if gaps[most] == 0.0:
+        return None
     return most, f"the level on which {one} and {other} are furthest apart"
 
 
 def side_by_side(judged: Judged) -> str:
     """One level under two policies, step by step."""
-    pair = rivals_of(judged)
-    if pair is None:
-        return ""
-    episode, why = episode_to_show(judged, *pair)
+    pairs = rivals_of(judged)
+    found = [(pair, episode_to_show(judged, *pair)) for pair in pairs]
+    apart = [(pair, shown) for pair, shown in found if shown is not None]
+    same = [other for (_, other), shown in found if shown is None]
+    alike = nothing_apart(pairs[0][0], same) if same and found[0][1] is None else ""
+    if not apart:
+        return alike
+    pair, (episode, why) = apart[0]
     question = judged.question
     showings = [
         Showing(
@@ -274,7 +281,13 @@ def side_by_side(judged: Judged) -> str:
     tier = int(judged.played[pair[0]].episodes["tier"][episode])
     look = how_to_look(question.setting, episode, tier)
     level = told(question.setting, episode)
-    return replayed({label: replays[label] for label in pair}, level, why, look)
+    return alike + replayed({label: replays[label] for label in pair}, level, why, look)
+
+
+def nothing_apart(one: str, others: list[str]) -> str:
+    """That there is no level to show of policies that came to the same on every one."""
+    names = html.escape(" and ".join(others))
+    return f'<p class="note">{html.escape(one)} and {names} came to the same return on every level.</p>'
 
 
 def how_to_look(setting: Setting, episode: int, tier: int) -> str:

@@ -12,7 +12,7 @@ from training.charts import bars
 from training.contestants import own
 from training.deploy import JOURNAL
 from training.evaluate import evaluation_title
-from training.tables import known_shares
+from training.tables import known_shares, tie
 from training.terminal import counted
 
 STYLE = """
@@ -28,7 +28,7 @@ img{height:70px;border:1px solid #ccd;vertical-align:middle}
 svg{max-width:100%;height:auto}
 .pair>*,.panels>*{min-width:0}
 .key b{font-weight:400;white-space:nowrap}.key span{display:inline-block;width:.8em;height:.8em;margin:0 .35em 0 1em;vertical-align:-.05em}.pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}.pair ol{padding-left:1.4rem;font-size:.88rem;margin:.4rem 0}.pair li{margin:.25rem 0}.pair li b{font-weight:600}.when{color:#5a6675}.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:.5rem 1.5rem}h3{font-size:1rem;margin:.8rem 0 .2rem}
-svg text{font:12px system-ui,sans-serif;fill:#1c2430}svg text.axis{fill:#5a6675}
+svg text{font:12px system-ui,sans-serif;fill:#1c2430}svg text.axis{fill:#5a6675}svg text.us{font-weight:700}
 code{font-size:.85em;overflow-wrap:anywhere}
 @media(max-width:40rem){.pair,.panels{grid-template-columns:minmax(0,1fr)}table{width:max-content;min-width:100%}th{white-space:nowrap}th:first-child,td:first-child{position:sticky;left:0;background:#fff;max-width:40vw;overflow-wrap:anywhere}svg text{font-size:15px}body{margin:1rem auto;font-size:15px}table{font-size:.8rem}th,td{padding:.25rem .35rem}}
 """
@@ -104,7 +104,7 @@ def differences(result: dict[str, Any], ours: str) -> str:
                 low, high = p["difference_ci95"]
                 lines.append(
                     f"<li>{html.escape(one)} minus {html.escape(other)}: "
-                    f"{p['difference_mean']:+.3f} [{low:+.3f}, {high:+.3f}]</li>"
+                    f"{p['difference_mean']:+.3f} [{low:+.3f}, {high:+.3f}]{tie(low, high)}</li>"
                 )
     return "".join(lines)
 

@@ -165,9 +165,14 @@ def recovery_table(policies: dict[str, dict[str, Any]], gap: dict[str, Any]) -> 
     return table
 
 
+def tie(low: float, high: float) -> str:
+    """Says so where the interval of a difference holds 0: these levels do not tell the two apart."""
+    return " a tie" if low <= 0.0 <= high else ""
+
+
 def paired_table(policies: dict[str, dict[str, Any]], paired: dict[str, dict[str, Any]]) -> Table:
     """Differences in return: each pair once, the better first; where there is `trained`, only its own."""
-    table = figures_table("Differences in return, level by level", ("", "mean", "95%"))
+    table = figures_table("Differences in return, level by level", ("", "mean", "95%", ""))
     ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
     pairs = list(itertools.combinations(ranked, 2))
     if "trained" in policies:
@@ -176,5 +181,6 @@ def paired_table(policies: dict[str, dict[str, Any]], paired: dict[str, dict[str
         p = paired[f"{one}/{other}"]
         low, high = p["difference_ci95"]
         names = f"{short(one, policies)} - {short(other, policies)}"
-        table.add_row(Text(names), f"{p['difference_mean']:+.3f}", f"{low:+.3f} to {high:+.3f}")
+        interval = f"{low:+.3f} to {high:+.3f}"
+        table.add_row(Text(names), f"{p['difference_mean']:+.3f}", interval, tie(low, high))
     return table
