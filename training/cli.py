@@ -19,6 +19,7 @@ from rich.text import Text
 from training import dataset_command, levels
 from training.attention import attend
 from training.compare_command import compare_command
+from training.compile_command import compile_rules
 from training.evaluate_command import evaluate_command
 from training.play import play
 from training.tables import figures_table, or_dash, print_figures
@@ -174,6 +175,9 @@ def train(
 app.command(epilog="Example: fqg tune --policies router,lookup --trials 120 --episodes 2000")(
     tune_command
 )
+
+
+app.command("compile", epilog="Example: fqg compile --sizes small,standard")(compile_rules)
 
 
 @app.command(epilog="Example: fqg quickstart --out quickstart")

@@ -1,0 +1,75 @@
+"""Compiling ahead: what it compiles is all that a rule, a judge and a real run need."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from training import cli
+from training.compile_ahead import compile_size, fold_a_little
+from training.setting import Setting, deal
+
+AFTER = """
+import json, sys
+from numba.core import event
+compiled = []
+class Heard(event.Listener):
+    def on_start(self, event):
+        compiled.append(event.data["dispatcher"].py_func.__qualname__)
+    def on_end(self, event):
+        pass
+event.register("numba:compile", Heard())
+from conductor_agent.cli import main
+try:
+    main(["run", "flow.yaml", "--json"])
+except SystemExit as end:
+    pass
+print(json.dumps(compiled), file=sys.stderr)
+"""
+FLOW = """
+workflow: conductor-workflow/1
+name: Shout
+artifacts: {note: {}, loud: {goal: {weight: 1}}}
+functions:
+  shout: {inputs: [note], outputs: [loud], variants: {default: {cost: 1, latency_s: 0.1}}}
+budget: {time_s: 30, cost: 20}
+extensions: {shout: {source: shout.py, class: motif}}
+inputs: {note: {text: hey}}
+"""
+SHOUT = """
+from conductor_agent.hosting.extension import extension
+
+
+@extension(output="loud")
+def shout(note: str):
+    return note.upper()
+"""
+
+
+def test_a_run_finds_everything_compiled(tmp_path: Path) -> None:
+    compile_size("small")
+    (tmp_path / "flow.yaml").write_text(FLOW, "utf-8")
+    (tmp_path / "shout.py").write_text(SHOUT, "utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-c", AFTER], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(ran.stdout)["status"] == "succeeded"
+    assert json.loads(ran.stderr.splitlines()[-1]) == []
+
+
+def test_an_event_of_each_kind_is_folded() -> None:
+    fold = fold_a_little(deal(Setting(episodes=1), 0, 1))
+    assert fold.number("attempts") == 2
+    assert fold.stopped().name == "POLICY"
+
+
+@pytest.mark.parametrize(("sizes", "said"), [("smal", "small"), (" , ", "names none")])
+def test_what_is_no_size_is_one_sentence(sizes: str, said: str) -> None:
+    result = CliRunner().invoke(cli.app, ["compile", "--sizes", sizes])
+    assert result.exit_code == 2
+    assert said in result.stderr

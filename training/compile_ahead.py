@@ -1,0 +1,75 @@
+"""Compile the rules ahead, a process for each size; it is kept, and nothing waits for it later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from conductor_agent.events import Ended, Finished, Lost, Signal, Started, Waited
+from conductor_agent.fold import Fold
+from fqg_env.describe import describe
+from fqg_env.lanes import Lanes
+from fqg_env.outcome import Success
+from fqg_env.rules import FIRST_CALL
+from policies.recovery.advantages import advantages
+from policies.recovery.registry import HAND_RULES
+from training.evaluate import Question, judge
+from training.processes import Lost as Died
+from training.processes import Workers
+from training.setting import Setting, deal
+
+POLICIES = (*HAND_RULES, "shipped", "oracle")
+EPISODES = 16
+
+
+def compile_all(sizes: Sequence[str], processes: int, tell: Callable[[str], None]) -> list[str]:
+    """Compile for these sizes side by side; `tell` is called with each that is done.
+
+    Returns:
+        The sizes whose process died, for want of memory perhaps.
+    """
+    died = []
+    with Workers(processes) as staff:
+        for size, answer in staff.run(compile_size, list(sizes)):
+            if answer is Died.DIED:
+                died.append(size)
+            else:
+                tell(size)
+    return died
+
+
+def compile_size(size: str) -> None:
+    """Play, judge, imagine and fold levels of a size, so that all that these need is compiled."""
+    setting = Setting(episodes=EPISODES, size=size)
+    judge(Question({name: name for name in POLICIES}, setting))
+    lanes = deal(setting, 0, 2)
+    advantages(lanes, worlds=1)
+    fold_a_little(lanes)
+    for belief in (True, False):
+        played = Lanes(2, lanes.size, belief)
+        played.deal("train")
+        played.step(np.full(2, FIRST_CALL))
+
+
+def fold_a_little(lanes: Lanes) -> Any:
+    """Fold an event of each kind, as a real run does."""
+    level = describe(lanes.levels[0], "a level")
+    fold = Fold(level)
+    call = level.call_names[0]
+    for event in (
+        Started(at_s=0.0, attempt=1, call=call, key="k"),
+        Finished(at_s=0.1, attempt=1, call=call, outcome=Success(), elapsed_s=0.1),
+        Waited(at_s=0.2),
+        Signal(at_s=0.2, provider=level.providers[0], up=False, until_s=0.3),
+        Started(at_s=0.3, attempt=2, call=call, key="k"),
+        Lost(at_s=0.4, attempt=2),
+    ):
+        fold.apply(event)
+        fold.look()
+        fold.exhausted()
+    fold.redundant(())
+    fold.wait_until()
+    fold.apply(Ended(at_s=0.5, reason="policy"))
+    return fold
