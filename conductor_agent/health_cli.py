@@ -103,8 +103,12 @@ def health_of(one: Standing) -> Part:
 
 def _told(violation: dict[str, Any]) -> str:
     """The last violation in a line."""
+    from conductor_agent.enforcers import in_words
+    from policies.resource.violations import amount
+
     return (
-        f"{violation['limit']}: {violation['seen']:g} {violation['unit']} seen, {violation['allowed']:g} "
-        f"allowed, {violation['action']} by the {violation['enforcer']} in {violation['call']} of "
+        f"{violation['limit']}: {amount(violation['seen'], violation['unit'])} seen, "
+        f"{amount(violation['allowed'], violation['unit'])} allowed, {violation['action']} by "
+        f"{in_words(violation['enforcer'])} in {violation['call']} of "
         f"{violation['run_id']} at {violation['when'][:19]}"
     )

@@ -76,7 +76,7 @@ class Progress:
             case Finished():
                 self._finished(event)
             case Lost():
-                self._line(event, ("lost", "yellow"), f" the answer of attempt {event.attempt}")
+                self._line(event, ("lost", "yellow"), f" the answer of attempt {event.attempt + 1}")
             case Signal():
                 self._line(event, f"news: {event.provider} is {'up' if event.up else 'down'}")
             case Waited():

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from conductor_agent.enforcers import in_words
 from conductor_agent.grade import Report
 from conductor_agent.hosting.command import packed
 from conductor_agent.hosting.contract import Reply
@@ -69,7 +70,7 @@ def _facts(failure: StandardError) -> list[tuple[str, str]]:
     if failure.detail:
         facts.append(("detail", failure.detail))
     if failure.policy is not None:
-        facts.append(("ended by", failure.policy.enforcer))
+        facts.append((failure.policy.action + " by", in_words(failure.policy.enforcer)))
     if failure.partial is not None:
         facts.append(("left", f"{failure.partial.fraction:.0%} of {failure.partial.artifact}"))
     return facts

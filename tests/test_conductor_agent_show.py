@@ -207,6 +207,12 @@ def said(capsys, *arguments):
     return stop.value.code, out, err
 
 
+def test_attempts_are_numbered_from_1():
+    out = io.StringIO()
+    Progress(Terminal(file=out))(Lost(at_s=0.0, attempt=1))
+    assert "lost the answer of attempt 2" in out.getvalue()
+
+
 def test_the_bare_command_shows_its_help(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["conductor"])
     with pytest.raises(SystemExit) as stop:

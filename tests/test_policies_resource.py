@@ -200,7 +200,7 @@ def test_a_violation_carries_its_proof() -> None:
     proof = evidence(Limit.MEMORY, 100, 130, enforcer="watchdog", signal="SIGKILL", log="tail")
     failure = violation(Limit.MEMORY, proof, attempt=2)
     assert failure.policy == proof
-    assert failure.detail == "memory_bytes: 130 bytes seen, 100 allowed"
+    assert failure.detail == "memory_bytes: 130 bytes seen, 100 bytes allowed"
     assert (failure.code, failure.attempt, failure.retryable) == ("LIMIT_MEMORY", 2, False)
 
 

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from fqg_env.level_file import OnceLoader
 from policies.resource.freedoms import FREEDOMS, Network, check_network, check_paths
+from policies.resource.violations import amount
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Amount = Annotated[int, Field(gt=0)]
@@ -229,7 +230,12 @@ def _refuse_looser(name: str, field: str, asked: Any, ceiling: Any) -> None:
         return
     if ceiling is None or (asked is not None and asked <= ceiling):
         return
-    wish = "no limit" if asked is None else f"{asked:g}"
+    wish = "no limit" if asked is None else _figure(field, asked)
     raise LimitError(
-        f"Limit {field} of class {name}: asked for {wish}, the ceiling is {ceiling:g}."
+        f"Limit {field} of class {name}: asked for {wish}, the ceiling is {_figure(field, ceiling)}."
     )
+
+
+def _figure(field: str, value: float) -> str:
+    """A value of a limit for people; the unit of the others stands in their names."""
+    return amount(value, "bytes") if field.endswith("_bytes") else f"{value:g}"

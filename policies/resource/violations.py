@@ -102,6 +102,18 @@ BREACHES: dict[Limit, Breach] = {
 }
 
 
+_BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+def amount(value: float, unit: str) -> str:
+    """A figure as people read it: `73.7 MB` (of 1,000,000 bytes), `5 s`, `64 tasks`."""
+    if unit == "bytes":
+        for size, name in _BYTES:
+            if value >= size:
+                return f"{value / size:.1f}".removesuffix(".0") + f" {name}"
+    return f"{value:g} {unit}" if abs(value) < 1e6 else f"{value:,.0f} {unit}"
+
+
 def evidence(
     limit: Limit,
     allowed: float,
@@ -135,7 +147,8 @@ def violation(limit: Limit, proof: PolicyEvidence, **fields: Any) -> StandardErr
     return error(
         breach.category,
         breach.message,
-        detail=f"{proof.name}: {proof.observed:g} {proof.unit} seen, {proof.limit:g} allowed",
+        detail=f"{proof.name}: {amount(proof.observed, proof.unit)} seen, "
+        f"{amount(proof.limit, proof.unit)} allowed",
         code=f"LIMIT_{limit.name}",
         domain="hosting",
         blame=breach.blame,
