@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from policies.recovery.network import NetworkPolicy, load
 from policies.recovery.policy_file import HEADS
-from training.attention import moment
+from training.attention import lane_drawn, lane_of, moment
 from training.cli import app
 from training.export import export
 from training.levels import Generated, generated
@@ -35,7 +35,7 @@ def test_shares_of_every_head_add_up_over_real_tokens(folder: Path, size: str) -
     policy = load(folder)
     assert isinstance(policy, NetworkPolicy) and policy.has_attention
     puzzle = generated(Generated("test", 14, 3, size))
-    seen = moment(puzzle, policy, 2)
+    seen = moment(lane_of(puzzle), puzzle.level, policy, 2)
     assert seen is not None
     level = puzzle.level
     assert seen.tokens == (*seen.attempts, *level.call_names, *level.artifact_names)
@@ -43,6 +43,18 @@ def test_shares_of_every_head_add_up_over_real_tokens(folder: Path, size: str) -
     np.testing.assert_allclose(seen.weights.sum(1), 1.0, atol=1e-5)
     failed = [words for words in seen.attempts if not words.endswith("success")]
     assert len(failed) == 2 and seen.attempts[0] == failed[0]
+
+
+def test_codes_are_those_of_the_mix(folder: Path) -> None:
+    """The same level and the same faults, told in dialects."""
+    policy = load(folder)
+    assert isinstance(policy, NetworkPolicy)
+    plain, odd = (Generated("test", 14, 3, mix=mix) for mix in ("published", "dialects"))
+    level = generated(plain).level
+    told = [moment(lane_drawn(which), level, policy, 1) for which in (plain, odd)]
+    assert told[0] is not None and told[1] is not None
+    calls = [[words.split(": ")[0] for words in each.attempts] for each in told if each]
+    assert calls[0] == calls[1] and told[0].attempts != told[1].attempts
 
 
 def test_the_page_says_what_happened_and_what_is_heeded(folder: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from fqg_env.level import Level
 from fqg_env.puzzle import Puzzle
 from fqg_env.render import category_name
 from fqg_env.rules import FIRST_CALL
+from fqg_env.splits import ALL_TIERS
 from policies.recovery.base import Observation
 from policies.recovery.network import NetworkPolicy
 from policies.recovery.policy_file import HEADS
@@ -34,6 +35,7 @@ from training.levels import (
 )
 from training.replay import named
 from training.report import table, write_report
+from training.setting import Setting, deal
 from training.terminal import JsonOption, command, fail, print_json
 
 CELL, LEFT = 22.0, 96.0
@@ -75,18 +77,17 @@ def weights_of(attention: np.ndarray, attempts: int, level: Level, action: int) 
     return weights
 
 
-def moment(puzzle: Puzzle, policy: NetworkPolicy, failures: int) -> Moment | None:
-    """The decision after so many failures, if the policy meets as many on this puzzle."""
-    lanes = lane_of(puzzle)
+def moment(lanes: Lanes, level: Level, policy: NetworkPolicy, failures: int) -> Moment | None:
+    """The decision after so many failures, if the policy meets as many on the one lane, which it plays."""
     while not lanes.boards["stopped"][0]:
         seen: Observation = observations(lanes)
         action = int(policy.decide(seen, lanes.masks).action[0])
         if lanes.boards["failed"][0] >= failures:
             attention = policy.attention(seen, lanes.masks)[0]
-            told = attempts_told(puzzle.level, seen["history"][0])
-            weights = weights_of(attention, len(told), puzzle.level, action)
-            tokens = (*told, *puzzle.level.call_names, *puzzle.level.artifact_names)
-            return Moment(puzzle.level, told, named(puzzle.level, action), tokens, weights)
+            told = attempts_told(level, seen["history"][0])
+            weights = weights_of(attention, len(told), level, action)
+            tokens = (*told, *level.call_names, *level.artifact_names)
+            return Moment(level, told, named(level, action), tokens, weights)
         lanes.step(np.array([action]))
     return None
 
@@ -97,6 +98,14 @@ def lane_of(puzzle: Puzzle) -> Lanes:
     puzzle.load(lanes, None)
     lanes.begin()
     return lanes
+
+
+def lane_drawn(which: Generated) -> Lanes:
+    """One lane at the start of a generated level, with all that its mix hides: a puzzle does not say whether
+    codes are garbled or dialects.
+    """
+    tiers = ALL_TIERS if which.tier is None else (which.tier, which.tier)
+    return deal(Setting(which.split, 1, which.seed, tiers, which.size, which.mix), 0, 1)
 
 
 def heatmap(rows: Sequence[str], columns: Sequence[str], weights: np.ndarray) -> str:
@@ -167,14 +176,16 @@ def attend(
 
     Example: fqg attend --split test --tier 12 --seed 3 --failures 2 --out attention.html
     """
-    puzzle = chosen(level, Generated(split, tier, seed, size, mix))
+    which = Generated(split, tier, seed, size, mix)
+    puzzle = chosen(level, which)
     try:
         player = policy_named(policy)
     except PolicyError as problem:
         fail(str(problem))
     if not isinstance(player, NetworkPolicy) or not player.has_attention:
         fail(f"the policy {policy!r} is no sequence model; name one, such as sequence")
-    seen = moment(puzzle, player, failures)
+    lanes = lane_drawn(which) if level is None else lane_of(puzzle)
+    seen = moment(lanes, puzzle.level, player, failures)
     if seen is None:
         fail(f"the policy meets fewer than {failures} failures on this level; name another seed")
     try:
