@@ -91,7 +91,9 @@ def bar_of(span: Span, begins: float, ends: float, top: float) -> str:
     """One bar, with its words where they fit."""
     colour = NEITHER if span.good is None else GOOD if span.good else BAD
     wide = max(3.0, ends - begins - 1)
-    bar = f'<rect x="{begins:.1f}" y="{top + 3:.0f}" width="{wide:.1f}" height="22" fill="{colour}"/>'
+    bar = (
+        f'<rect x="{begins:.1f}" y="{top + 3:.0f}" width="{wide:.1f}" height="22" fill="{colour}"/>'
+    )
     if wide > 8 + LETTER * len(span.words):
         inside = html.escape(span.words)
         bar += f'<text x="{begins + 5:.1f}" y="{top + 18:.0f}" style="fill:#fff">{inside}</text>'
