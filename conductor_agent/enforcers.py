@@ -14,6 +14,7 @@ WORDS = {
     "supervisor": "its supervisor",
     "frame header": "its supervisor, before the answer was read",
     "log pipe": "its supervisor, which reads its log",
+    "tmpfs": "the kernel, whose space for it was full (tmpfs)",
     "worker": "its worker, before the answer was sent",
     "adapter": "the adapter that runs its program",
     "conductor": "the conductor",

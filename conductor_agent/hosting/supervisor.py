@@ -32,6 +32,7 @@ from conductor_agent.hosting.classify import (
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
 from conductor_agent.hosting.egress import ENFORCER as EGRESS
 from conductor_agent.hosting.enforcement import Level, enforcement
+from conductor_agent.hosting.opening import with_the_key
 from conductor_agent.hosting.pool import WorkerPool
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from conductor_agent.hosting.walls import Walls, walls
@@ -221,7 +222,8 @@ class Supervisor:
                 size = len(body) + windows.total(message.large)
                 if size > worker.limits.reply_bytes + ENVELOPE_BYTES:
                     return await _too_much(worker, size), size
-                return _by_limit(as_told(_whole(message, worker)), worker), size
+                outcome = _by_limit(as_told(_whole(message, worker)), worker)
+                return with_the_key(outcome, worker.limits, self._walls().profile), size
             problem = "It is not a result."
         except (frames.FrameError, ValueError) as found:
             problem = str(found)

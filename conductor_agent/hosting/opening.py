@@ -1,0 +1,69 @@
+"""Which limit would open the wall that an extension met: said in the failure, for whoever binds it.
+
+It goes by the errors of the exceptions below the failure and by what the profile makes of each wall; where
+that leaves open which wall it was, nothing is said, or both.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from conductor_agent.hosting.profiles import Profile
+from fqg_env.outcome import Cause, Outcome, StandardError
+from policies.resource.limits import ResourceLimits
+
+ERROR = re.compile(r"\[Errno (-?\d+)\] [^:]*?(?:: '(/[^']*)')?>?$")
+"""As an OSError tells itself: its number and, of a call with files, the path."""
+NO_NAMES = frozenset({-2, -3, -5})
+"""Of the resolver, where the network is closed: no such name, for now, no address."""
+UNREACHABLE = frozenset({errno.EACCES, errno.ENETUNREACH, *NO_NAMES})
+
+
+def with_the_key(outcome: Outcome, limits: ResourceLimits, profile: Profile) -> Outcome:
+    """A failure with the limit that would open the wall it met, in `detail`; as it is where it met none.
+
+    Args:
+        outcome: what an extension answered; its words are not trusted further than to be told.
+        limits: those it ran under.
+        profile: how it was walled in.
+    """
+    if not isinstance(outcome, StandardError) or not profile.filtered:
+        return outcome
+    for number, path in _errors(outcome.cause):
+        keys = _of_a_path(number, path, profile) if path else _of_the_network(number, limits)
+        if keys:
+            told = f"that is a wall around it, which the limit `{keys}` opens"
+            return replace(outcome, detail="; ".join(filter(None, (outcome.detail, told))))
+    return outcome
+
+
+def _errors(cause: Cause | None) -> Iterator[tuple[int, str]]:
+    """Number and path of each system error in a chain of exceptions."""
+    while cause is not None:
+        found = ERROR.search(cause.message)
+        if found:
+            yield int(found[1]), found[2] or ""
+        cause = cause.cause
+
+
+def _of_the_network(number: int, limits: ResourceLimits) -> str:
+    """The filter answers EACCES without a path for sockets alone."""
+    return "network" if limits.network == "none" and number in UNREACHABLE else ""
+
+
+def _of_a_path(number: int, path: str, profile: Profile) -> str:
+    if number == errno.EROFS:
+        return "write_paths"
+    hidden = number == errno.ENOENT and profile.jailed and os.path.lexists(path)
+    if number != errno.EACCES and not hidden:
+        return ""
+    if path.startswith("/dev/"):
+        return "devices"
+    if hidden:
+        return "read_paths"
+    return "write_paths" if profile.jailed else "read_paths` or `write_paths"

@@ -1,0 +1,89 @@
+"""A failure at a wall names the limit that would open it, where it is known which wall it was."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from conductor_agent.hosting.contract import CallRequest, ExtensionSource
+from conductor_agent.hosting.opening import with_the_key
+from conductor_agent.hosting.profiles import PROFILES
+from conductor_agent.hosting.self_test import why_not
+from conductor_agent.hosting.supervisor import Supervisor
+from fqg_env.outcome import Category, Cause, StandardError, error
+from policies.resource.limits import ResourceLimits, limits_for
+
+CODE = """
+import socket, urllib.request
+from conductor_agent.hosting.extension import extension
+
+@extension
+def reach(what: str, path: str):
+    if what == "network":
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+    elif what == "wrapped":
+        urllib.request.urlopen("http://192.0.2.1", timeout=1)
+    elif what == "mine":
+        open("not-there.txt")
+    else:
+        open(path, what)
+"""
+LIMITS = limits_for("operator")
+
+
+@pytest.mark.parametrize("profile", ["full", "jail", "lock", "group"])
+def test_each_wall_is_named_by_the_limit_that_opens_it(tmp_path: Path, profile: str) -> None:
+    if why_not(profile):
+        pytest.skip(why_not(profile))
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "reach.py").write_text(CODE)
+    (tmp_path / "other.txt").write_text("not for it")
+    source = ExtensionSource(str(tmp_path / "code" / "reach.py"))
+
+    async def asked() -> dict[str, str]:
+        async with Supervisor(profile=profile) as host:
+            told = {}
+            for what in ("network", "wrapped", "r", "w", "mine"):
+                inputs = {"what": what, "path": str(tmp_path / "other.txt")}
+                outcome = (await host.call(source, CallRequest(inputs), LIMITS)).outcome
+                told[what] = outcome.detail if isinstance(outcome, StandardError) else ""
+            return told
+
+    told = asyncio.run(asked())
+    if profile == "group":
+        assert not any("which the limit" in text for text in told.values())
+        return
+    either = "which the limit `read_paths` or `write_paths` opens"
+    assert told["network"].endswith("which the limit `network` opens")
+    assert told["wrapped"].endswith("which the limit `network` opens")
+    assert told["r"].endswith("which the limit `read_paths` opens" if profile != "lock" else either)
+    assert told["w"].endswith("`write_paths` opens")
+    assert "which the limit" not in told["mine"]
+
+
+@pytest.mark.parametrize(
+    ("message", "limits", "keys"),
+    [
+        ("[Errno 13] Permission denied", {}, "network"),
+        ("[Errno 13] Permission denied", {"network": "host"}, None),
+        ("[Errno 1] Operation not permitted", {}, None),
+        ("<urlopen error [Errno -3] Temporary failure in name resolution>", {}, "network"),
+        ("[Errno 30] Read-only file system: '/usr/lib/a: b'", {}, "write_paths"),
+        ("[Errno 13] Permission denied: '/dev/sda'", {}, "devices"),
+        ("[Errno 2] No such file or directory: '/nowhere/at/all'", {}, None),
+        ("[Errno 2] No such file or directory: '/usr'", {}, "read_paths"),
+        ("the author wrote this", {}, None),
+    ],
+)
+def test_what_is_not_known_is_not_said(
+    message: str, limits: dict[str, str], keys: str | None
+) -> None:
+    below = Cause("RuntimeError", "it went wrong", cause=Cause("OSError", message))
+    failure = error(Category.CRASHED, "x", cause=below)
+    told = with_the_key(failure, ResourceLimits(**limits), PROFILES["jail"])
+    assert isinstance(told, StandardError)
+    assert told.detail == (
+        "" if keys is None else f"that is a wall around it, which the limit `{keys}` opens"
+    )
