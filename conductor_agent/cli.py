@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conductor_agent import extension_cli, health_cli  # noqa: F401  (it adds `list` and `pardon`)
+from conductor_agent import extension_cli, health_cli, write_cli  # noqa: F401  (it adds `list` and `pardon`)
 from conductor_agent.delivery import BadInput, check_out, write_values
 from conductor_agent.plain import clean, print_json
 
@@ -39,6 +39,8 @@ app = typer.Typer(
 )
 
 
+app.command()(write_cli.new)
+app.command()(write_cli.schema)
 app.add_typer(extension_cli.app)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import keyword
 from pathlib import Path
 
-from conductor_agent.manifest import ManifestError
+from conductor_agent.scaffold import SCHEMA_LINE, TOML_SCHEMA_LINE, name_of, write_folder
 from policies.resource.limits import ExtensionClass
 
 SOURCE = '''"""Counts the words of a text. Put your own work in here."""
@@ -100,7 +99,9 @@ def test_a_text_that_is_none_is_refused_by_name():
     assert refused.blamed_inputs[0].artifact == "text"
 """
 """Of both kinds, whichever way the extension is had."""
-MANIFEST = """# What the extension says of itself. Every key: docs/extensions.md
+MANIFEST = (
+    TOML_SCHEMA_LINE
+    + """# What the extension says of itself. Every key: docs/extensions.md
 
 [extension]
 {code}
@@ -141,9 +142,12 @@ graceful_degradation = false
 execution_timeout = 5
 network_required = false
 """
+)
 SCENARIO = """{"name": "a short text", "inputs": {"text": "so it is"}, "expect": "success"}
 """
-WORKFLOW = """# conductor run workflow.yaml
+WORKFLOW = (
+    SCHEMA_LINE
+    + """# conductor run workflow.yaml
 workflow: conductor-workflow/1
 name: Count words
 artifacts:
@@ -161,9 +165,7 @@ extensions:
 inputs:
   text: {{text: so it is}}
 """
-
-
-LONGEST_NAME = 60
+)
 
 
 def write_extension(path: Path, kind: ExtensionClass, *, command: bool) -> list[Path]:
@@ -177,15 +179,7 @@ def write_extension(path: Path, kind: ExtensionClass, *, command: bool) -> list[
     Raises:
         ManifestError: the folder is in use, cannot be written, or its name is no name for a function.
     """
-    name = path.name.replace("-", "_") or path.resolve().name.replace("-", "_")
-    if len(name) > LONGEST_NAME:
-        raise ManifestError(
-            f"{path}: its name is longer than {LONGEST_NAME} letters; choose a shorter one"
-        )
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise ManifestError(f"{path}: {name!r} is no name for a function; use letters and `_`")
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ManifestError(f"{path}: something is there already; name a new folder")
+    name = name_of(path, "a function")
     code = f'command = ["python3", "./{name}.py"]' if command else f'source = "{name}.py"'
     test = f"test_{name}.py"
     files = {
@@ -195,10 +189,4 @@ def write_extension(path: Path, kind: ExtensionClass, *, command: bool) -> list[
         test: ((PROGRAM_TEST if command else TEST) + SAME_TESTS).format(name=name, file=test),
         "workflow.yaml": WORKFLOW.format(name=name),
     }
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        for file, text in files.items():
-            (path / file).write_text(text, "utf-8")
-    except OSError as problem:
-        raise ManifestError(f"{path}: it cannot be written ({problem.strerror})") from None
-    return [path / file for file in files]
+    return write_folder(path, files, ["manifest", "workflow"])

@@ -91,8 +91,8 @@ def _after_failures(run: Fold, call: int) -> Iterator[str]:
         seen, last = run.seen[0]["calls"][call], category_name(int(board["last_category"][call]))
         if seen[Field.LAST_RETRYABLE] > MAYBE:
             yield f"its last answer, {last}, says that a repeat may help"
-        if seen[Field.REPEATS] == 0.0:
-            yield f"its inputs are others than when it answered {last}"
+        if anew := _made_since(run, call):
+            yield f"{' and '.join(anew)} {'is' if len(anew) == 1 else 'are'} new since it answered {last}"
         return
     if board["lost"][call]:
         yield "its last answer was lost"
@@ -106,6 +106,15 @@ def _after_failures(run: Fold, call: int) -> Iterator[str]:
         yield told + (
             f" and {len(others) - MOST_NAMED} more failed" if len(others) > MOST_NAMED else ""
         )
+
+
+def _made_since(run: Fold, call: int) -> list[str]:
+    """What it reads that was made after its last answer."""
+    since_s, names = run.board["last_at_s"][call], run.plan.artifact_names
+    read = run.plan.inputs_of(run.plan.calls[call])
+    return [
+        name for a, name in enumerate(names) if name in read and run.board["made_at_s"][a] > since_s
+    ]
 
 
 def _for_probing(run: Fold, call: int) -> Iterator[str]:

@@ -137,7 +137,7 @@ def _known(known: Mapping[str, Any], told: dict[str, str]) -> str:
     ):
         if told.get(word, "") != (text := ", ".join(names)):
             told[word] = text
-            parts.append(f"{word}: {text or 'nothing'}")
+            parts += [f"{word}: {text}"] if text else []
     parts.append(
         f"left: {left['time_s']:.3g} s, cost {left['cost']:.3g}, {counted(left['attempts'], 'attempt')}"
     )
@@ -206,11 +206,14 @@ def _finished(told: Mapping[str, Any], action: str) -> str:
         text = f"{who}{made} in {took}" + (f": {message}" if message else "")
     else:
         text = f"{who}{told['category']} after {took}: {message}"
-    hints = [
-        f"{h['for']} {h['p']:.2f}{f' ({r})' if (r := h['reason']) else ''}"
-        for h in told.get("hints", ())
-    ]
+    hints = [_hint(hint) for hint in told.get("hints", ())]
     return text.rstrip(".") + (f"; it hints at {', '.join(hints)}" if hints else "")
+
+
+def _hint(hint: Mapping[str, Any]) -> str:
+    """`read/plain 0.50 (Grainy)`."""
+    reason = (hint["reason"] or "").rstrip(".")
+    return f"{hint['for']} {hint['p']:.2f}" + (f" ({reason})" if reason else "")
 
 
 def _why(told: Mapping[str, Any]) -> Iterator[str]:

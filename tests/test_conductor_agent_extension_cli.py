@@ -33,7 +33,7 @@ def made(request, tmp_path: Path, capsys, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     more = ["--command"] if request.param == "program" else []
     code, told = answered(capsys, "new", "count-words", *more)
-    assert code == 0 and len(told["files"]) == 5
+    assert code == 0 and len(told["files"]) == 7
     assert all(Path(file).is_file() for file in told["files"])
     return tmp_path / "count-words"
 
