@@ -52,13 +52,13 @@ def write_folder(path: Path, files: Mapping[str, str], schemas: Iterable[str]) -
         ManifestError: one cannot be written.
     """
     texts = {**files, **{f"schemas/{name}.json": schema_text(name) for name in schemas}}
-    files = [path / name for name in texts]
+    paths = [path / name for name in texts]
     try:
-        for file, text in zip(files, texts.values(), strict=True):
+        for file, text in zip(paths, texts.values(), strict=True):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, "utf-8")
     except OSError as problem:
-        for folder in _removed(files):
+        for folder in _removed(paths):
             with contextlib.suppress(OSError):  # it is not there, or not empty
                 folder.rmdir()
         remedy = (
@@ -67,7 +67,7 @@ def write_folder(path: Path, files: Mapping[str, str], schemas: Iterable[str]) -
         raise ManifestError(
             f"{path}: it cannot be written ({problem.strerror}); {remedy}"
         ) from None
-    return files
+    return paths
 
 
 def _removed(files: Iterable[Path]) -> Iterator[Path]:
