@@ -20,6 +20,7 @@ import typer
 from conductor_agent import extension_cli, health_cli, write_cli  # noqa: F401  (it adds `list` and `pardon`)
 from conductor_agent.delivery import BadInput, check_out, write_values
 from conductor_agent.plain import clean, print_json
+from conductor_agent.usage import usage_sentence
 
 if TYPE_CHECKING:
     from conductor_agent.events import Event
@@ -39,8 +40,8 @@ app = typer.Typer(
 )
 
 
-app.command()(write_cli.new)
-app.command()(write_cli.schema)
+app.command(short_help="Write a workflow that runs at once.")(write_cli.new)
+app.command(short_help="Print the JSON Schema of a file.")(write_cli.schema)
 app.add_typer(extension_cli.app)
 
 
@@ -150,7 +151,7 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
     show_runs(Terminal(), rows)
 
 
-@app.command()
+@app.command(short_help="Tell each decision of a run, and why.")
 def explain(
     run: RunArgument = "last",
     decision: Annotated[
@@ -188,7 +189,7 @@ def explain(
     show_steps(console, steps)
 
 
-@app.command()
+@app.command(short_help="Say what enforces each limit on this machine.")
 def limits(
     profile: Annotated[
         str | None, typer.Option(help="Tell of this profile; without it, of the one that is used.")
@@ -223,7 +224,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command; every failure is one sentence and an exit code. Alone it shows its help."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(args=given or ["--help"], standalone_mode=False)
+        code = app(args=given or ["--help"], standalone_mode=False, prog_name="conductor")
         sys.exit(code if isinstance(code, int) else 0)
     except (Interrupted, KeyboardInterrupt) as stop:
         _fail(str(stop) or "interrupted", INTERRUPTED)
@@ -285,9 +286,10 @@ def _admitted(workflow: Workflow, journal: Path) -> Workflow:
 
 
 def _policy(name: str) -> Policy:
-    from policies.recovery.registry import policy_named
+    from policies.recovery.registry import BUILT_IN, PLANNERS, policy_named
 
-    policy: Policy = policy_named(name)
+    deciding = [known for known in BUILT_IN if known not in PLANNERS]
+    policy: Policy = policy_named(name, deciding)
     if not hasattr(policy, "decide"):
         raise BadInput(
             f"the policy {name!r} plans in the game alone; a real run needs one that decides"
@@ -313,7 +315,7 @@ def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
     if not as_json:
         from conductor_agent.show import Terminal, show_plan
 
-        show_plan(Terminal(), workflow, enforcement(profile))
+        show_plan(Terminal(), workflow, profile, enforcement(profile))
         return
     level = workflow.level
     print_json(
@@ -378,8 +380,9 @@ def _is_bad_input(problem: Exception) -> bool:
 
 
 def _sentence(problem: Exception) -> str:
-    text = problem.format_message() if hasattr(problem, "format_message") else str(problem)
-    return " ".join(text.split())
+    if hasattr(problem, "format_message"):
+        return usage_sentence(problem)
+    return " ".join(str(problem).split())
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def alone(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(short_help="Write an extension that works, with its test.")
 def new(
     path: Annotated[Path, typer.Argument(help="A new folder; its name becomes the extension's.")],
     kind: Annotated[

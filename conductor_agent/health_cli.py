@@ -20,7 +20,7 @@ JournalOption = Annotated[Path, typer.Option(help="The SQLite file that runs are
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
-@app.command(name="list")
+@app.command(name="list", short_help="List the extensions that a journal knows.")
 def list_extensions(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> None:
     """List the extensions that a journal knows: how they do, what they broke, how far they are trusted.
 

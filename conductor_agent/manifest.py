@@ -301,7 +301,7 @@ def _sentence(problem: ValidationError, file: Path) -> str:
     for part in first["loc"][:-1]:
         field = _fields(known).get(str(part)) if isinstance(known, type) else None
         known = _model_in(field.annotation) if field is not None else known
-    return text + suggest(str(first["loc"][-1]), _fields(known))
+    return f"{text}." + suggest(str(first["loc"][-1]), _fields(known))
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def run_extension(
         recover=recover,
         deadline_s=deadline_s,
     )
+    _nothing_missing(manifest, request.inputs)
 
     async def run() -> Reply:
         async with Supervisor() as host:
@@ -75,6 +76,20 @@ def _named(manifest: Manifest, pair: str) -> tuple[str, Any]:
         raise ManifestError(f"{where}: write NAME=TEXT or NAME=@FILE")
     given = Path(text[1:]) if text.startswith("@") else text
     return name, typed(slot_named(manifest, name, where), given, where)
+
+
+def _nothing_missing(manifest: Manifest, given: Mapping[str, Any]) -> None:
+    """Every input that may not be left out is given.
+
+    Raises:
+        ManifestError: one is missing.
+    """
+    for name, slot in manifest.extension.inputs.items():
+        if name not in given and not slot.optional:
+            raise ManifestError(
+                f"the input {name} is missing: add --input {name}=TEXT, or --input {name}=@FILE "
+                f"({slot.type.value})"
+            )
 
 
 def _variant(manifest: Manifest, name: str | None) -> Mapping[str, Any]:

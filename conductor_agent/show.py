@@ -145,9 +145,12 @@ def qualities(goal: Goal) -> Iterator[Part]:
 
 
 def show_plan(
-    console: Terminal, workflow: Workflow, enforcement: Mapping[str, Mapping[str, str]]
+    console: Terminal,
+    workflow: Workflow,
+    profile: str,
+    enforcement: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """What would be done, under which limits, and what enforces them here."""
+    """What would be done, under which limits, and which of these nothing enforces here."""
     level = workflow.level
     console.tell((level.name, "bold"), f"  goals: {', '.join(level.goals)}")
     for note in workflow.notes:
@@ -166,7 +169,9 @@ def show_plan(
         )  # fmt: skip
         table.add_row(*map(line, cells))
     console.print(table)
-    show_limits(console, enforcement)
+    loose = [name for name, row in enforcement.items() if row["level"] in ("NONE", "COUNTED")]
+    told = f"not enforced here: {', '.join(loose)}" if loose else "each limit is enforced here"
+    console.tell(f"  profile {profile}, {told}; `conductor limits` shows by what")
 
 
 def show_limits(console: Terminal, enforcement: Mapping[str, Mapping[str, str]]) -> None:

@@ -111,5 +111,5 @@ def part_of(kind: Any, data: Any, where: str) -> Any:
         text = explain(problem, where)
         known = [field.alias or name for name, field in getattr(kind, "model_fields", {}).items()]
         if first["type"] == "extra_forbidden" and known:
-            text += suggest(str(first["loc"][-1]), known)
+            text += "." + suggest(str(first["loc"][-1]), known)
         raise WorkflowError(text) from None

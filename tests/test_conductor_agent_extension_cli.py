@@ -69,7 +69,8 @@ def test_a_run_reads_files_parameters_and_variants(made: Path, capsys):
     more = ["--variant", "long", "--parameters", '{"least_letters": 3}']
     code, told = answered(capsys, "run", str(made), "--input", text, *more)
     assert told["outcome"]["outputs"] == {"words": 2}
-    code, out, _ = conductor(capsys, "run", str(made), "--parameters", '{"least_leters": 1}')
+    wrong = ["--parameters", '{"least_leters": 1}']
+    code, out, _ = conductor(capsys, "run", str(made), "--input", text, *wrong)
     assert code == 4 and out.startswith("INVALID_INPUT  There is no parameter")
     assert "to blame: caller" in out and "does not help" in out
 
@@ -83,6 +84,7 @@ def test_a_run_reads_files_parameters_and_variants(made: Path, capsys):
         (["run", "ext", "--input", "text=@nowhere"], "nowhere cannot be read (No such file or directory)"),
         (["run", "ext", "--parameters", "7"], "--parameters: give a JSON object"),
         (["run", "ext", "--parameters", "{"], "--parameters: it is no plain JSON"),
+        (["run", "ext"], "the input text is missing: add --input text=TEXT"),
         (["run", "ext", "--variant", "lng"], "--variant lng: there is none. Did you mean 'long'?"),
         (["new", "ext"], "ext: something is there already; name a new folder"),
         (["new", "class"], "'class' is no name for a function"),
@@ -114,6 +116,15 @@ def test_a_mistake_in_a_scenario_is_one_sentence(tmp_path, capsys, monkeypatch, 
     (tmp_path / "ext/scenario.json").write_text(scenario)
     code, _, err = conductor(capsys, "check", "ext")
     assert code == 2 and says in err and err.count("\n") == 1
+
+
+def test_no_command_is_cut_short_in_a_list_of_commands(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for group in ([], ["extension"]):
+        with pytest.raises(SystemExit):
+            cli.main([*group, "--help"])
+        told = capsys.readouterr().out.split("Commands:")[1]
+        assert "..." not in told, told
 
 
 def test_every_command_has_an_example(capsys):

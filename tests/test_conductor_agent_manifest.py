@@ -113,10 +113,10 @@ def test_every_key_of_the_documented_tables_is_known():
     [
         ("", "extension: is missing"),
         ("x =", "it cannot be read as TOML"),
-        (OURS + "sorce = 1", "extension.sorce: there is no such key here; check its spelling or remove it Did you mean 'source'?"),
+        (OURS + "sorce = 1", "extension.sorce: there is no such key here; check its spelling or remove it. Did you mean 'source'?"),
         (OURS + "[runtime.resources]\nmemory_limt = 64", "Did you mean 'memory_limit'?"),
         (OURS + "[failure_policy]\nmax_retries = 1", "Did you mean 'failure_policies'?"),
-        (OURS + "[extension.variants.fast]\nparameter = 1", "extension.variants.fast.parameter: there is no such key here; check its spelling or remove it Did you mean 'parameters'?"),
+        (OURS + "[extension.variants.fast]\nparameter = 1", "extension.variants.fast.parameter: there is no such key here; check its spelling or remove it. Did you mean 'parameters'?"),
         (OURS + "[runtime.resources]\nmemory_limit = -1", "runtime.resources.memory_limit: Input should be greater than 0"),
         (OURS + "[runtime.resources]\nmemory_limit = nan", "runtime.resources.memory_limit"),
         (OURS + "[reliability_contract]\nexpected_success_rate = 97", "expected_success_rate: Input should be less than or equal to 1"),

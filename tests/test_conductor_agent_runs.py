@@ -367,6 +367,12 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(tmp_path, monkeypatch,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_policy_that_cannot_decide_is_not_suggested(capsys):
+    *_, err = ran(capsys, "run", PAGE, "--policy", "oracel")
+    assert "there is no policy 'oracel'." in err
+    assert "oracle" not in err and "index" in err
+
+
 def test_a_fault_of_ours_is_said_without_a_traceback(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Supervisor, "call", None)

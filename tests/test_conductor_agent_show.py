@@ -89,7 +89,8 @@ def test_everything_else_shows_it_as_text_too(tmp_path):
     with Journal.read(path) as journal:
         level, events, _ = told(journal, result.run_id)
         head = summary(journal, result.run_id)
-    show_plan(console, flow, enforcement("group"))
+    show_plan(console, flow, "group", enforcement("group"))
+    assert "profile group, not enforced here: " in out.getvalue()
     show_result(console, result, EVIL)
     show_runs(console, [head, {"run_id": EVIL, "status": EVIL, "problem": EVIL}])
     show_head(console, head)

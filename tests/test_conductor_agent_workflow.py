@@ -95,7 +95,7 @@ MISTAKES = [
     (put("extensions/chrash", {"source": "small.py", "class": "motif"}), "Did you mean 'crash'?"),
     (put("extensions/echo/class", "tool"), "extensions.echo.class: Unknown class 'tool'"),
     (put("extensions/echo/class", None), "extensions.echo: class: is missing"),
-    (put("extensions/echo/limit", {}), "Did you mean 'limits'?"),
+    (put("extensions/echo/limit", {}), "remove it. Did you mean 'limits'?"),
     (put("extensions/echo/limits", {"wall_s": 9999}), "the ceiling is 30"),
     (put("extensions/echo/limits", {"wal_s": 1}), "wal_s"),
     (put("extensions/echo/source", "smal.py"), "extensions.echo.source: there is no file 'smal.py'"),

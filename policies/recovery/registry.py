@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -148,8 +148,16 @@ def _look_here() -> None:
     importlib.invalidate_caches()
 
 
-def policy_named(name: str) -> Any:
+PLANNERS = ("oracle", "bayes", "search")
+"""Built in, and handed the level and the board of the game: a real run has no use for them."""
+
+
+def policy_named(name: str, known: Iterable[str] = BUILT_IN) -> Any:
     """The policy of a name, a folder with an artifact, or `module:Class`.
+
+    Args:
+        name: which.
+        known: the names that are suggested where there is none of this one.
 
     Raises:
         PolicyError: there is none, or it cannot be loaded; a near name is suggested.
@@ -162,6 +170,6 @@ def policy_named(name: str) -> Any:
         return _own_class(name)
     raise PolicyError(
         f"there is no policy {name!r}."
-        + suggest(name, BUILT_IN)
+        + suggest(name, known)
         + " A folder or module:Class will do too."
     )
