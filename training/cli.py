@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from conductor_agent.usage import usage_sentence
 from training import dataset_command, levels
 from training.attention import attend
 from training.compare_command import compare_command
@@ -46,12 +47,15 @@ app = typer.Typer(
 app.add_typer(levels.app, name="levels")
 app.add_typer(dataset_command.app, name="dataset")
 app.command()(play)
-app.command()(attend)
+app.command(short_help="Show what a sequence model heeds after a failure.")(attend)
 app.command(
+    short_help="Let policies play the same levels, and compare them.",
     epilog="Example: fqg evaluate --policies index,code_aware,oracle --split test --tiers 16-20",
 )(evaluate_command)
 app.command(
-    "compare", epilog="Example: fqg compare --policy shipped --settings generated,scenario_1_real"
+    "compare",
+    short_help="Play levels and workflows in each mode of responsibility.",
+    epilog="Example: fqg compare --policy shipped --settings generated,scenario_1_real",
 )(compare_command)
 
 
@@ -172,15 +176,19 @@ def train(
     )
 
 
-app.command(epilog="Example: fqg tune --policies router,lookup --trials 120 --episodes 2000")(
-    tune_command
-)
+app.command(
+    short_help="Search the numbers of the hand rules.",
+    epilog="Example: fqg tune --policies router,lookup --trials 120 --episodes 2000",
+)(tune_command)
 
 
 app.command("compile", epilog="Example: fqg compile --sizes small,standard")(compile_rules)
 
 
-@app.command(epilog="Example: fqg quickstart --out quickstart")
+@app.command(
+    short_help="Train a conductor, judge it, and deploy it on real pages.",
+    epilog="Example: fqg quickstart --out quickstart",
+)
 @command
 def quickstart(
     out: Annotated[
@@ -306,7 +314,7 @@ def main() -> None:
             typer.echo(str(problem), err=True)
             sys.exit(BAD_INPUT)
         if hasattr(problem, "format_message"):  # of the command line, made for users
-            typer.echo(f"fqg: {' '.join(problem.format_message().split())}", err=True)
+            typer.echo(f"fqg: {usage_sentence(problem)}", err=True)
             sys.exit(BAD_INPUT)
         if os.environ.get("FQG_DEBUG"):
             raise

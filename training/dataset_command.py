@@ -22,14 +22,15 @@ from training.tables import or_dash
 from training.terminal import JsonOption, bar, command, counted, fail, need, print_json
 
 app = typer.Typer(
-    help="Log episodes of a policy in Minari's format, and say what a dataset holds.",
+    help="Log episodes in Minari's format, and look at datasets.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
 @app.command(
-    epilog="Example: fqg dataset make --policy index --split train --episodes 1000 --out datasets/index-v0"
+    short_help="Let a policy play, and keep all of it.",
+    epilog="Example: fqg dataset make --policy index --split train --episodes 1000 --out datasets/index-v0",
 )
 @command
 def make(

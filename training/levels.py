@@ -34,7 +34,7 @@ from training.setting import level_files
 from training.terminal import BAD_INPUT, JsonOption, command, counted, fail, print_json
 
 app = typer.Typer(
-    help="Look at levels, check level files, write generated levels to files.",
+    help="Look at levels, check level files, write generated ones.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -248,7 +248,7 @@ def in_folders(names: list[str]) -> list[str]:
     ]
 
 
-@app.command()
+@app.command(short_help="Check level files.")
 @command
 def validate(
     files: Annotated[list[str], typer.Argument(help="Level files, or folders of them.")],
@@ -275,7 +275,7 @@ def validate(
         raise typer.Exit(BAD_INPUT)
 
 
-@app.command()
+@app.command(short_help="Write generated levels, with what is hidden in them.")
 @command
 def make(
     out: Annotated[
