@@ -208,7 +208,9 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3, help="0 to N - 1")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--episodes", type=int, default=8192, help="test levels")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument(
+        "--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train"
+    )
     parser.add_argument("--train-only", action="store_true", help="judge nothing yet")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     chosen = parser.parse_args(words)

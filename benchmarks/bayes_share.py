@@ -99,7 +99,10 @@ def main() -> None:
     )
     parser.add_argument("--episodes", type=int, default=640, help="N, of all templates together")
     parser.add_argument(
-        "--split", default="exact", choices=[n for n, s in SPLITS.items() if s.templates]
+        "--split",
+        default="exact",
+        choices=[n for n, s in SPLITS.items() if s.templates],
+        help="of templates",
     )
     parser.add_argument(
         "--policy",

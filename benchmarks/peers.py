@@ -1,6 +1,6 @@
 """How many steps a second other environments play on one core. Needs nothing of ours: run it by any Python.
 
-    python benchmarks/peers.py [--quick]
+    python benchmarks/peers.py [--quick] [--json]
 
 One JSON object: {NAME: {"steps_per_s", "obs_bytes"} or {"skipped"}}. Random actions, automatic reset, CPU
 time, the best of several rounds, as benchmarks/env_speed.py measures ours. A peer that is not installed is
@@ -143,6 +143,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="shorter rounds")
+    parser.add_argument("--json", action="store_true", help="what it prints in any case")
     quick = parser.parse_args().quick
     rounds, seconds = (2, 0.3) if quick else (5, 2.0)
     print(json.dumps({name: measure(make, rounds, seconds) for name, make in PEERS.items()}))

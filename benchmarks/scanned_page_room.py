@@ -1,5 +1,7 @@
 """How much room is there for decisions on scanned pages?
 
+    python benchmarks/scanned_page_room.py --quick --json
+
 Measures every cell (straighten x clean x read) of some pages, then compares at budgets of 3 to
 7 times the cheapest pipeline: the best single pipeline and the best cascade (both tuned on the very
 pages they are judged on), a hand-written rule that follows the hints of `inspect_page`, and what a
@@ -39,14 +41,16 @@ Pipeline = tuple[str, str, str]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=int, default=48)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pages", type=int, default=48, help="how many")
+    parser.add_argument("--seed", type=int, default=1, help="which pages")
     parser.add_argument(
         "--cache", type=Path, help="folder for measured cells; measured again without it"
     )
     parser.add_argument("--quick", action="store_true", help="8 pages")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     args = parser.parse_args()
     count = 8 if args.quick else args.pages
     table = [judged(page, cells) for page, cells in measured_pages(count, args.seed, args.cache)]

@@ -161,7 +161,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--recipe", default="quick", help="a name or a file; default: quick")
-    parser.add_argument("--device", choices=("cpu", "cuda", "all"), default="all")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda", "all"), default="all", help="where to train"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--quick", action="store_true", help="a few rollouts")
     arguments = parser.parse_args()

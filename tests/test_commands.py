@@ -96,7 +96,7 @@ def test_a_command_that_is_nearly_one_is_answered_with_it(
     words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     for name in ALL_GROUPS[words].commands:
-        if len(name) < 4:
+        if len(name) < 4 or name[:-1] in ALL_GROUPS[words].commands:
             continue
         code, told = said([*words.split(), name[:-1]], capsys, monkeypatch)
         assert code == 2 and f"Did you mean '{name}'?" in told, told
@@ -128,6 +128,8 @@ def test_an_example_is_one(line: str):
         COMMANDS[name].make_context(name, words[len(name.split()) :])
 
 
+WRITES_FILES = {"make_results.py", "ship.py"}
+"""What they find they put where it belongs."""
 SCRIPTS = sorted(
     path for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")
 )
@@ -140,7 +142,7 @@ def test_a_benchmark_has_help_with_an_example_and_answers_as_json(script: Path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert f"python benchmarks/{script.name}" in done.stdout
-    assert "--json" in done.stdout
+    assert ("--json" in done.stdout) != (script.name in WRITES_FILES)
     for options in ast.walk(ast.parse(script.read_text("utf-8"))):
         if isinstance(options, ast.Call) and getattr(options.func, "attr", "") == "add_argument":
             assert "help" in {word.arg for word in options.keywords}, ast.unparse(options)
