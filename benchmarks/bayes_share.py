@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from tables import table
+from to_its_end import to_its_end
 
 from fqg_env.rules import STOP
 from fqg_env.splits import SPLITS
@@ -126,4 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    to_its_end(main)

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from to_its_end import to_its_end
 
 from conductor_agent.clock import RunClock
 from conductor_agent.conductor import Conductor
@@ -166,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    to_its_end(main)

@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 import numpy as np
+from to_its_end import to_its_end
 
 from fqg_env.env import VectorFunctionQuest
 from policies.recovery.registry import PolicyError, policy_named
@@ -108,4 +109,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    to_its_end(main)

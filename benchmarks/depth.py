@@ -17,6 +17,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from to_its_end import to_its_end
+
 from policies.recovery.registry import HAND_RULES, policy_named
 from training.episodes import play
 from training.setting import Setting, deal
@@ -160,4 +162,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    to_its_end(main)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from to_its_end import to_its_end
 
 from fqg_env import rules, world
 from fqg_env.chance import mix, pick
@@ -218,4 +219,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    to_its_end(main)

@@ -17,6 +17,7 @@ from typing import Any
 
 from held_out import EPISODES, LEARNED, RULES, SHIFTED, best_rule, setting_of
 from tables import share, signed, spread, table
+from to_its_end import to_its_end
 
 from policies.recovery.registry import BUILT_IN, policy_named
 from training.calibration import calibration
@@ -260,4 +261,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    to_its_end(main, "to go on; what was played is kept")

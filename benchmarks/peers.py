@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from to_its_end import to_its_end
 
 Peer = Callable[[], tuple[Callable[[], int], int]]
 """Makes an environment; returns (play some steps, bytes of one observation)."""
@@ -150,4 +151,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    to_its_end(main)

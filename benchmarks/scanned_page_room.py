@@ -22,6 +22,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from to_its_end import to_its_end
 
 from conductor_agent.scanned_page.gate import ACCEPTED, text_quality
 from conductor_agent.scanned_page.hints import advice
@@ -331,4 +332,4 @@ def as_text(report: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    to_its_end(main)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from held_out import LEARNED, RULES, SHIFTED, best_rule, setting_of
+from to_its_end import to_its_end
 
 from policies.recovery.policy_file import (
     Manifest,
@@ -97,4 +98,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    to_its_end(main, "to go on; what was played is kept")

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from to_its_end import to_its_end
 
 from fqg_env.errors import LevelError
 from training.checkpoint import Point
@@ -194,4 +195,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    to_its_end(main)
