@@ -14,11 +14,11 @@ from numba.core import event
 
 from fqg_env.arrays import SIZES
 
-OURS = ("fqg_env", "policies", "conductor_agent")
+OURS = ("fqg_env", "policies", "conductor_agent", "training")
 _CALLS = [str(size.calls) for size in SIZES.values()]
 NOTE = (
-    "compiling the rules for this machine, which takes some minutes; it is done once for each size of "
-    f"workflow (up to {', '.join(_CALLS[:-1])} or {_CALLS[-1]} calls)"
+    "compiling the rules for this machine, which takes some minutes; it is done once for each size of level "
+    f"or workflow (up to {', '.join(_CALLS[:-1])} or {_CALLS[-1]} calls)"
 )
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from conductor_agent.compiling import told_of_compiling
 from conductor_agent.usage import usage_sentence
 from training import dataset_command, levels
 from training.attention import attend
@@ -35,6 +36,7 @@ from training.terminal import (
     fail,
     need,
     print_json,
+    say,
 )
 from training.tune_command import tune_command
 
@@ -145,7 +147,7 @@ def train(
         find_checkpoint(out, chosen, seed)
     else:
         clear_earlier(out, force)
-    with contextlib.ExitStack() as bars:
+    with told_of_compiling(say), contextlib.ExitStack() as bars:
         shown = TrainingBars(chosen, bars)
         shown.begin("training", chosen.decisions)
         try:
@@ -213,7 +215,7 @@ def quickstart(
     chosen = read_recipe(recipe)
     workers = max(1, min(2, os.cpu_count() or 1))
     plan = whole.Plan(chosen, seed, out, episodes, pages, workers)
-    with contextlib.ExitStack() as bars:
+    with told_of_compiling(say), contextlib.ExitStack() as bars:
         shown = QuickstartBars(plan, bars)
         try:
             result = whole.quickstart(plan, shown.progress())

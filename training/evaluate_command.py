@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from conductor_agent.compiling import told_of_compiling
 from fqg_env.errors import LevelError
 from fqg_env.shapes import TIERS
 from fqg_env.splits import SPLITS
@@ -28,9 +29,11 @@ from training.terminal import (
     JsonOption,
     bar,
     command,
+    counted,
     fail,
     given,
     print_json,
+    say,
 )
 
 DRAWS = ("split", "tiers", "size", "mix", "mode")
@@ -167,14 +170,14 @@ def watched(question: Any) -> Any:
     from training import evaluate as judge
 
     total = judge.episodes_to_play(question.setting) * len(question.policies)
-    done = 0
+    levels, done = counted(question.setting.episodes, "level"), 0
     with contextlib.ExitStack() as shown:
         update: Any = None
 
         def tell(label: str, n: int) -> None:
             nonlocal done, update
             if update is None:  # all is known to be playable
-                update = shown.enter_context(bar("evaluating", total))
+                update = shown.enter_context(bar(f"evaluating on {levels}", total))
             done += n
             update(done, label)
 
@@ -186,7 +189,8 @@ def judged_or_refused(question: Any, tell: Any) -> Any:
     from training import evaluate as judge
 
     try:
-        return judge.judge(question, tell)
+        with told_of_compiling(say):
+            return judge.judge(question, tell)
     except PolicyError as problem:
         fail(str(problem))
     except KeyboardInterrupt:

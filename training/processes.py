@@ -12,6 +12,9 @@ from enum import Enum
 from multiprocessing.connection import Connection, wait
 from typing import Any, Self, TypeVar
 
+from conductor_agent.compiling import told_of_compiling
+from training.terminal import say
+
 Item = TypeVar("Item")
 
 
@@ -21,13 +24,20 @@ class Lost(Enum):
     DIED = "the process that it played in died"
 
 
-def serve(connection: Connection) -> None:
-    """Answer questions until nobody asks any more. Ctrl-C is the parent's to handle.
+def serve(connection: Connection, tells: bool) -> None:
+    """Answer questions until nobody asks any more, saying where rules are compiled for one if it `tells`.
+    Ctrl-C is the parent's to handle.
 
     What is printed goes to standard error: standard output is the parent's.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(sys.__stderr__.fileno() if sys.__stderr__ else 2, 1)
+    with told_of_compiling(say) if tells else contextlib.nullcontext():
+        answer_all(connection)
+
+
+def answer_all(connection: Connection) -> None:
+    """Answer questions until nobody asks any more."""
     me = os.getpid()
     while True:
         try:
@@ -55,13 +65,14 @@ class Worker:
 
     Args:
         owner: whose questions it answers, and nobody else's.
+        tells: whether it says where rules are compiled.
     """
 
-    def __init__(self, owner: object = None) -> None:
+    def __init__(self, owner: object = None, *, tells: bool = False) -> None:
         self.owner = owner
         spawn = multiprocessing.get_context("spawn")
         self.connection, its = spawn.Pipe()
-        self.process = spawn.Process(target=serve, args=(its,), daemon=True)
+        self.process = spawn.Process(target=serve, args=(its, tells), daemon=True)
         self.process.start()
         its.close()
         self.item: Any = None
@@ -159,8 +170,8 @@ class Workers:
             self._hire(owner(item)).ask(function, item)
 
     def _hire(self, owner: object) -> Worker:
-        """Start a process."""
-        self.staff.append(Worker(owner))
+        """Start a process; the first one speaks for all."""
+        self.staff.append(Worker(owner, tells=not self.staff))
         return self.staff[-1]
 
     def _dismiss(self, worker: Worker) -> None:

@@ -46,6 +46,11 @@ def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:
     raise typer.Exit(code)
 
 
+def say(sentence: str) -> None:
+    """Tell people something on standard error, above a progress bar that is shown."""
+    CONSOLE.print(f"fqg: {sentence}", markup=False, highlight=False, soft_wrap=True)
+
+
 def need(*extras: str) -> None:
     """Leave with one sentence where an extra that a command needs is missing."""
     missing = [
