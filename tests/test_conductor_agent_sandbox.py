@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import sandbox_suite  # noqa: E402
-from sandbox import own_attack  # noqa: E402
+from sandbox import own_attack, report  # noqa: E402
 from sandbox.case import ATTACKS, LIMITS, Case  # noqa: E402
 from sandbox.cases import CASES  # noqa: E402
 from sandbox.judge import GROWTH_BYTES, Seen, judge  # noqa: E402
@@ -138,6 +138,23 @@ def test_an_attack_of_ones_own_as_an_extension(tmp_path: Path) -> None:
     assert code == 4, said
     assert result["cases"]["attack/thief"]["why"] == ["it told the secret"]
     assert result["cases"]["attack/quiet"]["contained"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        (
+            "from conductor_agent.hosting.extension import extension\n"
+            "@extension\ndef clumsy(inputs, parameters, context):\n    return 1 / 0\n"
+        ),
+        "print('so far')\n1 / 0\n",
+    ],
+)
+def test_an_attack_of_ones_own_that_raises_says_what(tmp_path: Path, source: str) -> None:
+    (tmp_path / "own.py").write_text(source)
+    _, result, said = suite("--profile", "group", "--attack", str(tmp_path / "own.py"))
+    (case,) = result["cases"].values()
+    assert report._ending(case).endswith("ZeroDivisionError: division by zero"), (case, said)
 
 
 def test_an_attack_of_ones_own_as_a_program(tmp_path: Path) -> None:

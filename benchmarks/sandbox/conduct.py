@@ -47,6 +47,7 @@ class Told:
     code: str | None = None
     limit: str | None = None
     enforcer: str | None = None
+    unit: str | None = None
     allowed: float | None = None
     observed: float | None = None
     gone_ms: float | None = None
@@ -339,6 +340,7 @@ def _told(case: Case, seen: Seen, ended: Ended, late_s: float) -> Told:
             if failure.policy is not None:
                 told.limit, told.enforcer = failure.policy.name, failure.policy.enforcer
                 told.allowed, told.observed = failure.policy.limit, failure.policy.observed
+                told.unit = failure.policy.unit
         case Success(outputs=outputs):
             told.answer = json.loads(json.dumps(outputs, default=repr))
     return told

@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from sandbox.cases import CASES
 
+from policies.resource.violations import amount
+
 if TYPE_CHECKING:
     from sandbox.suite import Result
 
@@ -47,12 +49,15 @@ def _ending(case: dict[str, Any]) -> str:
     if not case["contained"]:
         return "; ".join(case["why"])
     if case.get("limit"):
-        return f"{case['limit']}: {case['observed']:g} seen, {case['allowed']:g} allowed ({case['enforcer']})"
+        unit = case["unit"]
+        seen, allowed = amount(case["observed"], unit), amount(case["allowed"], unit)
+        return f"{case['limit']}: {seen} seen, {allowed} allowed ({case['enforcer']})"
     if case.get("policy"):
         proof = case["policy"]
-        return f"{proof['limit']}: {proof['observed']:g} {proof['unit']} seen ({proof['enforcer']})"
+        return f"{proof['limit']}: {amount(proof['observed'], proof['unit'])} seen ({proof['enforcer']})"
     if case["category"]:
-        return f"{case['category']} ({case.get('code')})"
+        *_, last = ["", *case.get("message", "").splitlines()]
+        return f"{case['category']} ({case.get('code')})" + (f": {last.strip()}" if last else "")
     answer = case.get("answer")
     refused = answer.get("refused") if isinstance(answer, dict) else None
     return (
