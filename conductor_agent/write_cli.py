@@ -51,7 +51,7 @@ def schema(
     Editors complete and check a file by it; `new` writes the line that tells them so. With --json a schema
     is one line, and without a name it is told where each lies.
 
-    Example: conductor schema workflow > schemas/workflow.json
+    Example: conductor schema workflow
     """
     from conductor_agent.schema_files import schema_names, schema_path, schema_text
 

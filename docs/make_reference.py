@@ -43,10 +43,10 @@ the same as JSON Schema, by which editors complete and check a file; what `condu
 [extensions.md](extensions.md), [game.md](game.md).
 """
 TITLES = {
-    "workflow": "A workflow, `workflow.yaml`",
-    "manifest": "A manifest, `extension.toml`",
-    "limits": "An operator's limits, `limits.yaml` or `limits.toml`",
-    "level": "A level, `level.yaml`",
+    "workflow": "A workflow (workflow.yaml)",
+    "manifest": "A manifest (extension.toml)",
+    "limits": "An operator's limits (limits.yaml or limits.toml)",
+    "level": "A level (level.yaml)",
 }
 PARTS = {
     "Artifact": "an artifact",
@@ -137,7 +137,7 @@ def files_page() -> str:
             if "properties" in own and part not in seen:
                 seen.add(part)
                 parts.append(
-                    f"### {title.split(',')[0]}: {PARTS[part]}\n\n{_table(own, schema['$defs'])}"
+                    f"### {title.split(' (')[0]}: {PARTS[part]}\n\n{_table(own, schema['$defs'])}"
                 )
     return "\n".join(parts)
 

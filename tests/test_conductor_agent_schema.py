@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import tomllib
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from test_docs_reference import reference
 
 from conductor_agent.cli import main
 from conductor_agent.field_words import models_in, words_of
@@ -194,11 +194,7 @@ def test_a_wrong_key_or_value_is_refused_by_the_schema_and_by_the_reader(
 
 
 def test_the_files_of_the_package_are_those_that_the_models_give():
-    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs/make_reference.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    made = {path: text for path, text in module.pages().items() if path.parent == FOLDER}
+    made = {path: text for path, text in reference().items() if path.parent == FOLDER}
     assert sorted(path.stem for path in made) == schema_names() == [
         "level", "limits", "manifest", "recipe", "workflow",
     ]  # fmt: skip
