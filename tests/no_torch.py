@@ -1,6 +1,6 @@
-"""Without the extras: import every module below `training`, and run a workflow with `conductor`.
+"""Without the extras: import every module below `training`, and use what is installed through its commands.
 
-.ci/run calls it in an environment that holds nothing but the base installation; `--modules` only imports
+.ci/wheel calls it in an environment that holds nothing but the base installation; `--modules` only imports
 (the test suite does that, where the extras may be installed but must not be loaded).
 """
 
@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import json
 import pkgutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,9 @@ NEEDS_MODELS = {
 }
 """The real models of the scanned page and what handles its images: they are there for the extra `models`."""
 
-WORKFLOW = Path(__file__).parent / "workflows" / "page.yaml"
+HERE = Path(__file__).parent
+WORKFLOW = HERE / "workflows" / "page.yaml"
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def import_all() -> int:
@@ -55,34 +58,55 @@ def import_all() -> int:
     return len(wanted)
 
 
-def run_workflow() -> None:
-    """Run a workflow with the command of this very environment."""
-    command = Path(sys.executable).parent / "conductor"
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [command, "run", WORKFLOW, "--journal", Path(folder) / "runs.sqlite", "--json"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+def answer(folder: Path, *words: str) -> dict:
+    """What a command of this very environment answers as JSON."""
+    command = Path(sys.executable).parent / words[0]
+    done = subprocess.run(
+        [command, *words[1:], "--json"], cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        sys.exit(f"conductor run: exit code {done.returncode}\n{done.stdout}{done.stderr}")
-    result = json.loads(done.stdout)
-    if result["status"] != "succeeded":
-        sys.exit(f"conductor run: {result}")
+        sys.exit(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def write_note(folder: Path) -> None:
+    """The workflow that README.md shows, as its two files."""
+    shown = FENCE.findall((HERE.parent / "README.md").read_text("utf-8"))
+    code = next(text for _, text in shown if text.startswith("from conductor_agent.hosting"))
+    (folder / "note.py").write_text(code, "utf-8")
+    workflow = next(text for language, text in shown if language == "yaml")
+    (folder / "note.yaml").write_text(workflow, "utf-8")
+
+
+def use_all(folder: Path) -> None:
+    """Run workflows, list levels and judge policies with the data files that came along."""
+    write_note(folder)
+    for workflow in (str(WORKFLOW), "note.yaml"):
+        result = answer(folder, "conductor", "run", workflow)
+        if result["status"] != "succeeded":
+            sys.exit(f"conductor run {workflow}: {result}")
+    levels = answer(folder, "fqg", "levels", "list")["levels"]
+    if len(levels) < 9:
+        sys.exit(f"fqg levels list: only {len(levels)} levels with a story")
+    judged = answer(folder, "fqg", "evaluate", "--policies", "shipped,index", "--episodes", "8")
+    if any("error" in figures for figures in judged["policies"].values()):
+        sys.exit(f"fqg evaluate: {judged['policies']}")
 
 
 def main() -> None:
-    """Import, and unless told otherwise check that nothing else is installed, and run."""
+    """Import, and unless told otherwise check that nothing else is installed, and use it."""
     if "--modules" not in sys.argv:
         extras = [name for name in (*TRAINERS, *MODELS) if importlib.util.find_spec(name)]
         if extras:
             sys.exit(f"this is no base installation: it holds {', '.join(extras)}")
     print(f"{import_all()} modules imported")
     if "--modules" not in sys.argv:
-        run_workflow()
-        print("a workflow has run")
+        home = Path(importlib.import_module("fqg_env").__file__ or "")
+        if not home.is_relative_to(sys.prefix):
+            sys.exit(f"it is not installed here, it comes from {home}")
+        with tempfile.TemporaryDirectory() as folder:
+            use_all(Path(folder))
+        print("workflows have run, levels are there, policies were judged")
 
 
 if __name__ == "__main__":
