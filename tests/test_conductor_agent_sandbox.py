@@ -92,37 +92,6 @@ def test_what_is_not_contained_is_said_so() -> None:
         assert any(sentence in why for why in result["cases"][name]["why"]), result["cases"][name]
 
 
-@pytest.mark.parametrize(
-    ("profile", "name", "wall", "without", "sentence"),
-    [
-        ("jail", "network/flood_the_way_out", "hosting.egress.CONNECTIONS", "10_000", " of 64"),
-        ("group", "protocol/two_parts", "hosting.windows.total", "lambda places: 0", "it answered"),
-        ("group", "manifest/read_paths", "bindings._check_granted", "lambda *_: None", "the secret"),
-        ("group", "manifest/environment", "bindings.limits_of", "lambda *_: LIMITS", "the secret"),
-    ],
-)  # fmt: skip
-def test_an_attack_succeeds_where_its_wall_is_taken_away(
-    profile: str, name: str, wall: str, without: str, sentence: str
-) -> None:
-    """So the case can fail: its wall is one that every profile has, or all that have a way out."""
-    module, _, attribute = f"conductor_agent.{wall}".rpartition(".")
-    script = (
-        f"import {module} as module\n"
-        "from policies.resource.limits import ResourceLimits\n"
-        "LIMITS = ResourceLimits(environment=('FQG_SUITE_SECRET',))\n"
-        f"module.{attribute} = {without}\n"
-        "from sandbox.conduct import main\n"
-        f"main({profile!r}, [{name!r}], 1)\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS), "FQG_SUITE_SECRET": "a-secret"}
-    line = [sys.executable, "-c", script]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=60, env=environment)
-    *_, told = [json.loads(line) for line in done.stdout.splitlines()]
-    if "unavailable" in told:
-        pytest.skip(told["unavailable"])
-    assert sentence in "; ".join(told["why"]), (told, done.stderr)
-
-
 def test_an_attack_of_ones_own_as_an_extension(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "import os\n"

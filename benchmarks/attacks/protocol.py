@@ -18,6 +18,8 @@ from attacking import Values, attack
 from conductor_agent.hosting import frames
 from fqg_env.outcome import Success
 
+NEXT_CALL = threading.Event()
+"""In one worker: a call has begun after the attack."""
 HEADER = struct.Struct(">IQ")
 RESULT = b"\x82\xa4type\xa6result\xa7outcome"
 SUCCESS = b"\x82\xa6schema\xa9success/1\xa7outputs\x81\xa1a"
@@ -66,7 +68,7 @@ BODIES = {
     "bare_number": b"\x07",
     "unknown_type": b"\x81\xa4type\xa3xyz",
     "ready": b"\x82\xa4type\xa5ready\xa7version\x01",
-    "extra_beside": RESULT + b"\x81\xa6schema\xa9success/1\xa5extra\x01",
+    "extra_beside": b"\x83" + RESULT[1:] + b"\x81\xa6schema\xa9success/1\xa5extra\x01",
     "call": b"\x82\xa4type\xa4call\xa6inputs\x80",
     "unknown_outcome": RESULT + b"\x81\xa6schema\xa9failure/1",
     "extra_field": RESULT + b"\x83\xa6schema\xa9success/1\xa7outputs\x80\xa4more\x01",
@@ -169,11 +171,15 @@ def next_answer(parameters: Values, context: Any) -> Any:
 
 @attack
 def late(parameters: Values, context: Any) -> Any:
-    """Answers, and answers again when nobody asks any more."""
-    again = _frame(_value(b"\x07"))
+    """Answers, and answers again while the next call is made, which might take that for its own."""
+    if parameters.get("next"):
+        NEXT_CALL.set()
+        time.sleep(1)
+        return {"count": 0}
+    again = _frame(RESULT + b"\x82\xa6schema\xa9success/1\xa7outputs\x81\xa5count\x63")
 
     def speak() -> None:
-        time.sleep(0.1)  # when the first answer has surely been read
+        NEXT_CALL.wait()
         _send(again)
 
     threading.Thread(target=speak, daemon=True).start()

@@ -57,7 +57,7 @@ class Case:
     """Limits unlike those of the other cases."""
     environment: tuple[tuple[str, str], ...] = ()
     again: Mapping[str, Any] | None = None
-    """Parameters of a second call in a new worker; then that one's answer is judged."""
+    """Parameters of a second call, in a new worker unless this one is kept; then its answer is judged."""
     loads: bool = False
     """It attacks while it is loaded, before any call."""
     asks: str = ""

@@ -8,6 +8,8 @@ from sandbox.case import Case
 
 MEMORY = 512_000_000
 SHORT = {"wall_s": 1.0}
+KEPT = {"calls_per_worker": 1000}
+"""The next call is made in the same worker."""
 OWNER = {"write_paths": ("/nowhere",)}
 """As root it stays root, though in name alone: whose files lie outside is no wall then."""
 FULL_DISK = ("OUT_OF_RESOURCES",)
@@ -156,8 +158,8 @@ PROTOCOL = [
     *(_error("protocol", name, "PROTOCOL_UNSOLICITED")
       for name in ("twice", "next_answer")),
     _error("protocol", "flooding_channel", "PROTOCOL_UNSOLICITED", at_most=0),
-    *(_allowed("protocol", name, 0, settings={"calls_per_worker": 1000})
-      for name in ("late", "deaf_later")),
+    _error("protocol", "late", "PROTOCOL_WRONG_ID", at_most=0, again={"next": True}, settings=KEPT),
+    _allowed("protocol", "deaf_later", 0, settings=KEPT),
     _end("protocol", "two_parts", "reply_bytes"),
     _error("protocol", "exit_before", "EXIT_0"),
     _error("protocol", "exit_inside", "EXIT_0", "PROTOCOL_CLOSED"),
@@ -183,14 +185,14 @@ CRASHES = [
     _end("crashes", "flood", "log_bytes", needs=("log_bytes",), parameters={"fd": 2})
     .named("crashes/flood_of_errors"),
     _error("crashes", "odd_log", "EXIT_9"),
-    _allowed("crashes", "flood_after_answer", 0, settings={"calls_per_worker": 1000}),
+    _allowed("crashes", "flood_after_answer", 0, settings=KEPT),
     _end("crashes", "close_everything", "wall_s", codes=("PROTOCOL_CLOSED",), settings=SHORT),
     *(_error("crashes", name, "RAISED") for name in ("nasty_exception", "huge_exception")),
     *(_error("crashes", "no_outcome", "ANSWER", parameters={"answer": name}).named(f"crashes/{name}_answer")
       for name in ("object", "loop", "nan", "none", "keys", "integer", "surrogate", "generator", "function")),
     _end("crashes", "no_outcome", "reply_bytes", parameters={"answer": "huge"}).named("crashes/huge_answer"),
     Case("crashes/lying_answer", "crashes", "lying_struct", categories=("CRASHED", "INVALID_OUTPUT")),
-    _error("crashes", "patched_sdk", "ANSWER", settings={"calls_per_worker": 1000}),
+    _error("crashes", "patched_sdk", "ANSWER", settings=KEPT),
 ]  # fmt: skip
 
 
