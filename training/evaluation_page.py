@@ -192,7 +192,7 @@ def reaction_panels(policies: dict[str, dict[str, Any]]) -> str:
     with the highest returns.
     """
     names = [reaction.name.lower() for reaction in Reaction]
-    palette = dict(zip(names, TINTS, strict=True))
+    palette: dict[str, str] = dict(zip(names, TINTS, strict=True))
     ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
     mine = own(ranked)
     shown = [*mine, *(name for name in ranked if name not in mine)][:MOST_PANELS]

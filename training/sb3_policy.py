@@ -39,7 +39,8 @@ class PointerPolicy(MaskableActorCriticPolicy):
         without: tuple[Part, ...] = (),
         **kwargs: Any,
     ):
-        self.kind, self.hidden, self.value_hidden = network, hidden, value_hidden
+        self.kind: NetworkName = network
+        self.hidden, self.value_hidden = hidden, value_hidden
         self.rounds, self.trust, self.without = rounds, trust, without
         super().__init__(*args, **kwargs)
 

@@ -29,7 +29,7 @@ class Egress:
 
     def __init__(self, listener: socket.socket, network: Network) -> None:
         self._refused: list[str] = []
-        self._network = network
+        self._network: Network = network
         self._open = asyncio.Semaphore(CONNECTIONS)
         self._listener = listener
         self._serving = asyncio.ensure_future(self._serve())

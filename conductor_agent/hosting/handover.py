@@ -10,7 +10,7 @@ import socket
 
 PORT = 3128
 URL = f"http://127.0.0.1:{PORT}"
-VARIABLES = dict.fromkeys(
+VARIABLES: dict[str, str] = dict.fromkeys(
     ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), URL
 )
 """Where HTTP clients find it."""

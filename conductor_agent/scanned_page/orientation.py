@@ -35,7 +35,7 @@ class Orientation:
         lines = [as_input(crop) for crop in line_starts(image)]
         if not lines:
             return 0.0, 0
-        upright, turned = self.session.run(None, {self.input: np.stack(lines)})[0].T
+        upright, turned = np.asarray(self.session.run(None, {self.input: np.stack(lines)})[0]).T
         return float((turned > upright).mean()), len(lines)
 
 

@@ -177,7 +177,7 @@ class Reader:
         answer = self.recognise(TextRecInput(img=crops, return_word_box=False))
         return [
             (str(text), float(score))
-            for text, score in zip(answer.txts, answer.scores, strict=True)
+            for text, score in zip(answer.txts or (), answer.scores or (), strict=True)
         ]
 
 

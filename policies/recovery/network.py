@@ -123,7 +123,7 @@ class NetworkPolicy:
 
     def answers(self, inputs: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """What the graph answers, see `OUTPUTS`; before masking."""
-        return tuple(self._session.run(list(OUTPUTS), self.fed(inputs)))
+        return tuple(map(np.asarray, self._session.run(list(OUTPUTS), self.fed(inputs))))
 
     @staticmethod
     def fed(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -141,8 +141,7 @@ class NetworkPolicy:
     def attention(self, observation: Observation, mask: np.ndarray) -> np.ndarray:
         """[N, heads, L, L] what each token heeds, see `ATTENTION`; of a policy that `has_attention`."""
         inputs = network_inputs(observation, mask, self.manifest.inputs)
-        heeded: np.ndarray = self._session.run([ATTENTION], self.fed(inputs))[0]
-        return heeded
+        return np.asarray(self._session.run([ATTENTION], self.fed(inputs))[0])
 
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
         """The likeliest legal action; the index rule's where the network is unsure or out of its depth."""

@@ -72,7 +72,7 @@ class HandTuned:
         """[N] the chosen actions."""
         out = np.zeros(len(mask), np.int64)
         mask = np.ascontiguousarray(mask, np.uint8)
-        sight = Sight(*(*fields(observation, *FIELDS), mask))
+        sight = Sight._make((*fields(observation, *FIELDS), mask))
         self.choose_all(sight, self.numbers, out)
         return out
 
