@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 import os
 from pathlib import Path
 
 import pytest
 
+from conductor_agent.by_mode.play import SUCCESS, play_one
 from conductor_agent.events import Finished
 from conductor_agent.hosting import tree
 from conductor_agent.hosting.contract import CallRequest
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.journal import Journal
 from conductor_agent.ledger import Ledger
-from conductor_agent.scenario_1.__main__ import main
+from conductor_agent.scenario_1.cases import WORKFLOW, case, cases, scenario
 from conductor_agent.scenario_1.community_model import TIMEOUT_S
 from conductor_agent.scenario_1.documents import Kind, is_summary, make_document
-from conductor_agent.scenario_1.figures import figures, story_of, wasted_s
-from conductor_agent.scenario_1.play import SUCCESS, WORKFLOW, Played, Try, play_one, scenario
 from conductor_agent.workflow import read_workflow
 from fqg_env.level import Responsibility
 from fqg_env.outcome import Category, StandardError
@@ -53,7 +50,7 @@ class Run:
         scale: float = SCALE,
     ):
         self.journal = folder / "runs.sqlite"
-        self.played = play_one(HandRule(Rule.CASCADE), self.journal, mode, kind, seed, scale)
+        self.played = play_one(case(kind, seed, scale), mode, HandRule(Rule.CASCADE), self.journal)
         with Journal.read(self.journal) as journal:
             events = journal.events(self.played.run_id)
         outcomes = [event.outcome for event in events if isinstance(event, Finished)]
@@ -199,23 +196,18 @@ def test_endless_repeats_end_within_the_limit_or_do_not_begin(tmp_path, mode):
 # What it comes to
 
 
-def test_figures_tell_the_modes_apart():
-    fine = Try(COMMUNITY_MODEL, "first_try", SUCCESS, None, 1.0, 0.25, 2, 0.5)
-    slow = Try(COMMUNITY_MODEL, "first_try", "TIMEOUT", "wall_s", 3.0, 0.0, 0, 0.0)
-    kept = Played(HYBRID, Kind.LONG, 0, "a", "succeeded", True, 1.5, 1.0, (fine,), 0)
-    saved = dataclasses.replace(kept, tries=(slow, fine), elapsed_s=4.5, violations=1)
-    lost = Played(COMMUNITY, Kind.ACCENTED, 0, "b", "failed", False, 3.5, 1.0, (slow,), 1)
-    found = figures([kept, saved, lost])
-    assert list(found) == ["hybrid", "community"]
-    hybrid = found["hybrid"]
-    assert (hybrid["success_rate"], hybrid["latency_s_mean"], hybrid["runs"]) == (1.0, 3.0, 2)
-    assert hybrid["start_s_mean"] == 0.25
-    assert hybrid["wasted_fraction"] == pytest.approx((0.5 + 3.0 + 0.5) / 5.0)
-    assert (hybrid["attempts"], hybrid["failures_seen_by_conductor"]) == (3, 1)
-    assert (hybrid["resolved_inside_extension"], hybrid["violations"]) == (2, 1)
-    assert (found["community"]["success_rate"], found["community"]["wasted_fraction"]) == (0, 1)
-    assert wasted_s(dataclasses.replace(fine, own_recovery_s=9.0)) == 1.0
-    assert story_of(lost) == "community_model/default TIMEOUT (wall_s) 3.0 s; nothing delivered"
+def test_there_is_a_case_for_each_kind_and_seed_that_knows_a_summary_of_its_own():
+    made = cases(2, scale=2.0)
+    assert [one.name for one in made] == [
+        f"{kind.value} {seed}" for kind in Kind for seed in (0, 1)
+    ]
+    first, second = make_document(Kind.PLAIN, 0), make_document(Kind.PLAIN, 1)
+    summary = {"summary": first.split(". ")[0]}
+    assert [made[0].good(summary), made[1].good(summary), made[0].good({})] == [1.0, 0.0, 0.0]
+    assert made[1].workflow(HYBRID).inputs == {"document": second}
+    assert made[1].workflow(HYBRID).level.budget.time_s == 72.0
+    modes = [made[0].workflow(mode).level.responsibility for mode in Responsibility]
+    assert modes == list(Responsibility)
 
 
 def test_a_summary_is_a_few_lines_of_the_document_and_not_all_of_it():
@@ -241,36 +233,3 @@ def test_the_scale_moves_every_second_but_the_two_hours():
     assert scaled.level.budget.time_s == 100 * shipped.level.budget.time_s
     own = [v.parameters for v in scaled.level.functions["community_model"].variants.values()]
     assert own == [{}, {"sentences": 3}]
-
-
-# The command
-
-
-def test_the_command_plays_every_mode_and_answers_one_object(capsys):
-    main(["--policy", "cascade", "--kinds", "notes", "--documents", "1", "--json"])
-    told = json.loads(capsys.readouterr().out)
-    assert list(told["modes"]) == ["hybrid", "conductor", "community"]
-    assert [run["status"] for run in told["runs"]] == ["succeeded", "succeeded", "failed"]
-    assert {mode: f["success_rate"] for mode, f in told["modes"].items()} == {
-        "hybrid": 1.0,
-        "conductor": 1.0,
-        "community": 0.0,
-    }
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--policy", "indx"], "there is no policy 'indx'. Did you mean 'index'?"),
-        (["--policy", "oracle"], "a real run needs one that decides"),
-        (["--scale", "200"], "asked for 600, the ceiling is 300"),
-        (["--scale", "-1"], "'-1' is no scale; give a number above 0"),
-        (["--documents", "0"], "give 1 or more"),
-        (["--kinds", "plain,hug"], "there is no kind of document 'hug'. Did you mean 'huge'?"),
-    ],
-)
-def test_bad_input_is_one_sentence(arguments, said, capsys):
-    with pytest.raises(SystemExit) as end:
-        main(arguments)
-    told = capsys.readouterr().err
-    assert end.value.code == 2 and said in told and "Traceback" not in told

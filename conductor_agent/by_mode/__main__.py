@@ -1,6 +1,6 @@
-"""The command: plays the scenario in every mode and says what happened, in seconds.
+"""The command: plays a real workflow in every mode and says what happened, in seconds.
 
-python -m conductor_agent.scenario_1 --policy index --documents 2
+python -m conductor_agent.by_mode scenario_1 --policy index --cases 2
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conductor_agent.by_mode.cases import WORKFLOWS, Case, cases_of
+from conductor_agent.by_mode.figures import as_json, figures, story_of
+from conductor_agent.by_mode.play import Played, play
 from conductor_agent.journal import JournalError
 from conductor_agent.plain import to_json
-from conductor_agent.scenario_1.documents import Kind
-from conductor_agent.scenario_1.figures import as_json, figures, story_of
-from conductor_agent.scenario_1.play import STORY_SCALE, Played, play
 from conductor_agent.workflow import WorkflowError
 from fqg_env.errors import suggest
 from policies.recovery.registry import PolicyError, policy_named
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 COLUMNS = {
     "success_rate": "success",
+    "quality_mean": "quality",
     "latency_s_mean": "seconds",
     "latency_s_max": "longest",
     "start_s_mean": "starting",
@@ -35,6 +36,7 @@ COLUMNS = {
     "violations": "violations",
     "attempts": "attempts",
     "failures_seen_by_conductor": "failures seen",
+    "failures_inside": "failures inside",
     "resolved_inside_extension": "resolved inside",
 }
 """Figure -> its column."""
@@ -52,22 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m conductor_agent.scenario_1",
-        description="Play a community model with a 2-hour timeout, and a fallback, in every mode.",
-        epilog="Example: python -m conductor_agent.scenario_1 --policy shipped --json",
+        prog="python -m conductor_agent.by_mode",
+        description="Play a real workflow with the conductor, the extensions, or both owning failures.",
+        epilog="Example: python -m conductor_agent.by_mode scenario_1 --policy shipped --json",
     )
+    parser.add_argument("workflow", help=f"one of {', '.join(WORKFLOWS)}")
     parser.add_argument("--policy", default="index", help="a name, a folder or module:Class")
     parser.add_argument(
-        "--documents", type=_count, default=2, help="of each kind, from seed 0 (default 2)"
+        "--cases", type=_count, default=2, help="inputs of each kind, from seed 0 (default 2)"
     )
-    parser.add_argument(
-        "--kinds", type=_kinds, default=tuple(Kind), help=f"of {', '.join(k.value for k in Kind)}"
-    )
+    parser.add_argument("--kinds", help="only inputs of these kinds, separated by commas")
     parser.add_argument(
         "--scale",
         type=_scale,
-        default=1.0,
-        help=f"multiplies the seconds; {STORY_SCALE:g}: those of the story, a limit of 5 minutes",
+        help="multiplies the seconds of scenario_1; 100: those of the story, a limit of 5 minutes",
     )
     parser.add_argument("--journal", type=Path, help="keep the runs, for `conductor explain`")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -76,23 +76,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(asked: argparse.Namespace) -> None:
     policy = _policy(asked.policy)
+    cases = _of_kinds(cases_of(asked.workflow, asked.cases, asked.scale), asked.kinds)
     tell = not asked.json
     if tell:
-        print(f"policy {asked.policy}, scale {asked.scale:g}; each line is a run of its own")
-    with tempfile.TemporaryDirectory(prefix="scenario-1-") as folder:
-        played = play(
-            policy,
-            asked.journal or Path(folder) / "runs.sqlite",
-            kinds=asked.kinds,
-            seeds=range(asked.documents),
-            scale=asked.scale,
-            watch=_show if tell else lambda _: None,
-        )
+        print(f"{asked.workflow}, policy {asked.policy}; each line is a run of its own")
+    with tempfile.TemporaryDirectory(prefix="by-mode-") as folder:
+        journal = asked.journal or Path(folder) / "runs.sqlite"
+        played = play(cases, policy, journal, watch=_show if tell else lambda _: None)
     if tell:
         _show_figures(played)
         return
-    report = {"policy": asked.policy, "scale": asked.scale, "modes": figures(played)}
-    print(to_json({**report, "runs": as_json(played)}))
+    report = {"workflow": asked.workflow, "policy": asked.policy, "scale": asked.scale}
+    print(to_json({**report, "modes": figures(played), "runs": as_json(played)}))
 
 
 def _policy(name: str) -> Policy:
@@ -104,8 +99,17 @@ def _policy(name: str) -> Policy:
     return policy
 
 
+def _of_kinds(cases: list[Case], wanted: str | None) -> list[Case]:
+    known = list(dict.fromkeys(case.kind for case in cases))
+    kinds = known if wanted is None else wanted.split(",")
+    for kind in kinds:
+        if kind not in known:
+            raise WorkflowError(f"there is no kind of input {kind!r}." + suggest(kind, known))
+    return [case for case in cases if case.kind in kinds]
+
+
 def _show(run: Played) -> None:
-    head = f"{run.kind.value:<9}{run.seed:<3}{run.mode.value:<10}{run.elapsed_s:6.1f} s  "
+    head = f"{run.case:<13}{run.mode.value:<10}{run.elapsed_s:6.1f} s  "
     print(head + story_of(run), flush=True)
 
 
@@ -118,7 +122,7 @@ def _show_figures(played: Sequence[Played]) -> None:
 
 def _count(text: str) -> int:
     if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of documents; give 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of inputs; give 1 or more")
     return int(text)
 
 
@@ -132,18 +136,8 @@ def _scale(text: str) -> float:
     return scale
 
 
-def _kinds(text: str) -> tuple[Kind, ...]:
-    known = [kind.value for kind in Kind]
-    for name in (names := text.split(",")):
-        if name not in known:
-            raise argparse.ArgumentTypeError(
-                f"there is no kind of document {name!r}." + suggest(name, known)
-            )
-    return tuple(map(Kind, names))
-
-
 def _fail(text: str, code: int) -> None:
-    print(f"scenario_1: {text}", file=sys.stderr)
+    print(f"by_mode: {text}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -1,34 +1,28 @@
-"""Plays the scenario: every document in every mode, each a run of its own with real processes.
+"""Plays cases in every mode, each a run of its own with real processes, all in one journal.
 
-All are written down in a journal. Nothing is remembered from run to run, so that all begin alike.
+Nothing is remembered from run to run, and no process lives on, so that all begin alike.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from conductor_agent.by_mode.cases import Case
 from conductor_agent.events import Decided, Event, Finished
 from conductor_agent.journal import Journal
 from conductor_agent.ledger import Ledger
 from conductor_agent.runs import begin
-from conductor_agent.scenario_1.documents import Kind, is_summary, make_document
-from conductor_agent.workflow import Workflow, parse_workflow
 from fqg_env.level import Responsibility
 from fqg_env.outcome import Category, StandardError
 from policies.recovery.base import Policy
 
-WORKFLOW = Path(__file__).with_name("workflow.yaml")
-GOAL, GIVEN = "summary", "document"
 SUCCESS = "success"
-STORY_SCALE = 100.0
-"""At this scale seconds are those of the story: 5 minutes are 300 s."""
+DEGRADED = "degrade:"
+"""How `own_recovery.tried` names a lighter preset."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +40,13 @@ class Try:
     """The part of `elapsed_s` in which a worker was started."""
     own_repeats: int
     own_recovery_s: float
+    tried: tuple[str, ...] = ()
+    """Means of own recovery, as the extension names them."""
+
+    @property
+    def failures_inside(self) -> int:
+        """Failures inside the extension, met or foreseen: repeats, or lighter presets if those are more."""
+        return max(self.own_repeats, sum(one.startswith(DEGRADED) for one in self.tried))
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,15 @@ class Played:
     """One run, and what came of it."""
 
     mode: Responsibility
-    kind: Kind
-    seed: int
+    case: str
+    """Name of the case."""
     run_id: str
     status: str
     """As `conductor run` says it."""
     good: bool
-    """Whether what was delivered is a summary of the document."""
+    """Whether what was delivered is truly good enough."""
+    quality: float
+    """True quality of what was delivered, in [0, 1]; 0 where nothing was."""
     elapsed_s: float
     cost: float
     tries: tuple[Try, ...]
@@ -67,78 +70,44 @@ class Played:
     """Limits that its extensions broke, as the ledger has them."""
 
 
-def scenario(mode: Responsibility, text: str, scale: float = 1.0) -> Workflow:
-    """The workflow in a mode, with a document.
-
-    Args:
-        mode: who owns failures.
-        text: the document.
-        scale: multiplies the workflow's seconds. The 2 hours stay 2 hours.
-
-    Raises:
-        WorkflowError: at this scale a limit would be over its ceiling.
-    """
-    data = yaml.safe_load(WORKFLOW.read_text("utf-8"))
-    data["responsibility"] = mode.value
-    data["budget"]["time_s"] *= scale
-    for function in data["functions"].values():
-        for variant in function["variants"].values():
-            variant.update({key: variant[key] * scale for key in ("latency_s", "p95_s")})
-    entry = data["extensions"]["community_model"]
-    entry["limits"]["wall_s"] *= scale
-    load_s = float(entry["environment"]["ENGINE_LOAD_S"]) * scale
-    entry["environment"]["ENGINE_LOAD_S"] = str(load_s)
-    data["inputs"] = {GIVEN: {"text": text}}
-    written = yaml.safe_dump(data, sort_keys=False)
-    workflow = parse_workflow(data, written, WORKFLOW, ceiling=None, has_program=lambda _: True)
-    return dataclasses.replace(workflow, inputs={GIVEN: text})
-
-
 def play(
+    cases: Iterable[Case],
     policy: Policy,
     journal: Path,
     *,
-    kinds: Iterable[Kind] = Kind,
-    seeds: Sequence[int] = (0, 1),
     modes: Iterable[Responsibility] = Responsibility,
-    scale: float = 1.0,
     watch: Callable[[Played], None] = lambda _: None,
 ) -> list[Played]:
-    """Play every document in every mode.
+    """Play every case in every mode.
 
     Args:
+        cases: what is played.
         policy: who decides.
         journal: where all runs are written down.
-        kinds: kinds of documents.
-        seeds: a document of each kind for each.
         modes: who owns failures.
-        scale: multiplies the workflow's seconds.
         watch: told of each run.
 
     Raises:
         JournalError: the journal cannot be written.
-        WorkflowError: at this scale a limit would be over its ceiling.
+        WorkflowError: a workflow cannot be had in a mode.
     """
     played, modes = [], tuple(modes)
-    for kind in kinds:
-        for seed in seeds:
-            for mode in modes:
-                played.append(play_one(policy, journal, mode, kind, seed, scale))
-                watch(played[-1])
+    for case in cases:
+        for mode in modes:
+            played.append(play_one(case, mode, policy, journal))
+            watch(played[-1])
     return played
 
 
-def play_one(
-    policy: Policy, journal: Path, mode: Responsibility, kind: Kind, seed: int, scale: float = 1.0
-) -> Played:
-    """Play one document in one mode; arguments and errors as of `play`."""
-    text = make_document(kind, seed)
-    result = asyncio.run(begin(scenario(mode, text, scale), policy, journal, memory=False))
+def play_one(case: Case, mode: Responsibility, policy: Policy, journal: Path) -> Played:
+    """Play one case in one mode; arguments and errors as of `play`."""
+    result = asyncio.run(begin(case.workflow(mode), policy, journal, memory=False))
     with Journal.read(journal) as opened:
         events = opened.events(result.run_id)
         violations = violations_in(Ledger(opened), result.run_id)
+    quality = case.good(result.values) if result.values else 0.0
     return Played(
-        mode, kind, seed, result.run_id, result.status, is_summary(result.values.get(GOAL), text),
+        mode, case.name, result.run_id, result.status, quality > 0 and quality >= case.enough, quality,
         result.elapsed_s, result.cost, tuple(tries_of(events)), violations,
     )  # fmt: skip
 
@@ -171,4 +140,5 @@ def _try(event: Finished, strategy: str) -> Try:
         start_s=event.usage.get("start_s", 0.0),
         own_repeats=outcome.own_recovery.attempts,
         own_recovery_s=outcome.own_recovery.elapsed_s,
+        tried=tuple(outcome.own_recovery.tried),
     )
