@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from conductor_agent.hosting.command import command_source
 from conductor_agent.hosting.contract import ExtensionSource
+from conductor_agent.hosting.readable import SYSTEM
 from conductor_agent.manifest import Manifest, ManifestError
 from fqg_env.errors import suggest
 from policies.resource.freedoms import FREEDOMS
@@ -158,6 +160,7 @@ def limits_of(
     except LimitError as problem:
         raise ManifestError(f"{file}: {problem}") from None
     if not tightened:
+        _check_shown(manifest, file, own.read_paths)
         return own
     limits = limits_for(kind, {**asked, **tightened}, ceiling)
     for field in tightened:
@@ -166,6 +169,7 @@ def limits_of(
                 f"Limit {field}: the workflow asks for {getattr(limits, field)}, the manifest for "
                 f"{getattr(own, field)}; a workflow may only tighten."
             )
+    _check_shown(manifest, file, limits.read_paths)
     return limits
 
 
@@ -181,6 +185,31 @@ def _check_granted(asked: Mapping[str, Any], granted: Mapping[str, Any], file: P
                 f"{file}: it asks for {field} {short(asked[field])}; grant it under `limits` of the "
                 "workflow's entry or in the operator's --limits file, or leave it out"
             )
+
+
+def _check_shown(manifest: Manifest, file: Path, granted: tuple[str, ...]) -> None:
+    """The program or the Python that an author names can be read from inside, so it has to lie where an
+    extension may read anyway, or where it was granted. A bare name is found where the operator says.
+
+    Raises:
+        ManifestError: it lies elsewhere, or leads there.
+    """
+    ours, folder = manifest.extension, file.resolve().parent
+    roots = [str(folder), *SYSTEM, sys.prefix, sys.base_prefix, *granted]
+    roots += map(os.path.realpath, tuple(roots))
+    program = next(iter(ours.command), "")
+    for key, named in (("command", program), ("python", ours.python or "")):
+        if "/" not in named:
+            continue
+        start = folder if key == "command" and named.startswith("./") else Path.cwd()
+        path = Path(os.path.abspath(start / named))  # noqa: PTH100  (links stay: both ends count)
+        for place in (path, path.resolve()):
+            if not any(place.is_relative_to(root) for root in roots):
+                raise ManifestError(
+                    f"{file}: extension.{key}: {str(place)!r} lies where the extension may not read; "
+                    "move it into its folder, or ask for `read_paths` in [extension.limits] and have "
+                    "that granted"
+                )
 
 
 def _looser(field: str, wished: Any, own: Any) -> bool:

@@ -184,6 +184,7 @@ class ReliabilityContract(Table):
     """`[reliability_contract]`: what its author promises."""
 
     expected_success_rate: Share | None = None
+    """Kept, for people: how often it succeeds is measured."""
     """In [0, 1]."""
     failure_escalation: str = ""
     supports_fallback: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -181,6 +182,25 @@ def test_the_ceiling_stands_above_the_manifest_and_the_manifest_above_the_workfl
     with pytest.raises(ManifestError, match="wall_s"):
         limits_of(manifest, file, {}, {"operator": {"wall_s": 5}})
     assert limits_of(written(folder, OURS), file) == limits_for("operator")
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["named", "led to"])
+def test_a_program_elsewhere_is_no_way_to_read_there(folder: Path, tmp_path: Path, link: bool):
+    """Its path would be shown inside: what is not the author's has to be granted like any other path."""
+    elsewhere = tmp_path / "private" / "tool"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("#!/bin/sh\n")
+    elsewhere.chmod(0o755)
+    (folder / "tool").symlink_to(elsewhere)
+    named = "./tool" if link else str(elsewhere)
+    ours = f'[extension]\ncommand = ["{named}"]\nclass = "motif"\n'
+    with pytest.raises(ManifestError, match=r"extension.command: .*private/tool' lies where"):
+        limits_of(written(folder, ours), folder / FILE)
+    asked = {"read_paths": [str(elsewhere.parent)]}
+    asking = written(folder, f'{ours}limits = {{read_paths = ["{elsewhere.parent}"]}}\n')
+    assert limits_of(asking, folder / FILE, asked).read_paths == (str(elsewhere.parent),)
+    for named in ("python3", sys.executable, "/bin/sh"):
+        limits_of(written(folder, f'{OURS}python = "{named}"\n'), folder / FILE)
 
 
 def test_its_own_repeats_are_a_limit_under_the_ceiling_of_its_class(folder: Path):
