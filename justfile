@@ -27,9 +27,10 @@ format:
 format-check:
     ruff format --check
 
-# mypy, strict
+# mypy, strict; and pyright, which sees other things
 types:
     mypy
+    pyright
 
 # the stack: imports go down only
 imports:
@@ -38,6 +39,14 @@ imports:
 # what is imported is declared, what is declared is imported
 dependencies:
     deptry .
+
+# run the notebooks and keep what they answer; arguments: some of them
+notebooks *files:
+    python notebooks/run.py {{files}}
+
+# the wheel alone in a fresh environment; with extras (`just wheel train,models`) the whole quickstart
+wheel extras="":
+    .ci/wheel {{extras}}
 
 # from nothing, in fresh environments
 ci:
