@@ -18,7 +18,7 @@ OURS = ("fqg_env", "policies", "conductor_agent", "training")
 _CALLS = [str(size.calls) for size in SIZES.values()]
 NOTE = (
     "compiling the rules for this machine, which takes some minutes; it is done once for each size of level "
-    f"or workflow (up to {', '.join(_CALLS[:-1])} or {_CALLS[-1]} calls)"
+    f"or workflow (up to {', '.join(_CALLS[:-1])} or {_CALLS[-1]} calls), and `fqg compile` does it ahead"
 )
 
 
