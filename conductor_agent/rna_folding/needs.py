@@ -16,6 +16,8 @@ SECONDS: dict[str, Callable[[float], float]] = {
     "window": lambda kilo: 0.2 * kilo,
 }
 """Method -> processor seconds by thousands of letters, fitted to 200 to 4,000 (`window`: to 60,000)."""
+START_S = 0.2
+"""Starting a program with the library in it."""
 
 
 def slowness() -> float:
@@ -38,4 +40,4 @@ def seconds(method: str, letters: int, slow: float) -> float:
         letters: of the sequence.
         slow: as `slowness` measured.
     """
-    return SECONDS[method](letters / 1000) * slow
+    return (START_S + SECONDS[method](letters / 1000)) * slow
