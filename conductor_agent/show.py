@@ -20,6 +20,7 @@ from conductor_agent.runs import Goal, Result
 from conductor_agent.workflow import Workflow
 from fqg_env.outcome import Category, StandardError
 from fqg_env.row import Strategy
+from policies.resource.violations import amount
 
 COLOURS = {"succeeded": "green", "partial": "yellow", "failed": "red", "unfinished": "cyan"}
 MAX_DETAIL = 300
@@ -161,11 +162,12 @@ def show_plan(
     console.tell(
         f"  budget: {budget.time_s:g} s, cost {budget.cost:g}, {counted(budget.attempts, 'attempt')}"
     )
-    table = columns("function", "class", "wall_s", "memory_bytes", "source")
+    table = columns("function", "class", "time", "memory", "source")
     for name, bound in workflow.extensions.items():
         limits = bound.limits
         cells = (
-            name, bound.kind, f"{limits.wall_s:g}", str(limits.memory_bytes), bound.source.source,
+            name, bound.kind, amount(limits.wall_s, "s"), amount(limits.memory_bytes, "bytes"),
+            bound.source.source,
         )  # fmt: skip
         table.add_row(*map(line, cells))
     console.print(table)
