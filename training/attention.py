@@ -23,6 +23,7 @@ from policies.recovery.network import NetworkPolicy
 from policies.recovery.policy_file import HEADS
 from policies.recovery.registry import PolicyError, policy_named
 from training.charts import BLUE, label, line, svg, titled
+from training.disk import why_not
 from training.episodes import observations
 from training.levels import (
     Generated,
@@ -191,7 +192,7 @@ def attend(
     try:
         page_of(seen, policy, out)
     except OSError as problem:
-        fail(f"{out}: cannot be written ({problem.strerror}); name another file with --out")
+        fail(f"{out}: {why_not(problem, 'name another file with --out')}")
     if as_json:
         heeded = {"tokens": list(seen.tokens), "weights": seen.weights.round(4).tolist()}
         print_json(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from conductor_agent.by_mode.cases import cases_of
+from conductor_agent.by_mode.figures import figures
+from conductor_agent.by_mode.play import play
+from conductor_agent.workflow import WorkflowError
 from fqg_env import library
 from fqg_env.errors import LevelError, suggest
+from fqg_env.level import Responsibility
 from policies.recovery.registry import PolicyError, policy_named
 from training import game_modes
 from training.alignment import alignment
@@ -27,17 +30,11 @@ STORIES = ("scenario_1", "scenario_2")
 REAL = {
     "scenario_1_real": "scenario_1",
     "scenario_2_real": "rna_folding",
-    "scenario_2_naive": "rna_folding.naive",
+    "scenario_2_naive": "rna_folding_naive",
     "scanned_page": "scanned_page",
 }
-"""Settings that are a real workflow -> what of `conductor_agent` has its cases."""
+"""Setting -> the real workflow, by its name in `conductor_agent.by_mode.cases`."""
 SETTINGS = (GENERATED, *STORIES, *REAL)
-NEEDS = {
-    "scenario_2_real": ("RNA",),
-    "scenario_2_naive": ("RNA",),
-    "scanned_page": ("cv2", "rapidocr", "py3langid", "sklearn"),
-}
-"""Setting -> modules of the extra `models` that it needs."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +87,15 @@ def check(question: Question) -> dict[str, str]:
         raise PolicyError(
             f"the policy {question.policy!r} plans in the game alone; a real run needs one that decides"
         )
-    why = 'it needs the extra models; install with: pip install -e ".[models]"'
-    missing = {
-        name: why
-        for name in question.settings
-        if any(find_spec(module) is None for module in NEEDS.get(name, ()))
-    }
+    missing = {}
+    for name in question.settings:
+        if name in REAL:
+            try:
+                cases_of(REAL[name], 1)
+            except WorkflowError as problem:
+                missing[name] = str(problem)
     if len(missing) == len(question.settings):
-        raise LevelError(f"{', '.join(missing)}: {why}")
+        raise LevelError(next(iter(missing.values())))
     return missing
 
 
@@ -107,18 +105,10 @@ def runs_to_play(question: Question) -> int:
     total = 0
     for name in question.settings:
         if name in REAL and name not in missing:
-            total += len(cases_of(name, question.cases))
+            total += len(cases_of(REAL[name], question.cases))
         elif name not in REAL:
             total += question.levels.episodes
-    return 3 * total
-
-
-def cases_of(setting: str, n: int) -> list[Any]:
-    """The cases of a real setting, `n` of each kind."""
-    package, _, which = REAL[setting].partition(".")
-    module = importlib.import_module(f"conductor_agent.{package}.cases")
-    found: list[Any] = getattr(module, which or "cases")(n)
-    return found
+    return len(Responsibility) * total
 
 
 def compare(question: Question, progress: Progress = lambda told: None) -> dict[str, Any]:
@@ -134,8 +124,8 @@ def compare(question: Question, progress: Progress = lambda told: None) -> dict[
     for name in question.settings:
         if name in missing:
             continue
-        play = played_for_real if name in REAL else played_game
-        played[name] = play(name, question, progress)
+        its = played_for_real if name in REAL else played_game
+        played[name] = its(name, question, progress)
     settings = {
         name: {mode: runs.figures for mode, runs in modes.items()} for name, modes in played.items()
     }
@@ -167,13 +157,10 @@ def played_game(name: str, question: Question, progress: Progress) -> dict[str, 
 
 def played_for_real(name: str, question: Question, progress: Progress) -> dict[str, Runs]:
     """Mode -> a real workflow in that mode, case by case."""
-    from conductor_agent.by_mode.figures import figures
-    from conductor_agent.by_mode.play import play
-
     with tempfile.TemporaryDirectory(prefix="fqg-compare-") as folder:
         journal = question.journal or Path(folder) / "runs.sqlite"
-        played: Sequence[Any] = play(
-            cases_of(name, question.cases),
+        played = play(
+            cases_of(REAL[name], question.cases),
             policy_named(question.policy),
             journal,
             watch=lambda run: progress(Told(name, 1)),

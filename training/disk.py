@@ -11,6 +11,12 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What an error of the system says where a disk, a quota or a limit on files is full."""
 
 
+def why_not(error: OSError, otherwise: str) -> str:
+    """Why something could not be written, and what to do: make room, or otherwise."""
+    remedy = "make room" if error.errno in NO_ROOM else otherwise
+    return f"cannot be written ({error.strerror or error}); {remedy}"
+
+
 class NotWritten(Exception):
     """A file could not be written; the text says which, why, and what has to be done first."""
 

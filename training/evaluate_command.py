@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,6 +70,8 @@ def writable(report: Path) -> None:
     """Leave where the report could not be written in the end."""
     if report.is_dir() or not report.parent.is_dir():
         fail(f"--report {report}: name a file in a folder that is there, as in report.html")
+    if not os.access(report if report.exists() else report.parent, os.W_OK):
+        fail(f"--report {report}: it cannot be written there; name a file in another folder")
 
 
 def evaluate(

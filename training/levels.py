@@ -14,7 +14,7 @@ from fqg_env.describe import describe
 from fqg_env.env import size_named
 from fqg_env.errors import LevelError, suggest
 from fqg_env.lanes import Lanes
-from fqg_env.puzzle import Puzzle, describe_faults, read_puzzle, write_puzzle
+from fqg_env.puzzle import Puzzle, describe_faults, write_puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import reset
 from fqg_env.shapes import TIERS
@@ -29,7 +29,9 @@ from fqg_env.splits import (
 )
 from fqg_env.unsolvable import find_unsolvable
 from fqg_env.witness import witness
+from training.disk import why_not
 from training.hidden_words import run_by, wrongs
+from training.level_reader import read_level_file
 from training.setting import level_files
 from training.terminal import BAD_INPUT, JsonOption, command, counted, fail, print_json
 
@@ -90,7 +92,7 @@ def find(name_or_file: str) -> Puzzle:
     if name_or_file in library.names():
         return library.load(name_or_file)
     if path.exists() or path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
-        return read_puzzle(path)
+        return read_level_file(path)
     raise LevelError(
         f"there is no level {name_or_file!r}, in the library or as a file."
         + suggest(name_or_file, library.names())
@@ -261,7 +263,7 @@ def validate(
     answers: dict[str, dict[str, Any]] = {}
     for file in in_folders(files):
         try:
-            answers[file] = {"valid": True, **summary(read_puzzle(file))}
+            answers[file] = {"valid": True, **summary(read_level_file(file))}
         except LevelError as problem:
             answers[file] = {"valid": False, "problem": str(problem)}
     if as_json:
@@ -301,7 +303,7 @@ def make(
             out.mkdir(parents=True, exist_ok=True)
             write_puzzle(puzzle, out / f"{which.name}.yaml")
         except OSError as problem:
-            fail(f"{out}: cannot be written to ({problem.strerror}); name another folder")
+            fail(f"{out}: {why_not(problem, 'name another folder')}")
         written.append(str(out / f"{which.name}.yaml"))
     if as_json:
         print_json({"files": written})

@@ -13,6 +13,7 @@ from training.charts import curve
 from training.checkpoint import Point
 from training.deploy import JOURNAL as JOURNAL_FILE
 from training.deploy import PageRun, deploy, replayed, totals
+from training.disk import writing
 from training.evaluate import episodes_to_play, evaluate
 from training.evaluation_page import plots
 from training.out_folder import CURVE, check_writable, clear_earlier
@@ -103,7 +104,8 @@ def claim(out: Path) -> None:
             f"{out}: there is a training here that no quickstart made; name another folder with --out"
         ) from None
     (out / REPORT).unlink(missing_ok=True)
-    (out / RESULT).write_text("{}", "utf-8")  # filled when all is done
+    with writing(out / RESULT):
+        (out / RESULT).write_text("{}", "utf-8")  # filled when all is done
 
 
 def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
@@ -141,5 +143,6 @@ def quickstart(plan: Plan, progress: Progress) -> dict[str, Any]:
         ],
     )
     result = {"train": trained, "evaluate": judged, "deploy": real, "report": str(report)}
-    (plan.out / RESULT).write_text(json.dumps(result, indent=1), "utf-8")
+    with writing(plan.out / RESULT):
+        (plan.out / RESULT).write_text(json.dumps(result, indent=1), "utf-8")
     return result

@@ -12,6 +12,7 @@ from fqg_env.errors import LevelError, suggest
 from fqg_env.level_file import explain, read_yaml
 from fqg_env.shapes import TIERS
 from fqg_env.splits import ALL_TIERS, Source, source_of
+from policies.resource.wrong_key import wrong_key
 
 FOLDER = Path(__file__).parent / "recipes"
 LARGEST_ROLLOUT = 2**20
@@ -201,4 +202,5 @@ def read_recipe(name_or_file: str) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        raise LevelError(explain(error, str(path))) from None
+        wrong = wrong_key(data, Recipe)
+        raise LevelError(f"{path}: {wrong}" if wrong else explain(error, str(path))) from None

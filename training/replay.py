@@ -13,7 +13,7 @@ from fqg_env.faults import truly_bad
 from fqg_env.history import attempts_since
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
-from fqg_env.puzzle import Puzzle, describe_faults, read_puzzle
+from fqg_env.puzzle import Puzzle, describe_faults
 from fqg_env.reading import delivered
 from fqg_env.render import ENDS, category_name, duration
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
@@ -21,6 +21,7 @@ from fqg_env.splits import level_key
 from training.contestants import Contestant
 from training.episodes import actions_of, ask
 from training.hidden_words import wrongs
+from training.level_reader import read_level_file
 from training.setting import Setting, deal
 
 
@@ -63,7 +64,7 @@ class Showing(NamedTuple):
 def level_of(setting: Setting, lanes: Lanes, episode: int) -> Level:
     """The level that is in the first lane, with names."""
     if setting.levels:
-        return read_puzzle(setting.levels[episode % len(setting.levels)]).level
+        return read_level_file(setting.levels[episode % len(setting.levels)]).level
     return describe(lanes.levels[0], f"{setting.split} level {setting.seed + episode}")
 
 

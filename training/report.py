@@ -11,6 +11,7 @@ from typing import Any
 from training.charts import bars
 from training.contestants import own
 from training.deploy import JOURNAL
+from training.disk import writing
 from training.evaluate import evaluation_title
 from training.tables import known_shares, tie
 from training.terminal import counted
@@ -191,12 +192,17 @@ def deployment(deploy: dict[str, Any], folder: Path) -> str:
 
 
 def write_report(path: Path, title: str, sections: Sequence[str]) -> Path:
-    """Write the page."""
+    """Write the page.
+
+    Raises:
+        OSError: it cannot be written; with its name.
+    """
     body = "".join(sections)
-    path.write_text(
-        f'<!doctype html><html lang="en"><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{html.escape(title)}</title>'
-        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>\n",
-        "utf-8",
-    )
+    with writing(path):
+        path.write_text(
+            f'<!doctype html><html lang="en"><meta charset="utf-8">'
+            f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{html.escape(title)}</title>'
+            f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>\n",
+            "utf-8",
+        )
     return path

@@ -17,8 +17,9 @@ from fqg_env.env import size_named
 from fqg_env.errors import LevelError
 from fqg_env.faults import clashes
 from fqg_env.lanes import Lanes, template_numbers
-from fqg_env.puzzle import Puzzle, read_puzzle
+from fqg_env.puzzle import Puzzle
 from fqg_env.splits import MIX_NAMES, SPLITS, Source, level_key, source_of
+from training.level_reader import read_level_file
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def check_setting(setting: Setting) -> Size:
         sources(setting)
     if not 0 <= setting.seed <= MOST_SEED - setting.episodes:
         raise LevelError(f"the seed {setting.seed} is not between 0 and {MOST_SEED:,}")
-    return size_of(setting, [read_puzzle(path) for path in setting.levels])
+    return size_of(setting, [read_level_file(path) for path in setting.levels])
 
 
 def level_files(folder: str | Path) -> tuple[str, ...]:
@@ -129,7 +130,7 @@ def deal(setting: Setting, first: int, n: int, luck: int = 0) -> Lanes:
         n: how many.
         luck: 0, or the number of another luck on the same levels with the same faults.
     """
-    puzzles = [read_puzzle(path) for path in setting.levels]
+    puzzles = [read_level_file(path) for path in setting.levels]
     split = "test" if puzzles else setting.split
     turns = sources(setting)
     lanes = Lanes(n, size_of(setting, puzzles), True, turns[0])

@@ -1,0 +1,25 @@
+"""Level files as commands read them: of a misspelt key they say which was perhaps meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fqg_env.errors import LevelError
+from fqg_env.level_file import read_yaml
+from fqg_env.puzzle import Puzzle, read_puzzle
+from policies.resource.wrong_key import wrong_key
+
+
+def read_level_file(path: str | Path) -> Puzzle:
+    """A level with its hidden side, as `read_puzzle`.
+
+    Raises:
+        LevelError: with one sentence that says what is wrong, where, and what to do.
+    """
+    try:
+        return read_puzzle(path)
+    except LevelError as problem:
+        from conductor_agent.schema import level_file  # no file that is right needs it
+
+        wrong = wrong_key(read_yaml(Path(path)), level_file())
+        raise LevelError(f"{path}: {wrong}" if wrong else str(problem)) from None
