@@ -16,7 +16,7 @@ from pathlib import Path
 
 PACKAGES = ("fqg_env", "policies", "conductor_agent")
 TRAINERS = ("torch", "stable_baselines3", "sb3_contrib")
-MODELS = ("cv2", "rapidocr", "sklearn", "py3langid")
+MODELS = ("cv2", "rapidocr", "sklearn", "py3langid", "RNA")
 NEEDS_MODELS = {
     f"conductor_agent.scanned_page.{name}"
     for name in (
