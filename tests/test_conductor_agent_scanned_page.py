@@ -16,6 +16,7 @@ from conductor_agent.hosting.extension import call
 from conductor_agent.scanned_page import judge as judging
 from conductor_agent.scanned_page import read as read_module
 from conductor_agent.scanned_page.calls import FUNCTIONS, OPTIONAL
+from conductor_agent.scanned_page.cases import APART, KINDS, cases
 from conductor_agent.scanned_page.clean import clean
 from conductor_agent.scanned_page.detect_language import detect_language
 from conductor_agent.scanned_page.gate import ACCEPTED, text_quality
@@ -32,6 +33,7 @@ from conductor_agent.scanned_page.repairs import REPAIRS, STRAIGHTENINGS
 from conductor_agent.scanned_page.report import answer
 from conductor_agent.scanned_page.straighten import straighten
 from conductor_agent.workflow import read_workflow
+from fqg_env.level import Responsibility
 from fqg_env.outcome import Category, StandardError, Success, from_json, to_json
 
 PARAMETERS = FUNCTIONS["read"].variants
@@ -281,3 +283,30 @@ def test_tesseract_is_optional_and_its_table_is_understood():
         outcome = call(read_tesseract, {"clean": make_page(1).png})
         assert isinstance(outcome, StandardError)
         assert outcome.category is Category.UNSUPPORTED
+
+
+# As cases
+
+
+def test_a_page_is_a_case_judged_by_what_was_written():
+    pytest.importorskip("sklearn")
+    pytest.importorskip("py3langid")
+    made = cases(2)
+    pages = [
+        make_page(APART * nth + seed, defects)
+        for nth, defects in enumerate(KINDS.values())
+        for seed in range(2)
+    ]
+    assert len({one.name for one in made}) == len(made) == 2 * len(KINDS)
+    texts = []
+    for one in made:
+        [page] = one.workflow(Responsibility.HYBRID).inputs.values()
+        truth = next(other for other in pages if other.png == page)
+        text, language = truth.truth_text, truth.truth_language
+        search = call(make_vector, {"text": text}).outputs["search"]
+        assert one.good({"text": text, "language": language, "search": search}) == 1.0
+        assert one.good({"text": text, "search": search}) == one.enough == 0.8
+        assert one.good({"text": text, "language": language}) == 0.7
+        assert one.good({"text": text[::-1]}) == one.good({}) == 0.0
+        texts.append(text)
+    assert len(set(texts)) == len(made)

@@ -20,6 +20,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "skew+salt": ("skew", "salt"),
 }
 """Kind of page -> its defects."""
+APART = 1000
+"""Seeds between kinds: no two pages have the same text, or no search could tell them apart."""
 WORTH = {"text": 0.5, "language": 0.2, "search": 0.3}
 """The workflow's goals and their weights."""
 ESSENTIAL = 0.8
@@ -36,8 +38,8 @@ def cases(n: int) -> list[Case]:
     """
     require("scanned_page", "cv2", "rapidocr", "py3langid", "sklearn")
     pages = {
-        f"{kind} {seed}": make_page(seed, defects)
-        for kind, defects in KINDS.items()
+        f"{kind} {seed}": make_page(APART * nth + seed, defects)
+        for nth, (kind, defects) in enumerate(KINDS.items())
         for seed in range(n)
     }
     others = list(pages.values())
