@@ -1,0 +1,164 @@
+"""`fqg compare`: settings in each mode, how modes differ, the alignment matrix, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from conductor_agent import cli as conductor
+from conductor_agent.by_mode import cases
+from fqg_env.errors import LevelError
+from policies.recovery.registry import PolicyError
+from training import cli
+from training.alignment import BINDING, SMALLEST, alignment
+from training.compared import Question, compare, difference, runs_to_play
+from training.setting import Setting
+
+GAME = ("generated", "scenario_2")
+MODES = {"community", "conductor", "hybrid"}
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    return compare(Question("index", GAME, Setting(episodes=64)))
+
+
+def test_every_setting_has_the_promised_keys_in_each_mode(found: dict[str, Any]) -> None:
+    promised = {
+        "success_rate", "latency_s_mean", "wasted_fraction", "violations", "attempts",
+        "failures_seen_by_conductor", "resolved_inside_extension", "duplicated_retries",
+    }  # fmt: skip
+    assert set(found["settings"]) == set(GAME)
+    for modes in found["settings"].values():
+        assert set(modes) == MODES
+        assert all(promised <= set(figures) for figures in modes.values())
+
+
+def test_pairs_are_differences_of_the_figures(found: dict[str, Any]) -> None:
+    for name, modes in found["settings"].items():
+        pair = found["paired"][name]["hybrid/community"]
+        for key in ("success_rate", "latency_s_mean"):
+            expected = modes["hybrid"][key] - modes["community"][key]
+            assert pair[key]["difference_mean"] == pytest.approx(expected)
+            low, high = pair[key]["difference_ci95"]
+            assert low <= expected <= high
+
+
+def test_a_constant_difference_has_no_spread() -> None:
+    assert difference(np.ones(5), np.zeros(5)) == {
+        "difference_mean": 1.0,
+        "difference_ci95": [1.0, 1.0],
+    }
+
+
+def test_the_matrix_says_what_each_mode_lets_happen(found: dict[str, Any]) -> None:
+    matrix = found["alignment"]
+    assert matrix["Extension-First"]["conductor"] == 0.0
+    assert matrix["FQG Training"]["conductor"]["seen"] == 1.0
+    assert matrix["FQG Training"]["hybrid"]["seen"] < 1.0
+    assert matrix["FQG Training"]["community"]["with_a_choice"] == 0.0
+    assert not matrix["Exokernel"]["conductor"]["own_recovery"]
+    assert matrix["Exokernel"]["hybrid"]["own_recovery"]
+    assert matrix["Community Innovation"]["hybrid"] is None
+
+
+def test_what_an_expert_gains_is_over_the_naive_one() -> None:
+    def of(success: float, latency_s: float) -> dict[str, dict[str, float]]:
+        figures = {
+            "success_rate": success,
+            "quality_mean": success,
+            "latency_s_mean": latency_s,
+            "failures_seen_by_conductor": 1.0,
+        }
+        return dict.fromkeys(MODES, figures)
+
+    found = alignment({"scenario_2_real": of(0.9, 2.0), "scenario_2_naive": of(0.5, 5.0)})
+    gained = found["Community Innovation"]["hybrid"]
+    assert gained == pytest.approx(
+        {"success_rate": 0.4, "quality_mean": 0.4, "latency_s_mean": -3.0}
+    )
+
+
+def test_the_smallest_extension_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "shout.py").write_text(SMALLEST, "utf-8")
+    flow = {
+        "workflow": "conductor-workflow/1",
+        "name": "Shout",
+        "artifacts": {"quiet": {}, "loud": {"goal": {"weight": 1}}},
+        "functions": {
+            "shout": {
+                "inputs": ["quiet"],
+                "outputs": ["loud"],
+                "variants": {"default": {"cost": 1, "latency_s": 0.1}},
+            }
+        },
+        "budget": {"time_s": 30, "cost": 20},
+        "extensions": {"shout": BINDING},
+        "inputs": {"quiet": {"text": "hey"}},
+    }
+    (tmp_path / "flow.yaml").write_text(json.dumps(flow), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        conductor.main(["run", "flow.yaml", "--json", "--out", "out"])
+    assert end.value.code == 0, capsys.readouterr().err
+    assert (tmp_path / "out/loud.txt").read_text("utf-8") == "HEY"
+
+
+def test_a_real_setting_is_played_and_kept(tmp_path: Path) -> None:
+    """Scenario 1 for real, one document of one kind: three runs with real processes."""
+    journal, report = tmp_path / "runs.sqlite", tmp_path / "report.html"
+    result = CliRunner().invoke(
+        cli.app,
+        ["compare", "--policy", "index", "--settings", "scenario_1_real", "--cases", "1",
+         "--journal", str(journal), "--report", str(report), "--json"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    modes = found["settings"]["scenario_1_real"]
+    assert modes["community"]["success_rate"] < modes["hybrid"]["success_rate"]
+    assert modes["conductor"]["own_repeats"] == 0 < modes["hybrid"]["own_repeats"]
+    assert journal.stat().st_size > 0
+    assert "Scenario 1, real" in report.read_text("utf-8")
+
+
+def test_what_is_missing_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cases.importlib.util, "find_spec", lambda name: None)
+    question = Question("index", ("scenario_2", "scanned_page"), Setting(episodes=4))
+    found = compare(question)
+    assert set(found["settings"]) == {"scenario_2"}
+    assert "models" in found["skipped"]["scanned_page"]
+    assert runs_to_play(question) == 12
+    with pytest.raises(LevelError, match="models"):
+        compare(Question("index", ("scanned_page",), Setting(episodes=4)))
+
+
+@pytest.mark.parametrize(
+    ("question", "error", "said"),
+    [
+        (Question("index", ("scenario_3",)), LevelError, "scenario_"),
+        (Question("oracle", GAME), PolicyError, "plans"),
+        (Question("indx", GAME), PolicyError, "index"),
+        (Question("index", GAME, Setting(split="tset")), LevelError, "test"),
+    ],
+)
+def test_what_cannot_be_had_is_one_sentence(
+    question: Question, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        compare(question)
+
+
+def test_the_tables_are_printed() -> None:
+    result = CliRunner().invoke(
+        cli.app, ["compare", "--settings", "generated", "--episodes", "32", "--policy", "index"]
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "hybrid minus conductor" in result.stdout
+    assert "stars of 5" in result.stdout
