@@ -41,6 +41,9 @@ class Picture:
             f'<g transform="translate(0,{down})">{inside}</g></svg>'
         )
 
+    def __repr__(self) -> str:
+        return "a picture"
+
     def _repr_svg_(self) -> str:
         return self.text
 
