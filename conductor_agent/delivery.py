@@ -23,7 +23,9 @@ def check_out(out: Path | None) -> None:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
-            raise BadInput(f"--out {out}: it cannot be made ({problem.strerror})") from None
+            raise BadInput(
+                f"--out {out}: it cannot be made ({problem.strerror}); name another one"
+            ) from None
 
 
 def write_values(out: Path, values: dict[str, Any]) -> None:
@@ -40,7 +42,7 @@ def write_values(out: Path, values: dict[str, Any]) -> None:
         except OSError as problem:
             raise BadInput(
                 f"--out {out}: {name}.{ending} cannot be written ({problem.strerror}); make room and take "
-                "the values with `conductor resume RUN --out DIR`"
+                "the values with `conductor resume last --out DIR`"
             ) from None
 
 

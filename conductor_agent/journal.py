@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -81,6 +81,7 @@ class Journal:
         path = Path(path)
         if str(path) == ":memory:":
             raise JournalError("a journal is a file, `:memory:` is none; name a file")
+        new = not path.exists()
         try:
             connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             try:
@@ -96,6 +97,8 @@ class Journal:
                 connection.execute("COMMIT")
             except BaseException:
                 connection.close()
+                if new:
+                    _remove(path)
                 raise
         except (sqlite3.Error, OSError) as problem:
             raise _unusable(path, problem) from None
@@ -112,8 +115,9 @@ class Journal:
         if not path.is_file():
             raise JournalError(f"{path}: there is no journal; `conductor run FILE` makes one here")
         try:
-            uri = f"{path.resolve().as_uri()}?mode=ro"
-            connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            connection = sqlite3.connect(
+                _to_be_read(path.resolve()), uri=True, check_same_thread=False
+            )
             try:
                 _check(path, connection)
             except BaseException:
@@ -361,8 +365,25 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         )
 
 
+def _to_be_read(path: Path) -> str:
+    """The address of a journal that is only read. Where its folder cannot be written, SQLite may not make its
+    files beside it; then nobody writes it either, and all of it lies in the one file.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    still = not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+    return f"{path.as_uri()}?mode=ro" + ("&immutable=1" if still else "")
+
+
+def _remove(path: Path) -> None:
+    """Take away a journal that could not be made whole, so that it is in nobody's way."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        with suppress(OSError):
+            path.with_name(path.name + ending).unlink()
+
+
 def _unusable(path: Path, problem: Exception) -> JournalError:
     text = str(problem)
     if "not a database" in text or "malformed" in text:
         return JournalError(f"{path}: the file is damaged or no journal ({text})")
-    return JournalError(f"{path}: the journal cannot be used ({text})")
+    remedy = "make room, then go on" if "full" in text else "name another file with --journal"
+    return JournalError(f"{path}: the journal cannot be used ({text}); {remedy}")

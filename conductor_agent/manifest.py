@@ -24,10 +24,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from conductor_agent.checks import ValueType
-from fqg_env.errors import suggest
 from fqg_env.level import Variant
 from fqg_env.level_file import explain
 from policies.resource.limits import ExtensionClass
+from policies.resource.wrong_key import wrong_key
 
 FILE = "extension.toml"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -290,28 +290,5 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.model_validate(data)
     except ValidationError as problem:
-        raise ManifestError(_sentence(problem, file)) from None
-
-
-def _sentence(problem: ValidationError, file: Path) -> str:
-    first = problem.errors()[0]
-    text = explain(problem, str(file))
-    if first["type"] != "extra_forbidden":
-        return text
-    known: Any = Manifest
-    for part in first["loc"][:-1]:
-        field = _fields(known).get(str(part)) if isinstance(known, type) else None
-        known = _model_in(field.annotation) if field is not None else known
-    return f"{text}." + suggest(str(first["loc"][-1]), _fields(known))
-
-
-def _fields(model: type[BaseModel]) -> dict[str, Any]:
-    return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _model_in(annotation: Any) -> Any:
-    """The table that a field holds, alone or by name."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inner = getattr(annotation, "__args__", ())
-    return _model_in(inner[-1]) if inner else Table
+        wrong = wrong_key(data, Manifest)
+        raise ManifestError(f"{file}: {wrong}" if wrong else explain(problem, str(file))) from None

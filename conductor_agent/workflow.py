@@ -39,6 +39,7 @@ from fqg_env.errors import LevelError, suggest
 from fqg_env.level import Level
 from fqg_env.level_file import OnceLoader, parse_level
 from policies.resource.limits import Settings, short
+from policies.resource.wrong_key import wrong_key
 
 SCHEMA = "conductor-workflow/1"
 __all__ = ["Workflow", "WorkflowError", "parse_workflow", "read_workflow", "restore_workflow"]
@@ -121,7 +122,9 @@ def parse_workflow(
         _ = level.size
     except LevelError as problem:
         hint = f" (left out: {'; '.join(notes)})" if notes else ""
-        text_ = str(problem) if str(problem).startswith(str(path)) else f"{path}: {problem}"
+        wrong = wrong_key(rest, Level)
+        text_ = f"{path}: {wrong}" if wrong else str(problem)
+        text_ = text_ if text_.startswith(str(path)) else f"{path}: {text_}"
         raise WorkflowError(text_ + hint) from None
     measures = {}
     for name, check in checks.items():

@@ -12,10 +12,10 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from conductor_agent.checks import Check, Measure
 from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.manifest import Slot, Table
-from fqg_env.errors import suggest
 from fqg_env.level import Level
 from fqg_env.level_file import explain
 from policies.resource.limits import ResourceLimits
+from policies.resource.wrong_key import wrong_key
 
 
 class WorkflowError(ValueError):
@@ -107,9 +107,5 @@ def part_of(kind: Any, data: Any, where: str) -> Any:
     try:
         return TypeAdapter(kind).validate_python(data)
     except ValidationError as problem:
-        first = problem.errors()[0]
-        text = explain(problem, where)
-        known = [field.alias or name for name, field in getattr(kind, "model_fields", {}).items()]
-        if first["type"] == "extra_forbidden" and known:
-            text += "." + suggest(str(first["loc"][-1]), known)
-        raise WorkflowError(text) from None
+        wrong = wrong_key(data, kind)
+        raise WorkflowError(f"{where}: {wrong}" if wrong else explain(problem, where)) from None

@@ -192,3 +192,27 @@ def test_a_process_that_is_over_and_not_yet_waited_for_holds_nothing(journal, pa
 def test_who_writes_waits_for_others_who_write(journal):
     ask = journal._connection.execute
     assert ask("PRAGMA busy_timeout").fetchone() == (10_000,)
+
+
+# --- places that cannot be written --------------------------------------------------------------------
+
+
+def test_a_journal_that_could_not_be_made_whole_is_in_nobodys_way(tmp_path, monkeypatch):
+    def full(version):
+        yield "CREATE TABLE half (a)"
+        raise sqlite3.OperationalError("database or disk is full")
+
+    path = tmp_path / "j.sqlite"
+    monkeypatch.setattr("conductor_agent.journal.statements_from", full)
+    with pytest.raises(JournalError, match=r"\(database or disk is full\); make room"):
+        Journal.create(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "j.sqlite"
+    Journal.create(path).close()
+    monkeypatch.setattr("conductor_agent.journal.os.access", lambda *_: False)
+    with Journal.read(path) as journal:
+        assert list(journal.run_ids()) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["j.sqlite"]

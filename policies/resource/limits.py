@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from fqg_env.level_file import OnceLoader
 from policies.resource.freedoms import FREEDOMS, Network, check_network, check_paths
 from policies.resource.violations import amount
+from policies.resource.wrong_key import wrong_key
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Amount = Annotated[int, Field(gt=0)]
@@ -212,6 +213,8 @@ def _validated(fields: Mapping[str, Any], what: str) -> ResourceLimits:
     try:
         return ResourceLimits.model_validate(dict(fields))
     except ValidationError as problem:
+        if wrong := wrong_key(dict(fields), ResourceLimits):
+            raise LimitError(f"{what}: {wrong}") from None
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise LimitError(

@@ -1,0 +1,138 @@
+"""`conductor explain`: what was known, weighed and believed, and reasons that the journal bears out."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hand_written import work, workflow
+
+from conductor_agent.delivery import BadInput
+from conductor_agent.explain import Step, asked_for, explain
+from conductor_agent.hosting.testing import FakeHost
+from conductor_agent.journal import Journal
+from conductor_agent.runs import begin, told
+from conductor_agent.show import Terminal
+from conductor_agent.show_steps import show_steps
+from fqg_env.outcome import Category, Hint, Success, error
+from policies.recovery.base import Decision
+
+
+class Scripted:
+    """Chooses by name, one after another; of what else it weighed it tells too."""
+
+    name = "scripted"
+
+    def __init__(self, level: Any, names: list[str], why: str = "") -> None:
+        actions = ["WAIT", "STOP", *level.call_names]
+        self.left = [actions.index(name) for name in names]
+        self.why = why
+
+    def decide(self, observation: Any, mask: np.ndarray) -> Decision:
+        done = int(observation["calls"][0, :, 25].sum() * 8 + 0.5)  # tries so far
+        action = self.left[min(done, len(self.left) - 1)]
+        shares = np.zeros(mask.shape, np.float32)
+        shares[0, action], shares[0, 0] = 0.75, 0.25
+        why = np.array([self.why], object) if self.why else None
+        source = np.array(["floor" if self.why else self.name], object)
+        return Decision(np.array([action]), shares, source, None, why)
+
+
+def steps_of(
+    tmp_path: Path, functions: Any, host: Any, names: list[str], **more: Any
+) -> list[Step]:
+    flow = workflow(functions)
+    path = tmp_path / "j.sqlite"
+    policy = Scripted(flow.level, names, more.get("why", ""))
+    run_id = asyncio.run(begin(flow, policy, path, host=FakeHost(host))).run_id
+    with Journal.read(path) as journal:
+        level, events, _ = told(journal, run_id)
+    return explain(level, events)
+
+
+def cheap(cost: float) -> dict[str, Any]:
+    function = work()
+    function["variants"]["default"]["cost"] = cost
+    return function
+
+
+HINTED = error(Category.UNABLE, "No.", hints=(Hint(0.9, call="dear", reason="It sees more."),))
+WRITTEN = {"echo": cheap(1), "dear": cheap(3), "plain": cheap(2)}
+ANSWERS = {
+    "echo": lambda _: HINTED,
+    "dear": lambda _: Success({"text": "hi"}),
+    "plain": lambda _: Success({"text": "hi"}),
+}
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> list[Step]:
+    return steps_of(tmp_path, WRITTEN, ANSWERS, ["echo", "dear", "STOP"])
+
+
+def test_the_cheapest_is_said_to_be_it_with_the_figures(steps: list[Step]):
+    assert "of 3 that make text it is the cheapest (cost 1, the next 2)" in steps[0].reasons[0]
+
+
+def test_a_hint_names_its_giver_and_its_confidence_and_the_failure_before(steps: list[Step]):
+    assert steps[1].reasons[:2] == [
+        "hinted at by echo with confidence 0.90",
+        "echo answered UNABLE",
+    ]
+    assert steps[1].strategy == "follow_hint"
+    assert not any("cheapest (cost" in reason for reason in steps[1].reasons)
+
+
+def test_what_was_known_is_the_board_as_it_was(steps: list[Step]):
+    assert steps[0].known["held"] == ["page"] and steps[0].known["missing"] == ["text"]
+    assert (steps[1].known["attempts"], steps[1].known["failures"]) == (1, 1)
+    assert steps[2].known["left"]["cost"] == 46.0 and steps[2].known["missing"] == []
+    assert steps[2].reasons == ["every goal is held"]
+
+
+def test_what_else_was_weighed_is_told(steps: list[Step]):
+    assert (steps[0].probability, steps[0].considered) == (0.75, {"WAIT": 0.25})
+
+
+def test_one_decision_or_attempt_can_be_asked_for(steps: list[Step]):
+    assert [step.number for step in steps] == [1, 2, 3]
+    assert [step.attempt for step in steps] == [1, 2, None]
+    assert asked_for(steps, "r", None, 2) == [steps[1]] == asked_for(steps, "r", 2, None)
+    with pytest.raises(BadInput, match="--decision 4: the run r has 3 decisions, numbered from 1"):
+        asked_for(steps, "r", 4, None)
+    with pytest.raises(BadInput, match="--attempt 3: the run r has 2 attempts"):
+        asked_for(steps, "r", None, 3)
+    with pytest.raises(BadInput, match="give one of them"):
+        asked_for(steps, "r", 1, 1)
+
+
+def test_giving_up_names_what_is_missing_and_the_best_that_was_left(tmp_path: Path):
+    last = steps_of(tmp_path, WRITTEN, ANSWERS, ["echo", "STOP"])[-1]
+    assert last.strategy == "give_up"
+    assert last.reasons[0].startswith("text is missing, and the best call left for it, ")
+
+
+def shown(steps: list[Step]) -> str:
+    out = io.StringIO()
+    show_steps(Terminal(file=out, width=100, color_system=None), steps)
+    return out.getvalue()
+
+
+def test_it_reads_as_sentences_and_says_nothing_twice(steps: list[Step]):
+    text = " ".join(shown(steps).split())
+    assert "1. 0.00 s echo first try, chosen by scripted with 75%, before WAIT 25%" in text
+    assert "Nothing tried yet; held: page; missing: text; left: 30 s, cost 50, 8 attempts." in text
+    assert text.count("missing: text") == 1 and text.count("held: page") == 2  # then with text
+    assert "UNABLE after" in text and "it hints at dear 0.90 (It sees more)" in text
+    assert "For it: every goal is held." in text
+
+
+def test_a_policy_that_hands_over_says_why(tmp_path: Path):
+    found = steps_of(tmp_path, WRITTEN, ANSWERS, ["plain", "STOP"], why="it was unsure")
+    assert (found[0].source, found[0].why) == ("floor", "it was unsure")
+    text = " ".join(shown(found).split())
+    assert "The floor (the rule `index`) decided with 75%, before WAIT 25%: it was unsure." in text
