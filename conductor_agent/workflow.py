@@ -43,6 +43,10 @@ from policies.resource.wrong_key import wrong_key
 
 SCHEMA = "conductor-workflow/1"
 __all__ = ["Workflow", "WorkflowError", "parse_workflow", "read_workflow", "restore_workflow"]
+FOR_REAL = {"final_repeats": "forbidden"}
+"""The shield of a workflow that does not say otherwise: an author's word that a repeat is in vain counts.
+In the game it does not, since what is reported there is often wrong.
+"""
 KEYS = ("workflow", "extensions", "inputs", "require")
 
 
@@ -117,6 +121,8 @@ def parse_workflow(
     rest["artifacts"], checks = _checks(rest.get("artifacts"), given, path)
     entries = _entries(data.get("extensions"), rest.get("functions"), path)
     rest, notes = _without_missing(rest, entries, has_program)
+    if isinstance(shield := rest.get("shield", {}), dict):
+        rest["shield"] = FOR_REAL | shield
     try:
         level = parse_level(rest, str(path))
         _ = level.size

@@ -209,6 +209,7 @@ def level_dtype(size: Size) -> np.dtype:
             ("shield_retries", "i4"),  # attempts allowed per function after its first
             ("shield_retry_share", "f8"),  # retries allowed, share of the attempt budget
             ("unsafe_repeats_allowed", "u1"),
+            ("final_repeats_allowed", "u1"),
             ("sealed", "u1"),  # no news from outside, no lost answers
             # scoring weights, see level.Scoring
             ("wrong_weight", "f8"),
@@ -288,6 +289,11 @@ def board_dtype(size: Size) -> np.dtype:
             ("blamed", "i2", (c,)),  # later failures blamed on what it made
             ("lost", "i2", (c,)),
             ("answered_with", "i2", (c,)),  # 1 + sum of its inputs' versions when it last answered
+            (
+                "final_with",
+                "i2",
+                (c,),
+            ),  # the same when it last said that a repeat is in vain; 0: no
             # functions and providers
             ("function_tries", "i2", (f,)),
             ("effect", "i2", (f,)),  # the most that an attempt of it may have done outside

@@ -128,6 +128,7 @@ def describe(level: Any, name: str) -> Level:
             retries_per_function=int(level["shield_retries"]),
             retry_share=float(level["shield_retry_share"]),
             unsafe_repeats="allowed" if level["unsafe_repeats_allowed"] else "forbidden",
+            final_repeats="allowed" if level["final_repeats_allowed"] else "forbidden",
         ),
         scoring=Scoring(
             wrong=float(level["wrong_weight"]),

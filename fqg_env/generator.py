@@ -181,6 +181,7 @@ def set_budget(level: Any, shape: Any, cursor: Any) -> None:
     level.wait_base = 1.0 / 32.0
     level.shield_retries = between(level, cursor, 2, 6)
     level.shield_retry_share = 0.8
+    level.final_repeats_allowed = 1
     level.unsafe_repeats_allowed = 1 if chance(level, cursor) < shape[Knob.UNSAFE_ALLOWED] else 0
     level.wrong_weight = DEFAULT_SCORING[0]
     level.cost_weight = DEFAULT_SCORING[1]

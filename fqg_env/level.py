@@ -142,6 +142,10 @@ class Shield(Part):
     retry_share: Share = 0.8
     """Retries allowed in all, as a share of the attempt budget."""
     unsafe_repeats: Literal["forbidden", "allowed"] = "forbidden"
+    final_repeats: Literal["forbidden", "allowed"] = "allowed"
+    """Attempts of a call whose last failure says that a repeat is in vain, while it would read the same.
+    Forbidden in a real workflow that does not say otherwise.
+    """
 
 
 class Scoring(Part):

@@ -29,6 +29,7 @@ def write_run(level: Level, out: Any) -> None:
     out["shield_retries"] = level.shield.retries_per_function
     out["shield_retry_share"] = level.shield.retry_share
     out["unsafe_repeats_allowed"] = level.shield.unsafe_repeats == "allowed"
+    out["final_repeats_allowed"] = level.shield.final_repeats == "allowed"
     out["sealed"] = level.sealed
     out["wrong_weight"], out["cost_weight"] = level.scoring.wrong, level.scoring.cost
     out["time_weight"], out["unsafe_weight"] = level.scoring.time, level.scoring.unsafe

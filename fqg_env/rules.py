@@ -29,12 +29,35 @@ from fqg_env.blocks import fill
 from fqg_env.chance import ZERO
 from fqg_env.compiled import kernel
 from fqg_env.history import is_attempt, remember
-from fqg_env.reading import current, flying, held, readable, slot_of, unsafe
+from fqg_env.reading import current, flying, held, input_versions, readable, slot_of, unsafe
 
 WAIT = 0
 STOP = 1
 FIRST_CALL = 2
 """Action 2 + i attempts call i."""
+
+
+@kernel
+def forget(level: Any, board: Any, c: int) -> None:
+    """A call of which nothing is known but what it reads."""
+    reads = ZERO
+    for a in range(level.artifacts):
+        read = level.needs[c, a] != 0 or level.probes[c, a] != 0
+        reads |= np.uint64(read) << np.uint64(a)
+    board.reads[c] = reads
+    board.tries[c] = 0
+    board.last_category[c] = -1
+    board.last_retryable[c] = 2
+    board.retry_at_s[c] = 0.0
+    board.last_at_s[c] = 0.0
+    board.own_recovery[c] = 0
+    board.hint[c] = 0.0
+    board.hint_giver[c] = -1
+    board.not_examined[c] = 0
+    board.blamed[c] = 0
+    board.lost[c] = 0
+    board.answered_with[c] = 0
+    board.final_with[c] = 0
 
 
 @kernel
@@ -56,23 +79,7 @@ def reset(level: Any, board: Any) -> None:
     for m in range(FLIGHTS):
         board.flight_attempt[m] = -1
     for c in range(level.calls):
-        reads = ZERO
-        for a in range(level.artifacts):
-            read = level.needs[c, a] != 0 or level.probes[c, a] != 0
-            reads |= np.uint64(read) << np.uint64(a)
-        board.reads[c] = reads
-        board.tries[c] = 0
-        board.last_category[c] = -1
-        board.last_retryable[c] = 2
-        board.retry_at_s[c] = 0.0
-        board.last_at_s[c] = 0.0
-        board.own_recovery[c] = 0
-        board.hint[c] = 0.0
-        board.hint_giver[c] = -1
-        board.not_examined[c] = 0
-        board.blamed[c] = 0
-        board.lost[c] = 0
-        board.answered_with[c] = 0
+        forget(level, board, c)
     for f in range(level.functions):
         board.function_tries[f] = 0
         board.effect[f] = Effect.NONE
@@ -101,9 +108,10 @@ def reset(level: Any, board: Any) -> None:
 
 @kernel
 def shielded(level: Any, board: Any, call: int) -> bool:
-    """True where the shield forbids the call: retries used up, or an unsafe repeat.
+    """True where the shield forbids the call: retries used up, or an unsafe repeat, or one that is in vain.
 
-    A function that is not idempotent may not act twice, whichever of its variants is called.
+    A function that is not idempotent may not act twice, whichever of its variants is called. Whether a repeat
+    is in vain is what its last failure says of itself, as long as it would read the same.
     """
     f = level.function[call]
     tries = board.function_tries[f]
@@ -111,6 +119,9 @@ def shielded(level: Any, board: Any, call: int) -> bool:
         return True
     if tries > 0 and board.retries >= level.shield_retry_share * level.attempt_budget:
         return True
+    if not level.final_repeats_allowed and board.final_with[call] != 0:
+        if board.final_with[call] == input_versions(level, board, call):
+            return True
     if level.idempotent[call] or level.unsafe_repeats_allowed:
         return False
     return unsafe(level, board, f)
@@ -236,6 +247,8 @@ def finish(level: Any, board: Any, attempt: int, row: Any, at_s: float) -> int:
         read += board.flight_input_version[slot, a]
     if answered:
         board.answered_with[call] = read
+    final = category != SUCCESS and category != CANCELLED and row.retryable == 0
+    board.final_with[call] = read if final else 0
     for a in range(level.artifacts):
         if current(board, slot, a):
             if row.verdict[a] == Verdict.GOOD:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hand_drawn import (
@@ -198,6 +200,25 @@ class TestShield:
             assert ("pay" in events.legal()) == allowed
         events.begin("pay", 1)
         assert events.board["unsafe_repeats"] == 1
+
+    @pytest.mark.parametrize("repeats", ["forbidden", "allowed"])
+    def test_a_repeat_in_vain_is_masked_until_what_it_reads_is_new(
+        self, repeats: Literal["forbidden", "allowed"]
+    ) -> None:
+        functions = {"clean": maker("page"), "read": maker("text")}
+        events = Events(level(functions, shield=Shield(final_repeats=repeats)))
+        events.run("read", 1, Category.INVALID_INPUT, retryable=0)
+        assert ("read" in events.legal()) == (repeats == "allowed")
+        events.run("clean", 2, None, ("page",))
+        assert "read" in events.legal()
+
+    @pytest.mark.parametrize("retryable", [1, 2])
+    def test_only_who_says_that_a_repeat_is_in_vain_is_masked(self, retryable: int) -> None:
+        events = Events(level({"read": maker("text")}, shield=Shield(final_repeats="forbidden")))
+        events.run("read", 1, Category.UNABLE, retryable=retryable)
+        assert "read" in events.legal()
+        events.run("read", 2, Category.CANCELLED, retryable=0)  # nobody has judged that one
+        assert "read" in events.legal()
 
     def test_a_safe_failure_may_be_repeated(self) -> None:
         events = Events(level({"pay": maker("text", idempotent=False)}))
