@@ -33,9 +33,9 @@ from fqg_env.splits import SPLITS
 from policies.recovery.bayes import action_values, facts_seen, template_of
 from policies.recovery.registry import PolicyError, policy_named
 from policies.recovery.search import Search
-from training.episodes import actions_of, ask
-from training.setting import Setting, deal
-from training.stats import mean_ci95
+from training.judging.episodes import actions_of, ask
+from training.judging.setting import Setting, deal
+from training.judging.stats import mean_ci95
 
 RULES = ("retry_fallback", "lookup", "code_aware", "index")
 SIMULATIONS = (16, 64, 256)

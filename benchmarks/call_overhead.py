@@ -22,13 +22,13 @@ from to_its_end import to_its_end
 
 from conductor_agent.clock import RunClock
 from conductor_agent.conductor import Conductor
-from conductor_agent.fold import Fold
+from conductor_agent.files.workflow import Workflow, read_workflow
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply
 from conductor_agent.hosting.supervisor import Supervisor
-from conductor_agent.journal import Journal, content
 from conductor_agent.live_world import LiveWorld
+from conductor_agent.record.fold import Fold
+from conductor_agent.record.journal import Journal, content
 from conductor_agent.runs import JournalRecorder, open_run, warm_up
-from conductor_agent.workflow import Workflow, read_workflow
 from fqg_env.outcome import StandardError
 from fqg_env.rules import FIRST_CALL
 from policies.recovery.base import Decision, Observation, certain

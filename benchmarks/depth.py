@@ -20,9 +20,9 @@ from typing import Any
 from to_its_end import to_its_end
 
 from policies.recovery.registry import HAND_RULES, policy_named
-from training.episodes import play
-from training.setting import Setting, deal
-from training.stats import mean_ci95
+from training.judging.episodes import play
+from training.judging.setting import Setting, deal
+from training.judging.stats import mean_ci95
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RULES = (*HAND_RULES, "index")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.setting import Setting
+from training.judging.setting import Setting
 
 EPISODES = 4096
 RULES = ("index", "thompson", "code_aware", "router", "cascade")

@@ -18,9 +18,9 @@ from typing import Any
 from make_results import put
 from tables import table
 
-from training.charts import colours, grouped_bars
-from training.compared import SETTINGS, STORIES, Question, Told, compare, runs_to_play
-from training.compared_words import (
+from training.commands.terminal import bar
+from training.decision.compared import SETTINGS, STORIES, Question, Told, compare, runs_to_play
+from training.decision.words import (
     HEAD,
     MODES,
     SETTING_WORDS,
@@ -28,9 +28,9 @@ from training.compared_words import (
     matrix,
     tables,
 )
-from training.pictures import Picture
-from training.setting import Setting
-from training.terminal import bar
+from training.judging.setting import Setting
+from training.pages.charts import colours, grouped_bars
+from training.pages.pictures import Picture
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "decision.md", DOCS / "decision.svg"

@@ -2,7 +2,8 @@
 
     python benchmarks/make_readme.py [--workers N]
 
-Two minutes on one core, or from the cache after make_results.py. `--json` prints the figures and writes nothing.
+Two minutes on one core, or from the cache after make_results.py. `--json` prints the figures and writes
+nothing.
 
 Example:  python benchmarks/make_readme.py --workers 2
 """
@@ -19,10 +20,10 @@ from make_results import put
 from tables import share, signed, spread, table
 from to_its_end import to_its_end
 
-from training.charts import bars
-from training.evaluate import Question, judge
-from training.pictures import Picture
-from training.result_cache import ResultCache, default_folder
+from training.judging.evaluate import Question, judge
+from training.judging.result_cache import ResultCache, default_folder
+from training.pages.charts import bars
+from training.pages.pictures import Picture
 
 ROOT = Path(__file__).parent.parent
 SHOWN = {
@@ -76,9 +77,7 @@ def main() -> None:
         return
     head = ("policy", "success", "return [95%]", "over `index`, level by level")
     page = ROOT / "README.md"
-    page.write_text(
-        put(page.read_text("utf-8"), "results", table(head, rows(result))), "utf-8"
-    )
+    page.write_text(put(page.read_text("utf-8"), "results", table(head, rows(result))), "utf-8")
     drawn = Picture(bars(result["policies"], *OURS[:1])).text
     (ROOT / "docs" / "results.svg").write_text(drawn + "\n", "utf-8")
 

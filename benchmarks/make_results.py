@@ -20,10 +20,10 @@ from tables import share, signed, spread, table
 from to_its_end import to_its_end
 
 from policies.recovery.registry import BUILT_IN, policy_named
-from training.calibration import calibration
-from training.evaluate import Question, judge
-from training.result_cache import ResultCache, default_folder
-from training.setting import Setting
+from training.judging.calibration import calibration
+from training.judging.evaluate import Question, judge
+from training.judging.result_cache import ResultCache, default_folder
+from training.judging.setting import Setting
 
 PAGE = Path(__file__).parent.parent / "docs" / "results.md"
 SLOW = ("search", "sequence", "shipped")

@@ -27,11 +27,11 @@ from policies.recovery.policy_file import (
     write_policy_file,
 )
 from policies.recovery.registry import PRETRAINED, policy_named
-from training.calibration import calibration
-from training.card import CARD_FILE, card
-from training.evaluate import Question, judge
-from training.recipe import Recipe, read_recipe
-from training.result_cache import ResultCache, default_folder
+from training.judging.calibration import calibration
+from training.judging.evaluate import Question, judge
+from training.judging.result_cache import ResultCache, default_folder
+from training.learning.card import CARD_FILE, card
+from training.learning.recipe import Recipe, read_recipe
 
 NAMES = ("shipped", "sequence")
 KEPT = ("return_mean", "success_rate", "wrong_delivered_rate", "floor_share")

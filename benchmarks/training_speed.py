@@ -29,11 +29,11 @@ import torch
 from to_its_end import to_its_end
 
 from fqg_env.errors import LevelError
-from training.checkpoint import Point
-from training.ppo import new_model, train
-from training.recipe import Recipe, Teaching, read_recipe
-from training.teacher import Teacher
-from training.vec_env import ConductorVecEnv
+from training.learning.checkpoint import Point
+from training.learning.ppo import new_model, train
+from training.learning.recipe import Recipe, Teaching, read_recipe
+from training.learning.teacher import Teacher
+from training.learning.vec_env import ConductorVecEnv
 
 WIDER = 4
 SHORT = 8

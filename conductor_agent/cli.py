@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conductor_agent import extension_cli, health_cli, write_cli  # noqa: F401  (it adds `list` and `pardon`)
+from conductor_agent.commands import extension, health, write  # noqa: F401  (health adds `list` and `pardon`)
+from conductor_agent.commands.usage import usage_sentence
 from conductor_agent.delivery import BadInput, check_out, write_values
 from conductor_agent.plain import clean, print_json
-from conductor_agent.usage import usage_sentence
 
 if TYPE_CHECKING:
-    from conductor_agent.events import Event
+    from conductor_agent.files.workflow import Workflow
+    from conductor_agent.record.events import Event
     from conductor_agent.runs import Result, Watch
-    from conductor_agent.workflow import Workflow
     from policies.recovery.base import Policy
 
 EXIT = {"succeeded": 0, "partial": 3, "failed": 4}
@@ -40,9 +40,9 @@ app = typer.Typer(
 )
 
 
-app.command(short_help="Write a workflow that runs at once.")(write_cli.new)
-app.command(short_help="Print the JSON Schema of a file.")(write_cli.schema)
-app.add_typer(extension_cli.app)
+app.command(short_help="Write a workflow that runs at once.")(write.new)
+app.command(short_help="Print the JSON Schema of a file.")(write.schema)
+app.add_typer(extension.app)
 
 
 class Interrupted(Exception):
@@ -74,7 +74,7 @@ def run(
     Example: conductor run page.yaml --input page=scan.png --policy index
     """
     from conductor_agent import runs
-    from conductor_agent.workflow import read_workflow
+    from conductor_agent.files.workflow import read_workflow
     from policies.resource.limits import load_ceiling
 
     ceiling = load_ceiling(limits) if limits else {}
@@ -137,8 +137,8 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
 
     Example: conductor runs --journal conductor.sqlite
     """
-    from conductor_agent.compiling import told_of_compiling
-    from conductor_agent.journal import Journal
+    from conductor_agent.commands.compiling import told_of_compiling
+    from conductor_agent.record.journal import Journal
     from conductor_agent.runs import summaries
 
     with told_of_compiling(_say), Journal.read(journal) as opened:
@@ -146,7 +146,7 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
     if as_json:
         print_json({"runs": rows})
         return
-    from conductor_agent.show import Terminal, show_runs
+    from conductor_agent.commands.show import Terminal, show_runs
 
     show_runs(Terminal(), rows)
 
@@ -167,10 +167,10 @@ def explain(
 
     Example: conductor explain last --decision 2
     """
-    from conductor_agent.compiling import told_of_compiling
+    from conductor_agent.commands.compiling import told_of_compiling
     from conductor_agent.explain import asked_for
     from conductor_agent.explain import explain as explained
-    from conductor_agent.journal import Journal
+    from conductor_agent.record.journal import Journal
     from conductor_agent.runs import summary, told
 
     with told_of_compiling(_say), Journal.read(journal) as opened:
@@ -181,8 +181,8 @@ def explain(
     if as_json:
         print_json({**head, "steps": [asdict(step) for step in steps]})
         return
-    from conductor_agent.show import Terminal
-    from conductor_agent.show_steps import show_head, show_steps
+    from conductor_agent.commands.show import Terminal
+    from conductor_agent.commands.show_steps import show_head, show_steps
 
     console = Terminal()
     show_head(console, head)
@@ -213,7 +213,7 @@ def limits(
     if as_json:
         print_json({"profile": used, "limits": enforcement(used), "profiles": others})
         return
-    from conductor_agent.show import Terminal, show_limits, show_profiles
+    from conductor_agent.commands.show import Terminal, show_limits, show_profiles
 
     console = Terminal()
     show_profiles(console, used, others)
@@ -244,7 +244,7 @@ def _finish(
     running: Coroutine[Any, Any, Result], run: str, journal: Path, out: Path | None, as_json: bool
 ) -> None:
     """Wait for a run, show what it came to, exit as it says."""
-    from conductor_agent.compiling import told_of_compiling
+    from conductor_agent.commands.compiling import told_of_compiling
 
     try:
         with told_of_compiling(_say):
@@ -255,7 +255,7 @@ def _finish(
     if as_json:
         print_json(result.as_json())
     else:
-        from conductor_agent.show import Terminal, show_result
+        from conductor_agent.commands.show import Terminal, show_result
 
         show_result(Terminal(), result, str(journal))
     if out is not None:
@@ -272,9 +272,9 @@ async def _interruptible(running: Coroutine[Any, Any, Result]) -> Result:
 
 def _admitted(workflow: Workflow, journal: Path) -> Workflow:
     """The workflow without quarantined extensions; says which of the others people should know about."""
-    from conductor_agent.journal import Journal
-    from conductor_agent.ledger import Ledger
     from conductor_agent.quarantine import admitted, warnings
+    from conductor_agent.record.journal import Journal
+    from conductor_agent.record.ledger import Ledger
 
     if not journal.is_file():
         return workflow
@@ -313,7 +313,7 @@ def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
 
     profile = strongest().name
     if not as_json:
-        from conductor_agent.show import Terminal, show_plan
+        from conductor_agent.commands.show import Terminal, show_plan
 
         show_plan(Terminal(), workflow, profile, enforcement(profile))
         return
@@ -339,7 +339,7 @@ def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
 
 def _watch(as_json: bool) -> Watch:
     """Tells people how it goes."""
-    from conductor_agent.show import Progress, Terminal
+    from conductor_agent.commands.show import Progress, Terminal
 
     return _nothing if as_json else Progress(Terminal())
 
@@ -360,10 +360,10 @@ def _fail(text: str, code: int) -> None:
 
 def _is_bad_input(problem: Exception) -> bool:
     """Ours name the input that is wrong; those of the command line bear a message made for users."""
+    from conductor_agent.files.manifest import ManifestError
+    from conductor_agent.files.workflow import WorkflowError
     from conductor_agent.hosting.self_test import ProfileError
-    from conductor_agent.journal import JournalError
-    from conductor_agent.manifest import ManifestError
-    from conductor_agent.workflow import WorkflowError
+    from conductor_agent.record.journal import JournalError
     from policies.recovery.registry import PolicyError
     from policies.resource.limits import LimitError
 

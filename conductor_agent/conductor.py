@@ -17,7 +17,9 @@ from msgspec.structs import replace
 from conductor_agent.aside import TooSlowError
 from conductor_agent.asked import Asked
 from conductor_agent.clock import Clock
-from conductor_agent.events import (
+from conductor_agent.live_world import Answer, Attempt, Held, World
+from conductor_agent.plain import clean, said_by
+from conductor_agent.record.events import (
     Decided,
     Ended,
     Event,
@@ -28,10 +30,8 @@ from conductor_agent.events import (
     from_json,
     to_json,
 )
-from conductor_agent.fold import Fold
-from conductor_agent.journal import Content, content
-from conductor_agent.live_world import Answer, Attempt, Held, World
-from conductor_agent.plain import clean, said_by
+from conductor_agent.record.fold import Fold
+from conductor_agent.record.journal import Content, content
 from conductor_agent.strategies import strategy_of
 from conductor_agent.unanswered import REDUNDANT, cancelled, unfit, why_cancelled
 from fqg_env.arrays import Stopped

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from conductor_agent.delivery import BadInput
-from conductor_agent.events import (
+from conductor_agent.reasons import reasons
+from conductor_agent.record.events import (
     Decided,
     Ended,
     Event,
@@ -22,8 +23,7 @@ from conductor_agent.events import (
     Started,
     Waited,
 )
-from conductor_agent.fold import Fold
-from conductor_agent.reasons import reasons
+from conductor_agent.record.fold import Fold
 from fqg_env import faults
 from fqg_env.faults import WINDOWS
 from fqg_env.fields import Belief, Doubt

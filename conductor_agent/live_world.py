@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from conductor_agent.checks import measured_within
-from conductor_agent.declared import as_declared, failed, unusable
+from conductor_agent.files.checks import measured_within
+from conductor_agent.files.declared import as_declared, failed, unusable
+from conductor_agent.files.workflow import Workflow
 from conductor_agent.hosting.contract import CallRequest, Host
-from conductor_agent.workflow import Workflow
 from fqg_env.level import CallKind, Responsibility
 from fqg_env.outcome import (
     Blame,

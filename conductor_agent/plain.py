@@ -37,6 +37,6 @@ def print_json(data: dict[str, Any]) -> None:
     try:
         print(to_json(data), flush=True)  # noqa: T201  (commands print)
     except OSError:
-        from conductor_agent.show import fall_silent
+        from conductor_agent.commands.show import fall_silent
 
         fall_silent()

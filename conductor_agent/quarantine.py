@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from conductor_agent.identity import version_of
-from conductor_agent.ledger import Ledger
-from conductor_agent.workflow import Workflow, WorkflowError
+from conductor_agent.files.workflow import Workflow, WorkflowError
+from conductor_agent.record.identity import version_of
+from conductor_agent.record.ledger import Ledger
 from fqg_env.level import Level
 from policies.resource.health import Health, State
 

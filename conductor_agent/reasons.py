@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from conductor_agent.fold import Fold
+from conductor_agent.record.fold import Fold
 from fqg_env.arrays import CANCELLED, SUCCESS
 from fqg_env.fields import Belief, Doubt
 from fqg_env.fields import Call as Field

@@ -24,19 +24,19 @@ from typing import Any
 import numba
 import numpy as np
 
-from conductor_agent.account import Account
 from conductor_agent.clock import Clock, RunClock
 from conductor_agent.conductor import Conductor
-from conductor_agent.events import Decided, Ended, Event, Finished, Lost, Started, Waited
-from conductor_agent.fold import Fold, FoldError, fold
+from conductor_agent.files.workflow import Workflow, restore_workflow
 from conductor_agent.hosting.contract import Host
 from conductor_agent.hosting.supervisor import Supervisor
-from conductor_agent.journal import Content, Journal, JournalError, RunRecord, content
-from conductor_agent.ledger import Ledger
 from conductor_agent.live_world import Held, LiveWorld
 from conductor_agent.quarantine import admitted
-from conductor_agent.reputation import remembered
-from conductor_agent.workflow import Workflow, restore_workflow
+from conductor_agent.record.account import Account
+from conductor_agent.record.events import Decided, Ended, Event, Finished, Lost, Started, Waited
+from conductor_agent.record.fold import Fold, FoldError, fold
+from conductor_agent.record.journal import Content, Journal, JournalError, RunRecord, content
+from conductor_agent.record.ledger import Ledger
+from conductor_agent.record.reputation import remembered
 from fqg_env.arrays import Stopped
 from fqg_env.fields import OBSERVATION_VERSION
 from fqg_env.level import GoalKind, Level

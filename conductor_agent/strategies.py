@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conductor_agent.fold import Fold
+from conductor_agent.record.fold import Fold
 from fqg_env.arrays import CANCELLED, SUCCESS
 from fqg_env.level import CallKind, GoalKind
 from fqg_env.row import Strategy, alternative, function_of, lighter, same_function

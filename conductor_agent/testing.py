@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any
 
-from conductor_agent.events import Event
-from conductor_agent.journal import Content
 from conductor_agent.live_world import Answer, Attempt
+from conductor_agent.record.events import Event
+from conductor_agent.record.journal import Content
 
 SETTLING = 8
 """Turns of the event loop after which everything that can move has moved."""

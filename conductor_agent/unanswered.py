@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from conductor_agent.fold import Fold
 from conductor_agent.hosting.classify import from_answer, from_cancel
 from conductor_agent.live_world import Answer
 from conductor_agent.plain import said_by
+from conductor_agent.record.fold import Fold
 from fqg_env.arrays import UNKNOWN_SHARE, Stopped
 from fqg_env.outcome import SideEffects, StandardError
 from fqg_env.row import function_of, preset_of

@@ -20,10 +20,10 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
 from conductor_agent import cli as conductor  # noqa: E402
-from conductor_agent.schema import schema_of, schemas  # noqa: E402
-from conductor_agent.schema_files import FOLDER  # noqa: E402
+from conductor_agent.files.schema import schema_of, schemas  # noqa: E402
+from conductor_agent.files.schema_files import FOLDER  # noqa: E402
 from training import cli as fqg  # noqa: E402
-from training.recipe import Recipe  # noqa: E402
+from training.learning.recipe import Recipe  # noqa: E402
 
 PROGRAMS = {"conductor": conductor.app, "fqg": fqg.app}
 COMMANDS = """\

@@ -35,7 +35,7 @@ def kernel_files() -> Iterator[Path]:
     root = Path(__file__).parent.parent
     yield from sorted((root / "fqg_env").glob("*.py"))
     for folder in ("policies/recovery", "conductor_agent", "training"):
-        for file in sorted((root / folder).glob("*.py")):
+        for file in sorted((root / folder).rglob("*.py")):
             if b"@kernel" in file.read_bytes():
                 yield file
 

@@ -24,10 +24,10 @@ from fqg_env.arrays import Clash
 from fqg_env.errors import LevelError, suggest
 from fqg_env.faults import FAULTS, WINDOWS, Fault, faults_of
 from fqg_env.hide import draw_hidden
-from fqg_env.level import SCHEMA, CallKind, Level, NotNegative, Positive, Whole
+from fqg_env.level import SCHEMA, CallKind, Level, NotNegative, Positive, Share, Whole
 from fqg_env.level_checks import check_text
 from fqg_env.level_file import explain, parse_level, read_yaml
-from fqg_env.prior import PRIOR_SHARES
+from fqg_env.prior import MIX_FALSE_HINTS, MIX_MISCODED, PRIOR_SHARES
 
 if TYPE_CHECKING:
     from fqg_env.lanes import Lanes
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 PLAIN = {fault.name.lower(): int(fault) for fault in Fault if fault < Fault.WRONG}
 KEYS = ("faults", "says", "points")
 TAKES = ("latency_s", "cost")
+MISTOLD = {"miscoded": float(MIX_MISCODED[0]), "false_hints": float(MIX_FALSE_HINTS[0])}
+"""What is told wrongly, with its usual share."""
 
 
 class Faults(BaseModel):
@@ -51,6 +53,12 @@ class Faults(BaseModel):
     latency_s: dict[str, Positive] = {}
     """What a call really takes, typically, where that differs from what it declares."""
     cost: dict[str, NotNegative] = {}
+    miscoded: Share | None = None
+    """Share of the errors that come under a code that says nothing; none: the usual one."""
+    false_hints: Share | None = None
+    """Share of the hints that mislead; none: the usual one."""
+    dialects: bool = False
+    """Every provider has its own codes."""
     fixed: bool = True
     """What is not named is sound; False: it is drawn from the prior."""
 
@@ -100,6 +108,10 @@ class Puzzle(BaseModel):
             f = position(reader, self.level.functions, "faults.clashes")
             g = position(maker, self.level.functions, f"faults.clashes.{reader}")
             record["clash"][f, g] = Clash.CLASHES
+        for field in MISTOLD:
+            if (share := getattr(faults, field)) is not None:
+                record[field] = share
+        record["dialects"] |= faults.dialects
         for name, window in faults.providers.items():
             record["window"][provider_position(self.level, name, window)] = window
         for field in TAKES:
@@ -262,10 +274,12 @@ def describe_faults(level: Level, record: Any) -> Faults:
         }
         for field in TAKES
     }
+    takes |= {name: float(record[name]) for name, usual in MISTOLD.items() if record[name] != usual}
     return Faults(
         functions={name: fault_text(level, name, k) for name, k in faults.items()},
         providers=windows,
         defects=tuple(n for a, n in enumerate(level.artifact_names) if record["defect"][a]),
+        dialects=bool(record["dialects"]),
         fixed=False,
         **takes,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from conductor_agent.workflow import Workflow, parse_workflow
+from conductor_agent.files.workflow import Workflow, parse_workflow
 
 FOLDER = Path(__file__).parent / "workflows"
 

@@ -9,7 +9,7 @@ import numpy as np
 from fqg_env.level import Level
 from fqg_env.puzzle import Faults, Puzzle, write_puzzle
 from policies.recovery.base import Decision, certain
-from training.setting import level_files
+from training.judging.setting import level_files
 
 
 class CallsOnce:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tiny_training import TINY, recipe_file
 
-from training import ppo
-from training.out_folder import CHECKPOINT
-from training.ppo import Interrupted, train
-from training.recipe import Recipe
+from training.learning import ppo
+from training.learning.out_folder import CHECKPOINT
+from training.learning.ppo import Interrupted, train
+from training.learning.recipe import Recipe
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import ablations

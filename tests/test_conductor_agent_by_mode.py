@@ -19,11 +19,11 @@ from conductor_agent.by_mode.figures import (
     wasted_s,
 )
 from conductor_agent.by_mode.play import SUCCESS, Played, Try, play
-from conductor_agent.events import Started
-from conductor_agent.journal import Journal
+from conductor_agent.files.workflow import WorkflowError
+from conductor_agent.record.events import Started
+from conductor_agent.record.journal import Journal
 from conductor_agent.scenario_1.cases import case
 from conductor_agent.scenario_1.documents import Kind
-from conductor_agent.workflow import WorkflowError
 from fqg_env.level import Responsibility
 from policies.recovery.rules import HandRule, Rule
 

@@ -7,16 +7,16 @@ import sys
 import pytest
 from hand_written import work, workflow
 
-from conductor_agent.checks import measure_named, measured
+from conductor_agent.files.checks import measure_named, measured
+from conductor_agent.files.workflow import WorkflowError
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.live_world import Attempt, Held, LiveWorld
-from conductor_agent.workflow import WorkflowError
 from fqg_env.outcome import Category
 
 
 def gated(monkeypatch, gate):
     """What an attempt comes to whose output goes through a gate, and the gate's artifact's name."""
-    monkeypatch.setattr("conductor_agent.workflow.measure_named", lambda name, folder: gate)
+    monkeypatch.setattr("conductor_agent.files.workflow.measure_named", lambda name, folder: gate)
     check = {"goal": {"weight": 1}, "check": {"quality": "a:b", "minimum": 0.5}}
     flow = workflow({"make": work()}, artifacts={"text": check})
     host = FakeHost({"make": lambda _: {"text": {"words": ["a", "b"]}}})

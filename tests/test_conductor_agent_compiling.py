@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = """
 import numba
 import numpy as np
-from conductor_agent.compiling import told_of_compiling
+from conductor_agent.commands.compiling import told_of_compiling
 from fqg_env.compiled import kernel
 
 @kernel

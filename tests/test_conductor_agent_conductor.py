@@ -9,7 +9,8 @@ import pytest
 from conductor_agent import asked as asked_module
 from conductor_agent.aside import aside
 from conductor_agent.conductor import Conductor
-from conductor_agent.events import (
+from conductor_agent.live_world import Answer, Held
+from conductor_agent.record.events import (
     Decided,
     Ended,
     Finished,
@@ -20,8 +21,7 @@ from conductor_agent.events import (
     from_json,
     to_json,
 )
-from conductor_agent.fold import Fold, FoldError, fold, replay
-from conductor_agent.live_world import Answer, Held
+from conductor_agent.record.fold import Fold, FoldError, fold, replay
 from conductor_agent.runs import result_of
 from conductor_agent.testing import FakeWorld, ManualClock, MemoryRecorder
 from fqg_env import rules, world

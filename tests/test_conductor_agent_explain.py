@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hand_written import work, workflow
 
+from conductor_agent.commands.show import Terminal
+from conductor_agent.commands.show_steps import show_steps
 from conductor_agent.delivery import BadInput
 from conductor_agent.explain import Step, asked_for, explain
 from conductor_agent.hosting.testing import FakeHost
-from conductor_agent.journal import Journal
+from conductor_agent.record.journal import Journal
 from conductor_agent.runs import begin, told
-from conductor_agent.show import Terminal
-from conductor_agent.show_steps import show_steps
 from fqg_env.outcome import Category, Hint, Success, error
 from policies.recovery.base import Decision
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from conductor_agent import conduct
-from conductor_agent.grade import Report, grade, letter_of, report
-from conductor_agent.judging import Judgement, of_bad_input, of_hard_input
-from conductor_agent.manifest import FILE, Manifest, read_manifest
-from conductor_agent.trial import Finding
+from conductor_agent.authoring import bad_conduct as conduct
+from conductor_agent.authoring.grade import Report, grade, letter_of, report
+from conductor_agent.authoring.reporting import Judgement, of_bad_input, of_hard_input
+from conductor_agent.authoring.trial import Finding
+from conductor_agent.files.manifest import FILE, Manifest, read_manifest
 from fqg_env.outcome import Blame, BlamedInput, Category, Success, error
 from policies.resource.violations import Limit, evidence, violation
 

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from conductor_agent.events import Decided, Ended, Started, Waited
-from conductor_agent.journal import Journal, JournalError, RunRecord, _born, content
+from conductor_agent.record.events import Decided, Ended, Started, Waited
+from conductor_agent.record.journal import Journal, JournalError, RunRecord, _born, content
 
 
 def record(run_id="one", created="2026-01-01"):
@@ -203,7 +203,7 @@ def test_a_journal_that_could_not_be_made_whole_is_in_nobodys_way(tmp_path, monk
         raise sqlite3.OperationalError("database or disk is full")
 
     path = tmp_path / "j.sqlite"
-    monkeypatch.setattr("conductor_agent.journal.statements_from", full)
+    monkeypatch.setattr("conductor_agent.record.journal.statements_from", full)
     with pytest.raises(JournalError, match=r"\(database or disk is full\); make room"):
         Journal.create(path)
     assert list(tmp_path.iterdir()) == []
@@ -212,7 +212,7 @@ def test_a_journal_that_could_not_be_made_whole_is_in_nobodys_way(tmp_path, monk
 def test_a_journal_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
     path = tmp_path / "j.sqlite"
     Journal.create(path).close()
-    monkeypatch.setattr("conductor_agent.journal.os.access", lambda *_: False)
+    monkeypatch.setattr("conductor_agent.record.journal.os.access", lambda *_: False)
     with Journal.read(path) as journal:
         assert list(journal.run_ids()) == []
     assert [file.name for file in tmp_path.iterdir()] == ["j.sqlite"]

@@ -15,23 +15,30 @@ from hand_written import FOLDER, work, workflow
 from test_conductor_agent_runs import ran
 
 from conductor_agent import runs
-from conductor_agent.bindings import source_of
-from conductor_agent.events import Decided, Finished
-from conductor_agent.fold import replay
+from conductor_agent.files.bindings import source_of
+from conductor_agent.files.manifest import FILE as MANIFEST
+from conductor_agent.files.manifest import read_manifest
+from conductor_agent.files.workflow import WorkflowError
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
 from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
-from conductor_agent.identity import Version, version_of
-from conductor_agent.journal import Journal, JournalError
-from conductor_agent.ledger import Ledger, Tally
-from conductor_agent.manifest import FILE as MANIFEST
-from conductor_agent.manifest import read_manifest
-from conductor_agent.reputation import DECAY, STRONGEST, Beta, pooled, remembered, reputation_of
+from conductor_agent.record.events import Decided, Finished
+from conductor_agent.record.fold import replay
+from conductor_agent.record.identity import Version, version_of
+from conductor_agent.record.journal import Journal, JournalError
+from conductor_agent.record.ledger import Ledger, Tally
+from conductor_agent.record.reputation import (
+    DECAY,
+    STRONGEST,
+    Beta,
+    pooled,
+    remembered,
+    reputation_of,
+)
+from conductor_agent.record.standing import standings
+from conductor_agent.record.tables import STEPS, statements_from
 from conductor_agent.runs import begin, resume
-from conductor_agent.standing import standings
-from conductor_agent.tables import STEPS, statements_from
-from conductor_agent.workflow import WorkflowError
 from fqg_env.outcome import Blame, Category, PolicyEvidence, Success, error
 from policies.recovery.rules import HandRule, Rule
 from policies.resource.health import State, conduct, health
@@ -567,7 +574,7 @@ WRITER = """
 import asyncio, sys
 sys.path.insert(0, {tests!r})
 from hand_written import work, workflow
-from conductor_agent.events import Finished
+from conductor_agent.record.events import Finished
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.runs import begin
 from policies.recovery.rules import HandRule, Rule

@@ -8,13 +8,13 @@ import pytest
 from hand_written import work, workflow
 
 from conductor_agent.conductor import Conductor
-from conductor_agent.events import Event, Finished, Signal
 from conductor_agent.explain import explain
-from conductor_agent.fold import Fold, FoldError, fold
 from conductor_agent.hosting.extension import call, extension
 from conductor_agent.hosting.testing import FakeHost
-from conductor_agent.journal import Journal, JournalError
 from conductor_agent.live_world import Held, LiveWorld
+from conductor_agent.record.events import Event, Finished, Signal
+from conductor_agent.record.fold import Fold, FoldError, fold
+from conductor_agent.record.journal import Journal, JournalError
 from conductor_agent.runs import begin, resume, summaries, told
 from conductor_agent.testing import ManualClock, MemoryRecorder
 from fqg_env.outcome import (

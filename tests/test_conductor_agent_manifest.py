@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from conductor_agent import bindings, cli
-from conductor_agent.bindings import limits_of, source_of
-from conductor_agent.manifest import FILE, Manifest, ManifestError, read_manifest
-from conductor_agent.workflow import WorkflowError, read_workflow
+from conductor_agent import cli
+from conductor_agent.files import bindings
+from conductor_agent.files.bindings import limits_of, source_of
+from conductor_agent.files.manifest import FILE, Manifest, ManifestError, read_manifest
+from conductor_agent.files.workflow import WorkflowError, read_workflow
 from policies.resource.limits import LimitError, limits_for
 
 CODE = """

@@ -10,9 +10,10 @@ import pytest
 
 from conductor_agent.by_mode.cases import workflow_in
 from conductor_agent.by_mode.play import SUCCESS, Played, play_one
-from conductor_agent.events import Finished
+from conductor_agent.files.workflow import read_workflow
 from conductor_agent.hosting.extension import call, failure
-from conductor_agent.journal import Journal
+from conductor_agent.record.events import Finished
+from conductor_agent.record.journal import Journal
 from conductor_agent.rna_folding import expert_fold, needs
 from conductor_agent.rna_folding.cases import (
     ENOUGH,
@@ -35,7 +36,6 @@ from conductor_agent.rna_folding.methods import assembled, parts_of
 from conductor_agent.rna_folding.naive_fold import fold as naively
 from conductor_agent.rna_folding.sequences import PARTNER, Kind, make_sequence
 from conductor_agent.runs import begin
-from conductor_agent.workflow import read_workflow
 from fqg_env.level import Responsibility
 from fqg_env.outcome import Category
 from policies.recovery.rules import HandRule, Rule

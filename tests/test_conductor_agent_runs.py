@@ -15,15 +15,15 @@ import pytest
 import yaml
 from hand_written import FOLDER, work, workflow
 
-from conductor_agent.checks import measured_within
 from conductor_agent.cli import main
-from conductor_agent.events import Decided, Finished, Lost, Started
 from conductor_agent.explain import explain
-from conductor_agent.fold import replay
+from conductor_agent.files.checks import measured_within
 from conductor_agent.hosting import tree
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
-from conductor_agent.journal import Journal, content
+from conductor_agent.record.events import Decided, Finished, Lost, Started
+from conductor_agent.record.fold import replay
+from conductor_agent.record.journal import Journal, content
 from conductor_agent.runs import begin, resume, summaries
 from fqg_env.fields import Call
 from fqg_env.level import Level
@@ -56,7 +56,7 @@ class Run:
 
 
 def test_a_run_with_failures_ends_well_and_its_replay_gives_the_logged_observations(tmp_path):
-    from conductor_agent.workflow import read_workflow
+    from conductor_agent.files.workflow import read_workflow
 
     run = Run(tmp_path, read_workflow(PAGE), Index())
     assert run.result.status == "succeeded"
@@ -393,7 +393,7 @@ def test_nobody_need_look_on(tmp_path):
 
 def test_running_needs_no_trainer(tmp_path):
     code = (
-        "import sys, conductor_agent.runs, conductor_agent.cli, conductor_agent.show; "
+        "import sys, conductor_agent.runs, conductor_agent.cli, conductor_agent.commands.show; "
         "sys.exit(', '.join({'torch', 'stable_baselines3', 'onnxruntime'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}

@@ -12,6 +12,7 @@ pytest.importorskip("rapidocr")
 pytest.importorskip("cv2")
 pytest.importorskip("PIL")
 
+from conductor_agent.files.workflow import read_workflow
 from conductor_agent.hosting.extension import call
 from conductor_agent.scanned_page import judge as judging
 from conductor_agent.scanned_page import read as read_module
@@ -32,7 +33,6 @@ from conductor_agent.scanned_page.recognise import PRESETS, Preset, Reader
 from conductor_agent.scanned_page.repairs import REPAIRS, STRAIGHTENINGS
 from conductor_agent.scanned_page.report import answer
 from conductor_agent.scanned_page.straighten import straighten
-from conductor_agent.workflow import read_workflow
 from fqg_env.level import Responsibility
 from fqg_env.outcome import Category, StandardError, Success, from_json, to_json
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from conductor_agent.by_mode.play import SUCCESS, play_one
-from conductor_agent.events import Finished
+from conductor_agent.files.workflow import read_workflow
 from conductor_agent.hosting import tree
 from conductor_agent.hosting.contract import CallRequest
 from conductor_agent.hosting.supervisor import Supervisor
-from conductor_agent.journal import Journal
-from conductor_agent.ledger import Ledger
+from conductor_agent.record.events import Finished
+from conductor_agent.record.journal import Journal
+from conductor_agent.record.ledger import Ledger
 from conductor_agent.scenario_1.cases import WORKFLOW, case, cases, scenario
 from conductor_agent.scenario_1.community_model import TIMEOUT_S
 from conductor_agent.scenario_1.documents import Kind, is_summary, make_document
-from conductor_agent.workflow import read_workflow
 from fqg_env.level import Responsibility
 from fqg_env.outcome import Category, StandardError
 from policies.recovery.rules import HandRule, Rule

@@ -13,14 +13,14 @@ import yaml
 from jsonschema import Draft202012Validator
 from test_docs_reference import reference
 
+from conductor_agent.authoring.new_extension import write_extension
+from conductor_agent.authoring.new_workflow import write_workflow
 from conductor_agent.cli import main
-from conductor_agent.field_words import models_in, words_of
-from conductor_agent.manifest import Manifest
-from conductor_agent.new_extension import write_extension
-from conductor_agent.new_workflow import write_workflow
-from conductor_agent.schema import level_file, workflow_file
-from conductor_agent.schema_files import FOLDER, schema_names, schema_text
-from conductor_agent.workflow import WorkflowError, read_workflow
+from conductor_agent.files.field_words import models_in, words_of
+from conductor_agent.files.manifest import Manifest
+from conductor_agent.files.schema import level_file, workflow_file
+from conductor_agent.files.schema_files import FOLDER, schema_names, schema_text
+from conductor_agent.files.workflow import WorkflowError, read_workflow
 from fqg_env.errors import LevelError
 from fqg_env.puzzle import read_puzzle
 from policies.resource.limits import ExtensionClass, LimitError, ResourceLimits, load_ceiling

@@ -9,21 +9,21 @@ import pytest
 from hand_written import FOLDER, work, workflow
 
 from conductor_agent.cli import main
-from conductor_agent.events import Decided, Ended, Finished, Lost, Signal, Waited
-from conductor_agent.explain import explain
-from conductor_agent.hosting.enforcement import enforcement
-from conductor_agent.hosting.testing import FakeHost
-from conductor_agent.journal import Journal
-from conductor_agent.plain import clean
-from conductor_agent.runs import Goal, Result, begin, summary, told
-from conductor_agent.show import (
+from conductor_agent.commands.show import (
     Progress,
     Terminal,
     show_plan,
     show_result,
     show_runs,
 )
-from conductor_agent.show_steps import show_head, show_steps
+from conductor_agent.commands.show_steps import show_head, show_steps
+from conductor_agent.explain import explain
+from conductor_agent.hosting.enforcement import enforcement
+from conductor_agent.hosting.testing import FakeHost
+from conductor_agent.plain import clean
+from conductor_agent.record.events import Decided, Ended, Finished, Lost, Signal, Waited
+from conductor_agent.record.journal import Journal
+from conductor_agent.runs import Goal, Result, begin, summary, told
 from fqg_env.outcome import Category, Cause, Hint, Success, error
 from policies.recovery.base import certain
 from policies.recovery.rules import HandRule, Rule
@@ -147,7 +147,7 @@ class Full(io.StringIO):
 
 def test_a_terminal_that_cannot_be_written_to_falls_silent(monkeypatch):
     silent = []
-    monkeypatch.setattr("conductor_agent.show.fall_silent", lambda: silent.append(1))
+    monkeypatch.setattr("conductor_agent.commands.show.fall_silent", lambda: silent.append(1))
     console = Terminal(file=Full())
     progress = Progress(console)
     for event in EVENTS:

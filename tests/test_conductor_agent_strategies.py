@@ -2,8 +2,8 @@
 
 import pytest
 
-from conductor_agent.events import Finished, Lost, Started
-from conductor_agent.fold import Fold
+from conductor_agent.record.events import Finished, Lost, Started
+from conductor_agent.record.fold import Fold
 from conductor_agent.strategies import strategy_of
 from fqg_env.level import Level
 from fqg_env.outcome import BlamedInput, Category, Hint, Success, error

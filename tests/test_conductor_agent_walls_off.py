@@ -14,7 +14,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 NOBODY_GRANTS = "from conductor_agent import bindings\nbindings._check_granted = lambda *_: None\n"
 NOTHING_COUNTS = "from conductor_agent.hosting import windows\nwindows.total = lambda places: 0\n"
 NO_CEILING = """
-from conductor_agent import bindings
+from conductor_agent.files import bindings
 from policies.resource.limits import ResourceLimits
 bindings.limits_of = lambda *_: ResourceLimits(environment=("FQG_SUITE_SECRET",))
 """

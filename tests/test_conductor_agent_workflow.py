@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conductor_agent.checks import check_schema, fault
-from conductor_agent.workflow import WorkflowError, read_workflow
+from conductor_agent.files.checks import check_schema, fault
+from conductor_agent.files.workflow import WorkflowError, read_workflow
 
 FOLDER = Path(__file__).parent / "workflows"
 PAGE = FOLDER / "page.yaml"

@@ -111,9 +111,15 @@ def test_a_generated_level_is_the_same_described_written_and_read(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(tier=st.integers(1, TIERS), seed=st.integers(0, 2**32))
-def test_a_file_holds_the_hidden_faults_too(tier: int, seed: int, tmp_path: Path) -> None:
+@given(tier=st.integers(1, TIERS), seed=st.integers(0, 2**32), told=st.integers(0, 7))
+def test_a_file_holds_the_hidden_faults_too(
+    tier: int, seed: int, told: int, tmp_path: Path
+) -> None:
     lanes = drawn(tier, seed)
+    wrongly = {"miscoded": 0.25, "false_hints": 0.75, "dialects": 1}
+    for i, (name, value) in enumerate(wrongly.items()):
+        if told & 1 << i:
+            lanes.hidden[name] = value
     built = describe(lanes.levels[0], "generated")
     path = tmp_path / "puzzle.yaml"
     write_puzzle(Puzzle(level=built, faults=describe_faults(built, lanes.hidden[0])), path)
@@ -129,6 +135,8 @@ def test_a_file_holds_the_hidden_faults_too(tier: int, seed: int, tmp_path: Path
         ("cost", calls),
     ):
         assert np.array_equal(lanes.hidden[name][0, :n], other.hidden[name][0, :n]), name
+    for name in wrongly:
+        assert lanes.hidden[name][0] == other.hidden[name][0], name
     assert other.levels["key"][0] == lanes.levels["key"][0]
 
 

@@ -12,8 +12,8 @@ from fqg_env.puzzle import Faults, Puzzle
 from fqg_env.unsolvable import find_unsolvable
 from fqg_env.witness import witness
 from policies.recovery.oracle import Oracle
-from training.episodes import play
-from training.setting import Setting, deal
+from training.judging.episodes import play
+from training.judging.setting import Setting, deal
 
 
 def proven(level: Level, key: int = 1, **faults) -> bool:

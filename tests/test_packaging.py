@@ -119,7 +119,7 @@ def test_every_module_is_imported_from_the_wheel_without_a_trainer(alone: Path, 
         (FQG.format(["levels", "list"]), "escape_the_room"),
         (CONDUCTOR.format(["schema", "workflow"]), "conductor-workflow/1"),
         (
-            "from training.recipe import *; print(*(read_recipe(n).name for n in recipe_names()))",
+            "from training.learning.recipe import *; print(*(read_recipe(n).name for n in recipe_names()))",
             "quick sequence shipped",
         ),
         (

@@ -32,7 +32,7 @@ from policies.recovery.bayes import (
 from policies.recovery.index import Index
 from policies.recovery.oracle import Oracle, exact_action
 from policies.recovery.rules import CodeAware
-from training.episodes import Seen, play
+from training.judging.episodes import Seen, play
 
 # --- an independent solver: plain Python, every history, everything hidden one by one ------------------
 

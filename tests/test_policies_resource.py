@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from conductor_agent.workflow import WorkflowError, read_workflow
+from conductor_agent.files.workflow import WorkflowError, read_workflow
 from fqg_env.errors import LevelError
 from fqg_env.level_file import read_level
 from fqg_env.outcome import Category

@@ -14,7 +14,7 @@ from policies.recovery.bayes import action_values
 from policies.recovery.index import Index
 from policies.recovery.rollouts import enter, new_tally, prepare, scratch_of
 from policies.recovery.search import Care, Search
-from training.episodes import Seen, observations
+from training.judging.episodes import Seen, observations
 
 
 def dealt(n: int, tiers: tuple[int, int] = (16, 20)) -> Lanes:

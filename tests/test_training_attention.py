@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from policies.recovery.network import NetworkPolicy, load
 from policies.recovery.policy_file import HEADS
-from training.attention import lane_drawn, lane_of, moment
 from training.cli import app
-from training.export import export
-from training.levels import Generated, generated
-from training.pointer_network import Conductor
-from training.sequence_network import SequenceNetwork
+from training.commands.attention import lane_drawn, lane_of, moment
+from training.commands.levels import Generated, generated
+from training.learning.export import export
+from training.learning.pointer_network import Conductor
+from training.learning.sequence_network import SequenceNetwork
 
 
 @pytest.fixture(scope="module")

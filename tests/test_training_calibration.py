@@ -7,10 +7,10 @@ import pytest
 
 from policies.recovery.base import Decision, certain
 from policies.recovery.registry import policy_named
-from training import calibration
-from training.calibration import brier_skill, calibration_error, told_chances
-from training.card import told
-from training.setting import Setting
+from training.judging import calibration
+from training.judging.calibration import brier_skill, calibration_error, told_chances
+from training.judging.setting import Setting
+from training.learning.card import told
 
 STOP = 1
 SETTING = Setting(split="test", tiers=(1, 6), episodes=40)

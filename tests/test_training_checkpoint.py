@@ -13,11 +13,11 @@ from tiny_training import TINY, fqg, only_sentence, recipe_file
 
 from fqg_env.errors import LevelError
 from policies.recovery.policy_file import read_policy_file
-from training import checkpoint, confidence, ppo
-from training.checkpoint import find_checkpoint
-from training.out_folder import CHECKPOINT, NEW, OLD
-from training.pointer_network import Conductor
-from training.ppo import Interrupted, train
+from training.learning import checkpoint, confidence, ppo
+from training.learning.checkpoint import find_checkpoint
+from training.learning.out_folder import CHECKPOINT, NEW, OLD
+from training.learning.pointer_network import Conductor
+from training.learning.ppo import Interrupted, train
 from training.quickstart import claim
 
 

@@ -19,9 +19,10 @@ from typer.testing import CliRunner, Result
 from fqg_env.puzzle import Puzzle, write_puzzle
 from policies.recovery.base import Decision, certain
 from policies.recovery.registry import BUILT_IN
-from training import cli, tables
+from training import cli
 from training.cli import app
-from training.evaluate import evaluation_title
+from training.judging.evaluate import evaluation_title
+from training.pages import tables
 
 
 def fqg(*arguments: str) -> Result:
@@ -190,7 +191,7 @@ def test_what_was_cut_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_pat
     def cut(question: object, tell: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.evaluate.judge", cut)
+    monkeypatch.setattr("training.judging.evaluate.judge", cut)
     result = fqg("evaluate", "--policies", "index")
     assert result.exit_code == 130
     kept = f"run the same command to go on; what was played is kept in {tmp_path}/fqg/evaluations"

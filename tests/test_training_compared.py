@@ -15,9 +15,9 @@ from conductor_agent.by_mode import cases
 from fqg_env.errors import LevelError
 from policies.recovery.registry import PolicyError
 from training import cli
-from training.alignment import BINDING, SMALLEST, alignment
-from training.compared import Question, compare, difference, runs_to_play
-from training.setting import Setting
+from training.decision.alignment import BINDING, SMALLEST, alignment
+from training.decision.compared import Question, compare, difference, runs_to_play
+from training.judging.setting import Setting
 
 GAME = ("generated", "scenario_2")
 MODES = {"community", "conductor", "hybrid"}

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from training import cli
 from training.compile_ahead import compile_size, fold_a_little
-from training.setting import Setting, deal
+from training.judging.setting import Setting, deal
 
 AFTER = """
 import json, sys

@@ -21,11 +21,13 @@ from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION, observation_dtype
 from policies.recovery.features import network_inputs
 from policies.recovery.registry import policy_named
-from training import dataset_file, datasets, terminal
-from training.dataset_reader import open_datasets, read_decisions
-from training.datasets import chunks, write_dataset
-from training.network_inputs import SEQUENCE_INPUTS
-from training.setting import Setting
+from training.commands import terminal
+from training.datasets.reader import open_datasets, read_decisions
+from training.datasets.write import chunks, write_dataset
+from training.datasets.write import file as dataset_file
+from training.datasets.write import write as datasets
+from training.judging.setting import Setting
+from training.learning.network_inputs import SEQUENCE_INPUTS
 
 SETTING = Setting("train", episodes=24, seed=5, tiers=(6, 20))
 

@@ -19,9 +19,7 @@ import torch
 
 from fqg_env.rules import STOP
 from policies.recovery.base import Decision, certain
-from training.dataset_reader import open_datasets, read_decisions
-from training.datasets import write_dataset
-from training.decision_transformer import (
+from training.datasets.decision_transformer import (
     Conditioned,
     DecisionTransformer,
     app,
@@ -31,8 +29,10 @@ from training.decision_transformer import (
     spent,
     train,
 )
-from training.episodes import observations
-from training.setting import Setting, deal
+from training.datasets.reader import open_datasets, read_decisions
+from training.datasets.write import write_dataset
+from training.judging.episodes import observations
+from training.judging.setting import Setting, deal
 
 
 class Stops:

@@ -13,14 +13,14 @@ from fqg_env.errors import LevelError
 from fqg_env.level import Budget, Shield
 from fqg_env.splits import SPLITS, level_key
 from policies.recovery.registry import PolicyError
-from training.contestants import Contestant
-from training.episodes import play_chunk
-from training.evaluate import (
+from training.commands.levels import Generated, generated
+from training.judging.contestants import Contestant
+from training.judging.episodes import play_chunk
+from training.judging.evaluate import (
     evaluate,
     evaluation_title,
 )
-from training.levels import Generated, generated
-from training.setting import Setting, check_setting, deal
+from training.judging.setting import Setting, check_setting, deal
 
 
 @pytest.mark.parametrize("split", SPLITS)

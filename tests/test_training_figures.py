@@ -8,9 +8,8 @@ import pytest
 from fqg_env.arrays import CATEGORIES
 from fqg_env.cells import FaultKind
 from policies.recovery.bayes import bayes_values
-from training.pairs import compare
-from training.episodes import EPISODE, Played, joined
-from training.figures import (
+from training.judging.episodes import EPISODE, Played, joined
+from training.judging.figures import (
     basic,
     breakdown,
     figures,
@@ -19,8 +18,9 @@ from training.figures import (
     recovery,
     success_by_recoveries,
 )
-from training.setting import Setting
-from training.watch import REACTIONS
+from training.judging.pairs import compare
+from training.judging.setting import Setting
+from training.judging.watch import REACTIONS
 
 
 def episodes(n: int, **fields) -> np.ndarray:

@@ -13,9 +13,10 @@ from fqg_env.history import CALL_UNIT, CATEGORY_UNIT
 from fqg_env.lanes import Lanes
 from fqg_env.outcome import Category
 from policies.recovery.registry import policy_named
-from training import episodes, game_modes
-from training.game_modes import Count, figures, play_modes
-from training.setting import Setting, deal
+from training.decision import game_modes
+from training.decision.game_modes import Count, figures, play_modes
+from training.judging import episodes
+from training.judging.setting import Setting, deal
 
 LEVELS = Setting(episodes=96, tiers=(6, 20))
 

@@ -18,8 +18,8 @@ from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, CallKind, Goal
 from fqg_env.puzzle import PLAIN, Faults, Puzzle, read_puzzle, write_puzzle
 from fqg_env.splits import Source, level_key
-from training.hidden_words import WORDS, clashing, fault_words, window_words
-from training.levels import Generated, app, chosen, find, generated
+from training.commands.levels import Generated, app, chosen, find, generated
+from training.judging.hidden_words import WORDS, clashing, fault_words, window_words
 
 
 def run(*arguments: str) -> Result:

@@ -17,14 +17,14 @@ from fqg_env.lanes import Lanes
 from policies.recovery.base import Decision, certain
 from policies.recovery.oracle import Oracle
 from policies.recovery.registry import PolicyError, policy_named
-from training.contestants import Thinking
-from training.episodes import ask, observations
-from training.evaluate import (
+from training.judging.contestants import Thinking
+from training.judging.episodes import ask, observations
+from training.judging.evaluate import (
     episodes_to_play,
     evaluate,
 )
-from training.processes import Lost
-from training.setting import Setting, deal
+from training.judging.processes import Lost
+from training.judging.setting import Setting, deal
 
 
 class Heir(Oracle):

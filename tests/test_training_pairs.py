@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.pairs import compare, strata_of
-from training.episodes import EPISODE, Played
-from training.setting import Setting
-from training.stats import RESAMPLES, resampled_iqms, resampled_means
+from training.judging.episodes import EPISODE, Played
+from training.judging.pairs import compare, strata_of
+from training.judging.setting import Setting
+from training.judging.stats import RESAMPLES, resampled_iqms, resampled_means
 
 LEVELS = 40
 LUCK = np.random.default_rng(5)

@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from training.attention import heatmap
-from training.charts import bars, colours, curve, grouped_bars, line_chart
-from training.pictures import BAD, GOOD, NEITHER, Picture, Span, timeline
+from training.commands.attention import heatmap
+from training.pages.charts import bars, colours, curve, grouped_bars, line_chart
+from training.pages.pictures import BAD, GOOD, NEITHER, Picture, Span, timeline
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = colours(["a <b>", "index"])

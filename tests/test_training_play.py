@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 from fqg_env.game import Game, Word
 from fqg_env.level import Artifact, CallKind, Goal
 from fqg_env.puzzle import Faults, Puzzle, write_puzzle
-from training.levels import app as levels
-from training.play import play
+from training.commands.levels import app as levels
+from training.commands.play import play
 
 app = typer.Typer()
 app.command()(play)

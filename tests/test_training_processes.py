@@ -7,7 +7,7 @@ from multiprocessing import active_children
 
 import pytest
 
-from training.processes import Lost, Workers
+from training.judging.processes import Lost, Workers
 
 
 def answer(item: int) -> int:

@@ -18,18 +18,18 @@ from policies.recovery.network import load
 from policies.recovery.policy_file import PolicyFileError
 from policies.recovery.registry import PolicyError, policy_named
 from training.cli import app
-from training.confidence import fresh_episodes
-from training.episodes import observations
-from training.evaluate import evaluate
-from training.evaluate_command import tier_range
-from training.export import largest_difference, to_onnx
-from training.networks import NETWORKS
-from training.pointer_network import Conductor
-from training.ppo import train
+from training.commands.evaluate import tier_range
+from training.judging.episodes import observations
+from training.judging.evaluate import evaluate
+from training.judging.setting import Setting, deal
+from training.learning.confidence import fresh_episodes
+from training.learning.export import largest_difference, to_onnx
+from training.learning.networks import NETWORKS
+from training.learning.pointer_network import Conductor
+from training.learning.ppo import train
+from training.learning.recipe import NetworkName, Recipe, read_recipe
+from training.learning.vec_env import ConductorVecEnv
 from training.quickstart import RIVALS
-from training.recipe import NetworkName, Recipe, read_recipe
-from training.setting import Setting, deal
-from training.vec_env import ConductorVecEnv
 
 TINY = Recipe(
     name="tiny", lanes=32, steps=1024, rollout=8, batch=128, hidden=8, success_episodes=32
@@ -72,7 +72,7 @@ def test_onnx_equals_torch_on_a_thousand_observations(kind: NetworkName) -> None
 
 def test_no_two_seeds_begin_with_the_same_levels() -> None:
     """Also once stable-baselines3 has handed its seed on."""
-    from training.ppo import new_model
+    from training.learning.ppo import new_model
 
     keys = []
     for seed in (0, 1):

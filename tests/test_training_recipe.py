@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_training import TAUGHT, TINY, fqg, only_sentence, recipe_file
 
-from training.recipe import Draws, Recipe, differences, read_recipe, recipe_names
+from training.learning.recipe import Draws, Recipe, differences, read_recipe, recipe_names
 
 
 def test_a_recipe_says_only_where_it_differs_from_quick() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from fqg_env.level import Artifact, CallKind, Goal
 from fqg_env.puzzle import Faults, Puzzle, write_puzzle
-from training.contestants import Contestant
-from training.evaluate import evaluate
-from training.replay import Showing, replay, told
-from training.setting import Setting, level_files
+from training.judging.contestants import Contestant
+from training.judging.evaluate import evaluate
+from training.judging.replay import Showing, replay, told
+from training.judging.setting import Setting, level_files
 
 LEVEL = hand_drawn.level(
     artifacts={"page": Artifact(given=True), "text": Artifact(goal=Goal())},

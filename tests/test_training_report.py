@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 from policies.recovery.registry import BUILT_IN
-from training.charts import (
+from training.judging.episodes import EPISODE, Played
+from training.judging.evaluate import Judged, Question
+from training.judging.replay import Replay, Step, Told
+from training.judging.setting import Setting
+from training.pages.charts import (
     LEGIBLE,
     PAGE,
     TINTS,
@@ -25,10 +29,8 @@ from training.charts import (
     stacked_bars,
     ticks,
 )
-from training.charts import PALETTE as PALETTE_OF_POLICIES
-from training.episodes import EPISODE, Played
-from training.evaluate import Judged, Question
-from training.evaluation_page import (
+from training.pages.charts import PALETTE as PALETTE_OF_POLICIES
+from training.pages.evaluation_page import (
     MOST_PANELS,
     banded,
     champion,
@@ -40,9 +42,7 @@ from training.evaluation_page import (
     rivals_of,
     side_by_side,
 )
-from training.replay import Replay, Step, Told
-from training.report import deployment, evaluation, write_report
-from training.setting import Setting
+from training.pages.report import deployment, evaluation, write_report
 
 
 def figures(mean: float, half: float = 0.02) -> dict[str, Any]:

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from fqg_env.puzzle import Puzzle, write_puzzle
-from training import evaluate as judge
-from training import result_cache
-from training.contestants import Contestant, Thinking
-from training.episodes import play_chunk
-from training.evaluate import evaluate
-from training.result_cache import (
+from training.judging import evaluate as judge
+from training.judging import result_cache
+from training.judging.contestants import Contestant, Thinking
+from training.judging.episodes import play_chunk
+from training.judging.evaluate import evaluate
+from training.judging.result_cache import (
     OURS,
     PACKAGES,
     ROOT,
@@ -29,7 +29,7 @@ from training.result_cache import (
     packed,
     unpacked,
 )
-from training.setting import Setting, level_files
+from training.judging.setting import Setting, level_files
 
 INDEX = Contestant("a", "index")
 SETTING = Setting(episodes=20, tiers=(10, 20))

@@ -16,13 +16,14 @@ import torch
 from sb3_contrib import MaskablePPO
 from tiny_training import TAUGHT, fqg, only_sentence, recipe_file
 
-from training import cli, ppo
-from training.lane_groups import LaneGroups
-from training.out_folder import CHECKPOINT, NEW
-from training.ppo import Interrupted, train
-from training.sb3_policy import PointerPolicy
-from training.teacher import Teacher
-from training.vec_env import ConductorVecEnv
+from training import cli
+from training.learning import ppo
+from training.learning.lane_groups import LaneGroups
+from training.learning.out_folder import CHECKPOINT, NEW
+from training.learning.ppo import Interrupted, train
+from training.learning.sb3_policy import PointerPolicy
+from training.learning.teacher import Teacher
+from training.learning.vec_env import ConductorVecEnv
 
 PLACES = {
     "teacher plays": (Teacher, "play"),

@@ -11,11 +11,11 @@ import torch
 from fqg_env.arrays import HISTORY, History
 from fqg_env.history import CALL_UNIT
 from policies.recovery.features import network_inputs, trimmed
-from training.episodes import observations
-from training.networks import NETWORKS
-from training.recipe import NetworkName
-from training.sequence_network import SequenceNetwork, category_of, tried_by
-from training.setting import Setting, deal
+from training.judging.episodes import observations
+from training.judging.setting import Setting, deal
+from training.learning.networks import NETWORKS
+from training.learning.recipe import NetworkName
+from training.learning.sequence_network import SequenceNetwork, category_of, tried_by
 
 CALLS_IN = {
     "calls": (1,),

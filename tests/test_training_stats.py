@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as drawn_arrays
 
-from training.stats import (
+from training.judging.stats import (
     interval,
     iqm,
     mean_ci95,

@@ -13,17 +13,17 @@ from tiny_training import TAUGHT
 from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
-from training.export import ROUNDING, example, largest_difference, to_onnx
-from training.lane_groups import LaneGroups
-from training.luck import forget_luck
-from training.network_inputs import CALL_PARTS, PARTS, SET_INPUTS
-from training.networks import NETWORKS
-from training.pointer_network import Conductor, PointerNetwork, tensors
-from training.ppo import Interrupted, train
-from training.recipe import Draws, NetworkName, Part, Recipe
-from training.set_network import SetNetwork, ValueNetwork
-from training.teacher import Expert, Labels, Teacher, batches, distance_of, loss_of
-from training.vec_env import ConductorVecEnv
+from training.learning.export import ROUNDING, example, largest_difference, to_onnx
+from training.learning.lane_groups import LaneGroups
+from training.learning.luck import forget_luck
+from training.learning.network_inputs import CALL_PARTS, PARTS, SET_INPUTS
+from training.learning.networks import NETWORKS
+from training.learning.pointer_network import Conductor, PointerNetwork, tensors
+from training.learning.ppo import Interrupted, train
+from training.learning.recipe import Draws, NetworkName, Part, Recipe
+from training.learning.set_network import SetNetwork, ValueNetwork
+from training.learning.teacher import Expert, Labels, Teacher, batches, distance_of, loss_of
+from training.learning.vec_env import ConductorVecEnv
 
 TEACHING = TAUGHT.teacher
 assert TEACHING is not None

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from fqg_env.errors import LevelError
 from policies.recovery.registry import TUNABLE, tunable
 from policies.recovery.tuned import Range
-from training import tune
 from training.cli import app
+from training.judging import tune
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from training.cli import app
-from training.recipe import Recipe, Teaching
+from training.learning.recipe import Recipe, Teaching
 
 TINY = Recipe(name="tiny", lanes=16, steps=128, rollout=4, batch=32, hidden=8, success_episodes=16)
 TAUGHT = TINY.model_copy(

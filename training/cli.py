@@ -16,16 +16,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conductor_agent.compiling import told_of_compiling
-from conductor_agent.usage import usage_sentence
-from training import dataset_command, levels
-from training.attention import attend
-from training.compare_command import compare_command
-from training.compile_command import compile_rules
-from training.evaluate_command import evaluate_command
-from training.play import play
-from training.tables import figures_table, or_dash, print_figures
-from training.terminal import (
+from conductor_agent.commands.compiling import told_of_compiling
+from conductor_agent.commands.usage import usage_sentence
+from training.commands import dataset, levels
+from training.commands.attention import attend
+from training.commands.compare import compare_command
+from training.commands.compile import compile_rules
+from training.commands.evaluate import evaluate_command
+from training.commands.play import play
+from training.commands.terminal import (
     BAD_INPUT,
     INTERRUPTED,
     JsonOption,
@@ -38,7 +37,8 @@ from training.terminal import (
     print_json,
     say,
 )
-from training.tune_command import tune_command
+from training.commands.tune import tune_command
+from training.pages.tables import figures_table, or_dash, print_figures
 
 app = typer.Typer(
     help="Function Quest: train and judge what decides when functions fail.",
@@ -47,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(levels.app, name="levels")
-app.add_typer(dataset_command.app, name="dataset")
+app.add_typer(dataset.app, name="dataset")
 app.command()(play)
 app.command(short_help="Show what a sequence model heeds after a failure.")(attend)
 app.command(
@@ -94,7 +94,7 @@ RecipeOption = Annotated[str, typer.Option(help="Name of a recipe, or a YAML fil
 
 def way_on(recipe: str, seed: int, out: Path, device: Device = Device.AUTO) -> str:
     """How to go on with a training that was cut."""
-    from training.out_folder import last_checkpoint
+    from training.learning.out_folder import last_checkpoint
 
     if last_checkpoint(out) is None:
         return "run the same command again"
@@ -106,7 +106,7 @@ def way_on(recipe: str, seed: int, out: Path, device: Device = Device.AUTO) -> s
 
 def warn_of_calibration(trained: dict[str, Any]) -> None:
     """Say on standard error where the chances of success that a policy tells are worth little."""
-    from training.confidence import calibration_warning
+    from training.learning.confidence import calibration_warning
 
     warning = calibration_warning(trained["success_ece"])
     if warning:
@@ -134,12 +134,12 @@ def train(
     if resume and force:
         fail("--resume goes on with the training in OUT and --force replaces it; give one of them")
     need("train")
-    from training.checkpoint import find_checkpoint
     from training.disk import NotWritten
-    from training.out_folder import clear_earlier
-    from training.ppo import Interrupted, device_named
-    from training.ppo import train as run
-    from training.recipe import read_recipe
+    from training.learning.checkpoint import find_checkpoint
+    from training.learning.out_folder import clear_earlier
+    from training.learning.ppo import Interrupted, device_named
+    from training.learning.ppo import train as run
+    from training.learning.recipe import read_recipe
 
     chosen = read_recipe(recipe)
     device_named(device.value)
@@ -168,7 +168,7 @@ def train(
     if as_json:
         print_json(result)
         return
-    from training.charts import DRAWN
+    from training.pages.charts import DRAWN
 
     typer.echo(
         f"{result['steps']:,} steps in {result['elapsed_s']:.0f} s "
@@ -209,8 +209,8 @@ def quickstart(
     need("train", "models")
     from training import quickstart as whole
     from training.disk import NotWritten
-    from training.ppo import Interrupted
-    from training.recipe import read_recipe
+    from training.learning.ppo import Interrupted
+    from training.learning.recipe import read_recipe
 
     chosen = read_recipe(recipe)
     workers = max(1, min(2, os.cpu_count() or 1))
@@ -257,7 +257,7 @@ class TrainingBars:
 
     def fitting(self, ended: int) -> None:
         """So many of the fresh episodes have ended that confidence is fitted on."""
-        from training.confidence import fresh_episodes
+        from training.learning.confidence import fresh_episodes
 
         if not self.fits:
             self.fits = True

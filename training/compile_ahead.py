@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from conductor_agent.events import Ended, Finished, Lost, Signal, Started, Waited
-from conductor_agent.fold import Fold
+from conductor_agent.record.events import Ended, Finished, Lost, Signal, Started, Waited
+from conductor_agent.record.fold import Fold
 from fqg_env.describe import describe
 from fqg_env.lanes import Lanes
 from fqg_env.outcome import Success
 from fqg_env.rules import FIRST_CALL
 from policies.recovery.advantages import advantages
 from policies.recovery.registry import HAND_RULES
-from training.evaluate import Question, judge
-from training.processes import Lost as Died
-from training.processes import Workers
-from training.setting import Setting, deal
+from training.judging.evaluate import Question, judge
+from training.judging.processes import Lost as Died
+from training.judging.processes import Workers
+from training.judging.setting import Setting, deal
 
 POLICIES = (*HAND_RULES, "shipped", "oracle")
 EPISODES = 16

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from conductor_agent.files.workflow import Workflow, read_workflow
 from conductor_agent.hosting.supervisor import Supervisor
-from conductor_agent.journal import Journal
+from conductor_agent.record.journal import Journal
 from conductor_agent.runs import Result, begin
 from conductor_agent.scanned_page.judge import judge
 from conductor_agent.scanned_page.pages import Page, make_page
-from conductor_agent.workflow import Workflow, read_workflow
 from fqg_env.level import GoalKind
 from policies.recovery.registry import policy_named
 
@@ -144,8 +144,8 @@ def totals(runs: Sequence[PageRun]) -> dict[str, Any]:
 
 def replayed(journal: Path, run_ids: Sequence[str]) -> dict[str, int]:
     """Fold runs of a journal again: observations logged, and those that came out bit for bit."""
-    from conductor_agent.events import Decided
-    from conductor_agent.fold import replay
+    from conductor_agent.record.events import Decided
+    from conductor_agent.record.fold import replay
 
     logged = same = 0
     with Journal.read(journal) as opened:

@@ -19,7 +19,7 @@ def read_level_file(path: str | Path) -> Puzzle:
     try:
         return read_puzzle(path)
     except LevelError as problem:
-        from conductor_agent.schema import level_file  # no file that is right needs it
+        from conductor_agent.files.schema import level_file  # no file that is right needs it
 
         wrong = wrong_key(read_yaml(Path(path)), level_file())
         raise LevelError(f"{path}: {wrong}" if wrong else str(problem)) from None

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from fqg_env.errors import LevelError
-from training.charts import curve
-from training.checkpoint import Point
 from training.deploy import JOURNAL as JOURNAL_FILE
 from training.deploy import PageRun, deploy, replayed, totals
 from training.disk import writing
-from training.evaluate import episodes_to_play, evaluate
-from training.evaluation_page import plots
-from training.out_folder import CURVE, check_writable, clear_earlier
-from training.ppo import train
-from training.recipe import Recipe
-from training.report import deployment, evaluation, write_report
-from training.setting import Setting
+from training.judging.evaluate import episodes_to_play, evaluate
+from training.judging.setting import Setting
+from training.learning.checkpoint import Point
+from training.learning.out_folder import CURVE, check_writable, clear_earlier
+from training.learning.ppo import train
+from training.learning.recipe import Recipe
+from training.pages.charts import curve
+from training.pages.evaluation_page import plots
+from training.pages.report import deployment, evaluation, write_report
 
 RULES = ("retry_fallback", "cascade", "code_aware", "router", "index")
 REPORT, RESULT = "report.html", "quickstart.json"

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import msgspec
 from sandbox.case import ATTACKS, Case
 
-from conductor_agent.bindings import limits_of, source_of
+from conductor_agent.files.bindings import limits_of, source_of
+from conductor_agent.files.manifest import FILE, ManifestError, read_manifest
 from conductor_agent.hosting.contract import ExtensionSource
-from conductor_agent.manifest import FILE, ManifestError, read_manifest
 from fqg_env.outcome import Category, StandardError, error
 from policies.resource.limits import ResourceLimits
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from conductor_agent.by_mode.cases import WORKFLOWS, Case, cases_of
 from conductor_agent.by_mode.figures import as_json, figures, story_of
 from conductor_agent.by_mode.play import Played, play
-from conductor_agent.journal import JournalError
+from conductor_agent.files.workflow import WorkflowError
 from conductor_agent.plain import to_json
-from conductor_agent.workflow import WorkflowError
+from conductor_agent.record.journal import JournalError
 from fqg_env.errors import suggest
 from policies.recovery.registry import PolicyError, policy_named
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from conductor_agent.workflow import Workflow, WorkflowError, parse_workflow
+from conductor_agent.files.workflow import Workflow, WorkflowError, parse_workflow
 from fqg_env.errors import suggest
 from fqg_env.level import Responsibility
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from conductor_agent.by_mode.cases import Case
-from conductor_agent.events import Decided, Event, Finished
-from conductor_agent.journal import Journal
-from conductor_agent.ledger import Ledger
+from conductor_agent.record.events import Decided, Event, Finished
+from conductor_agent.record.journal import Journal
+from conductor_agent.record.ledger import Ledger
 from conductor_agent.runs import begin
 from fqg_env.level import Responsibility
 from fqg_env.outcome import Category, StandardError

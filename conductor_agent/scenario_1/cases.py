@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from conductor_agent.by_mode.cases import Case, workflow_in
+from conductor_agent.files.workflow import Workflow
 from conductor_agent.scenario_1.documents import Kind, is_summary, make_document
-from conductor_agent.workflow import Workflow
 from fqg_env.level import Responsibility
 
 WORKFLOW = Path(__file__).with_name("workflow.yaml")

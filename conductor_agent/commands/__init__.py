@@ -1,0 +1,1 @@
+"""What the command `conductor` shows and takes, a file for each group of commands."""

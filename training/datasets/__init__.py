@@ -1,0 +1,1 @@
+"""Episodes on disk in Minari's format: written, read, and learned from."""

@@ -1,0 +1,1 @@
+"""Who owns failures, measured: what `fqg compare` plays, counts and tells."""

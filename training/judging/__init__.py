@@ -1,0 +1,1 @@
+"""The judge: which levels, who plays them, what is counted, and how sure that is."""
