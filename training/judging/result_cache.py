@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("fqg_env", "policies")
 """All that is in them counts: which policy is loaded is not known before it is named."""
 OURS = ("contestants", "episodes", "setting", "watch")
-"""Modules of training that play; a test holds them against what is imported."""
+"""Modules of the judge that play; a test holds them against what is imported."""
 LIBRARIES = ("numba", "numpy", "onnxruntime")
 DIGEST = 64
 
@@ -50,7 +50,7 @@ def code_files() -> list[Path]:
         for file in sorted((ROOT / package).rglob("*"))
         if file.is_file() and "__pycache__" not in file.parts
     ]
-    return packaged + [ROOT / "training" / f"{name}.py" for name in OURS]
+    return packaged + [ROOT / "training" / "judging" / f"{name}.py" for name in OURS]
 
 
 @cache
