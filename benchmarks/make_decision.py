@@ -19,7 +19,7 @@ from make_results import put
 from tables import table
 
 from training.commands.terminal import bar
-from training.decision.compared import SETTINGS, STORIES, Question, Told, compare, runs_to_play
+from training.decision.compared import SETTINGS, STORIES, Question, Told, compare, work_of
 from training.decision.words import (
     HEAD,
     MODES,
@@ -41,7 +41,7 @@ def found_by(policy: str, settings: tuple[str, ...], episodes: int, cases: int) 
     """What `fqg compare --json` prints, under a progress bar."""
     question = Question(policy, settings, Setting(episodes=episodes), cases)
     done = 0
-    with bar(policy, runs_to_play(question)) as update:
+    with bar(policy, work_of(question)) as update:
 
         def tell(told: Told) -> None:
             nonlocal done

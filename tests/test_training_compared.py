@@ -16,7 +16,7 @@ from fqg_env.errors import LevelError
 from policies.recovery.registry import PolicyError
 from training import cli
 from training.decision.alignment import BINDING, SMALLEST, alignment
-from training.decision.compared import Question, compare, difference, runs_to_play
+from training.decision.compared import Question, compare, difference, work_of
 from training.judging.setting import Setting
 
 GAME = ("generated", "scenario_2")
@@ -134,7 +134,7 @@ def test_what_is_missing_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) 
     found = compare(question)
     assert set(found["settings"]) == {"scenario_2"}
     assert "models" in found["skipped"]["scanned_page"]
-    assert runs_to_play(question) == 12
+    assert work_of(question) == 12
     with pytest.raises(LevelError, match="models"):
         compare(Question("index", ("scanned_page",), Setting(episodes=4)))
 

@@ -89,7 +89,7 @@ def watched(question: Any) -> dict[str, Any]:
     done = 0
     try:
         with contextlib.ExitStack() as shown:
-            update = shown.enter_context(bar("comparing", compared.runs_to_play(question)))
+            update = shown.enter_context(bar("comparing", compared.work_of(question)))
 
             def tell(told: Any) -> None:
                 nonlocal done

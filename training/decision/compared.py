@@ -56,7 +56,7 @@ class Told(NamedTuple):
 
     setting: str
     done: int
-    """Runs since it was told last."""
+    """Work since it was told last, as `work_of` counts it."""
 
 
 Progress = Callable[[Told], None]
@@ -99,13 +99,17 @@ def check(question: Question) -> dict[str, str]:
     return missing
 
 
-def runs_to_play(question: Question) -> int:
-    """Runs in all modes together."""
+AS_LONG_AS = 1000
+"""Levels that are played while one real run is: for a progress bar that tells the time."""
+
+
+def work_of(question: Question) -> int:
+    """Runs in all modes together, in levels of the game."""
     missing = check(question)
     total = 0
     for name in question.settings:
         if name in REAL and name not in missing:
-            total += len(cases_of(REAL[name], question.cases))
+            total += AS_LONG_AS * len(cases_of(REAL[name], question.cases))
         elif name not in REAL:
             total += question.levels.episodes
     return len(Responsibility) * total
@@ -163,7 +167,7 @@ def played_for_real(name: str, question: Question, progress: Progress) -> dict[s
             cases_of(REAL[name], question.cases),
             policy_named(question.policy),
             journal,
-            watch=lambda run: progress(Told(name, 1)),
+            watch=lambda run: progress(Told(name, AS_LONG_AS)),
         )
     out = {}
     for mode, its_figures in figures(played).items():
