@@ -213,3 +213,18 @@ def test_the_points_of_a_check_and_the_keys_of_a_manifest_are_all_there():
             assert f"`{field.alias or name}`" in table or name == "gameplay", name
     for name in Manifest.model_fields:
         assert f"[{name}" in table, name
+
+
+def test_messages_that_the_questions_quote_are_said_somewhere():
+    """Each piece of a quoted heading that is not filled in stands in the code."""
+    source = " ".join(
+        "".join(path.read_text("utf-8") for path in (ROOT / package).rglob("*.py"))
+        for package in ("conductor_agent", "training", "policies", "fqg_env")
+    )
+    plain = re.sub(r'"\s*f?"', "", source)
+    headings = re.findall(r"^## `([^`]+)`", (ROOT / "docs/faq.md").read_text("utf-8"), re.M)
+    assert len(headings) > 5
+    for heading in headings:
+        pieces = re.split(r"'\w+'|\.\.\.|\b\d+\b|\b(?:train|full)\b", heading)
+        for piece in pieces:
+            assert piece.strip() in plain, piece
