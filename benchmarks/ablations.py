@@ -28,12 +28,12 @@ from tables import signed, table
 
 from fqg_env.errors import LevelError, suggest
 from policies.recovery.policy_file import PolicyFileError, read_policy_file
-from training.commands.terminal import BAD_INPUT, DONE, INTERRUPTED, NOT_ACHIEVED, bar
 from training.judging.evaluate import Question, episodes_to_play, judge
 from training.judging.result_cache import ResultCache, default_folder
 from training.judging.setting import Setting
 from training.learning.out_folder import POLICY, RESULT, last_checkpoint
 from training.learning.recipe import Recipe, differences, read_recipe
+from training.terminal import BAD_INPUT, DONE, INTERRUPTED, NOT_ACHIEVED, bar
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "all": {},

@@ -18,7 +18,6 @@ from typing import Any
 from make_results import put
 from tables import table
 
-from training.commands.terminal import bar
 from training.decision.compared import SETTINGS, STORIES, Question, Told, compare, work_of
 from training.decision.words import (
     HEAD,
@@ -31,6 +30,7 @@ from training.decision.words import (
 from training.judging.setting import Setting
 from training.pages.charts import colours, grouped_bars
 from training.pages.pictures import Picture
+from training.terminal import bar
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "decision.md", DOCS / "decision.svg"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from typing import Any
 
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -32,11 +34,14 @@ def to_json(data: dict[str, Any]) -> str:
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def fall_silent() -> None:
+    """Let standard output lead nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(data: dict[str, Any]) -> None:
     """Data as one line of JSON on standard output; where nobody can read it, the exit code still tells."""
     try:
         print(to_json(data), flush=True)  # noqa: T201  (commands print)
     except OSError:
-        from conductor_agent.commands.show import fall_silent
-
         fall_silent()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor_agent.commands.enforcers import WORDS, in_words
+from conductor_agent.enforcers import WORDS, in_words
 from conductor_agent.hosting.classify import as_told
 from policies.resource.limits import LimitError, limits_for
 from policies.resource.violations import Limit, amount, evidence, violation

@@ -222,7 +222,7 @@ def test_messages_that_the_questions_quote_are_said_somewhere():
         for package in ("conductor_agent", "training", "policies", "fqg_env")
     )
     plain = re.sub(r'"\s*f?"', "", source)
-    headings = re.findall(r"^## `([^`]+)`", (ROOT / "docs/faq.md").read_text("utf-8"), re.M)
+    headings = re.findall(r"^## `([^`]+)`", (ROOT / "docs/faq.md").read_text("utf-8"), re.MULTILINE)
     assert len(headings) > 5
     for heading in headings:
         pieces = re.split(r"'\w+'|\.\.\.|\b\d+\b|\b(?:train|full)\b", heading)

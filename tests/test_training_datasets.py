@@ -21,7 +21,7 @@ from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION, observation_dtype
 from policies.recovery.features import network_inputs
 from policies.recovery.registry import policy_named
-from training.commands import terminal
+from training import terminal
 from training.datasets.reader import open_datasets, read_decisions
 from training.datasets.write import chunks, write_dataset
 from training.datasets.write import file as dataset_file

@@ -11,10 +11,10 @@ import pytest
 import typer
 from tiny_training import TINY, fqg, largest_file, only_sentence, recipe_file
 
-from training.commands.terminal import command
 from training.learning import ppo
 from training.learning.out_folder import CHECKPOINT
 from training.learning.ppo import train
+from training.terminal import command
 
 
 @pytest.fixture(scope="module")

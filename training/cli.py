@@ -24,7 +24,9 @@ from training.commands.compare import compare_command
 from training.commands.compile import compile_rules
 from training.commands.evaluate import evaluate_command
 from training.commands.play import play
-from training.commands.terminal import (
+from training.commands.tune import tune_command
+from training.pages.tables import figures_table, or_dash, print_figures
+from training.terminal import (
     BAD_INPUT,
     INTERRUPTED,
     JsonOption,
@@ -37,8 +39,6 @@ from training.commands.terminal import (
     print_json,
     say,
 )
-from training.commands.tune import tune_command
-from training.pages.tables import figures_table, or_dash, print_figures
 
 app = typer.Typer(
     help="Function Quest: train and judge what decides when functions fail.",

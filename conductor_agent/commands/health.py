@@ -103,7 +103,7 @@ def health_of(one: Standing) -> Part:
 
 def _told(violation: dict[str, Any]) -> str:
     """The last violation in a line."""
-    from conductor_agent.commands.enforcers import in_words
+    from conductor_agent.enforcers import in_words
     from policies.resource.violations import amount
 
     return (

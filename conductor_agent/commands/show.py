@@ -5,8 +5,6 @@ Lines are put together from texts and styles, never from markup: what others wro
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conductor_agent.files.workflow import Workflow
-from conductor_agent.plain import clean
+from conductor_agent.plain import clean, fall_silent
 from conductor_agent.record.events import Decided, Ended, Event, Finished, Lost, Signal, Waited
 from conductor_agent.runs import Goal, Result
 from fqg_env.outcome import Category, StandardError
@@ -56,11 +54,6 @@ def line(*parts: Part) -> Text:
     """A line of texts, styled or not."""
     pairs = ((part, "") if isinstance(part, str) else part for part in parts)
     return Text.assemble(*((clean(text), style) for text, style in pairs))
-
-
-def fall_silent() -> None:
-    """Let standard output lead nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:

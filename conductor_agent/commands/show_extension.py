@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from conductor_agent.authoring.grade import Report
-from conductor_agent.commands.enforcers import in_words
 from conductor_agent.commands.show import Terminal
+from conductor_agent.enforcers import in_words
 from conductor_agent.hosting.command import packed
 from conductor_agent.hosting.contract import Reply
 from conductor_agent.plain import clean

@@ -31,13 +31,13 @@ from training.commands.levels import (
     TierOption,
     chosen,
 )
-from training.commands.terminal import JsonOption, command, fail, print_json
 from training.disk import why_not
 from training.judging.episodes import observations
 from training.judging.replay import named
 from training.judging.setting import Setting, deal
 from training.pages.charts import BLUE, label, line, svg, titled
 from training.pages.report import table, write_report
+from training.terminal import JsonOption, command, fail, print_json
 
 CELL, LEFT = 22.0, 96.0
 """Size of a cell of the picture, and the least room for the names of its rows."""

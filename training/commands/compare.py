@@ -19,8 +19,8 @@ from training.commands.setting_options import (
     SplitOption,
     TiersOption,
 )
-from training.commands.terminal import INTERRUPTED, JsonOption, bar, command, fail, print_json
 from training.judging.setting import Setting
+from training.terminal import INTERRUPTED, JsonOption, bar, command, fail, print_json
 
 
 def compare(

@@ -11,7 +11,7 @@ import typer
 from fqg_env.arrays import SIZES
 from fqg_env.compiled import cache_folder
 from fqg_env.env import size_named
-from training.commands.terminal import CONSOLE, NOT_ACHIEVED, JsonOption, command, fail, print_json
+from training.terminal import CONSOLE, NOT_ACHIEVED, JsonOption, command, fail, print_json
 
 
 @command

@@ -17,9 +17,9 @@ from training.commands.setting_options import (
     SplitOption,
     TiersOption,
 )
-from training.commands.terminal import JsonOption, bar, command, counted, fail, need, print_json
 from training.judging.setting import Setting
 from training.pages.tables import or_dash
+from training.terminal import JsonOption, bar, command, counted, fail, need, print_json
 
 app = typer.Typer(
     help="Log episodes in Minari's format, and look at datasets.",

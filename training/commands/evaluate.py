@@ -23,7 +23,8 @@ from training.commands.setting_options import (
     SplitOption,
     TiersOption,
 )
-from training.commands.terminal import (
+from training.pages.tables import print_figures
+from training.terminal import (
     INTERRUPTED,
     NOT_ACHIEVED,
     JsonOption,
@@ -35,7 +36,6 @@ from training.commands.terminal import (
     print_json,
     say,
 )
-from training.pages.tables import print_figures
 
 DRAWS = ("split", "tiers", "size", "mix", "mode")
 """Options that say how levels are drawn."""

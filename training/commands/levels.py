@@ -29,11 +29,11 @@ from fqg_env.splits import (
 )
 from fqg_env.unsolvable import find_unsolvable
 from fqg_env.witness import witness
-from training.commands.terminal import BAD_INPUT, JsonOption, command, counted, fail, print_json
 from training.disk import why_not
 from training.judging.hidden_words import run_by, wrongs
 from training.judging.setting import level_files
 from training.level_reader import read_level_file
+from training.terminal import BAD_INPUT, JsonOption, command, counted, fail, print_json
 
 app = typer.Typer(
     help="Look at levels, check level files, write generated ones.",

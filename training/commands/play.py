@@ -37,7 +37,7 @@ from training.commands.levels import (
     TierOption,
     chosen,
 )
-from training.commands.terminal import NOT_ACHIEVED, command, given
+from training.terminal import NOT_ACHIEVED, command, given
 
 HELP = f"""Type the number of an action or the name of a call; a function with one open variant needs no variant.
   wait (0)    let time run        stop (1)    deliver what is there; the run is over

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from policies.recovery.registry import TUNABLE
-from training.commands.terminal import (
+from training.pages.tables import figures_table
+from training.terminal import (
     CONSOLE,
     INTERRUPTED,
     JsonOption,
@@ -23,7 +24,6 @@ from training.commands.terminal import (
     fail,
     print_json,
 )
-from training.pages.tables import figures_table
 
 
 def tune(

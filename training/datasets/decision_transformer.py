@@ -41,7 +41,6 @@ from policies.recovery.base import Decision, Observation
 from policies.recovery.features import network_inputs
 from policies.recovery.network import masked_softmax
 from policies.recovery.registry import policy_named
-from training.commands.terminal import JsonOption, RunSeedOption, bar, command, fail, print_json
 from training.datasets.reader import Decisions, open_datasets, read_decisions
 from training.datasets.write import describe_dataset
 from training.disk import NotWritten, writing
@@ -53,6 +52,7 @@ from training.learning.pointer_network import Answer
 from training.learning.sequence_network import SequenceNetwork
 from training.learning.teacher import ILLEGAL
 from training.pages.tables import figures_table
+from training.terminal import JsonOption, RunSeedOption, bar, command, fail, print_json
 
 BATCH, RATE = 256, 1e-3
 JUDGED = Setting("validation", episodes=4096, tiers=(6, 20))

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from policies.recovery.policy_file import MANIFEST_FILE
 from policies.recovery.registry import PolicyError, one_line, place_in, policy_named
-from training.commands.terminal import counted
 from training.judging.bounds import BAYES, why_no_bayes
 from training.judging.contestants import AS_IT_IS, Contestant, Thinking, takes, thinks
 from training.judging.episodes import AnswerError, Played, joined, play_chunk
@@ -17,6 +16,7 @@ from training.judging.pairs import compare
 from training.judging.processes import Lost, Workers
 from training.judging.result_cache import ResultCache
 from training.judging.setting import Setting, check_setting, mixes_of
+from training.terminal import counted
 
 CHUNK, SLOW_CHUNK = 512, 16
 """Episodes played side by side, and those of a policy that thinks. They are fixed, so that workers change no

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Self, TypeVar
 
 from conductor_agent.commands.compiling import told_of_compiling
-from training.commands.terminal import say
+from training.terminal import say
 
 Item = TypeVar("Item")
 
