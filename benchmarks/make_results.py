@@ -1,9 +1,11 @@
 """Judge the rules and the bounds, and write their tables into docs/results.md, each with its command.
 
     python benchmarks/make_results.py [--workers N] [--search] [--trained runs/seed0/policy ...]
+                                      [--sequence runs/sequence0/policy ...]
 
 Run it when the game or a policy has changed; what has not changed comes from the cache. With `--trained` the
-tables of trained conductors are written, with `--search` that of the planner, which takes half an hour on two
+tables of trained conductors are written, with `--sequence` that of sequence models beside `shipped`, with
+`--search` that of the planner, which takes half an hour on two
 cores, without either those of rules and bounds.
 """
 
@@ -61,6 +63,15 @@ TABLES = (
     ),
 )
 
+
+TOLD_OF_SEQUENCES = {
+    caption: change
+    for caption, change in {**LEARNED, **SHIFTED}.items()
+    if any(
+        word in caption
+        for word in ("16 to 20", "unseen", "miscoded", "dialects", "false_hints", "mode")
+    )
+}
 
 PLANNER = Wanted(
     "search-deep",
@@ -228,6 +239,28 @@ def learned(folders: list[str], workers: int) -> str:
     return "\n".join([*blocks, *(line for part in parts for line in (part, ""))])
 
 
+def sequences(folders: list[str], workers: int) -> str:
+    """What each seed of a sequence model gains over the index rule, and over the policy it learned from."""
+    seeds = {f"seed {i}": folder for i, folder in enumerate(folders)}
+    cache, rows = ResultCache(default_folder()), []
+    for caption, change in TOLD_OF_SEQUENCES.items():
+        print(caption, file=sys.stderr)
+        names = {name: name for name in ("index", "shipped")} | seeds
+        result = judge(Question(names, setting_of(change), workers, cache=cache)).result
+        first = result["policies"]["seed 0"]
+        over = (
+            "; ".join(signed(result["paired"][f"{seed}/{other}"]) for seed in seeds)
+            for other in ("index", "shipped")
+        )
+        iqm = spread(first["return_iqm"], first["return_iqm_ci95"])
+        rows.append((caption, *over, iqm, share(first["wrong_delivered_rate"])))
+    head = (
+        "levels", "over `index`, each seed [95%]", "over `shipped`, each seed [95%]", "IQM of seed 0",
+        "wrong, seed 0",
+    )  # fmt: skip
+    return table(head, rows)
+
+
 def put(text: str, name: str, block: str) -> str:
     """The page with a block renewed."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
@@ -242,15 +275,18 @@ def main() -> None:
     )
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--search", action="store_true", help="the table of the planner")
+    parser.add_argument("--sequence", nargs="*", default=[], help="sequence models, by seed")
     parser.add_argument("--trained", nargs="*", default=[], help="policy folders, by seed")
     arguments = parser.parse_args()
     text = PAGE.read_text("utf-8")
     if arguments.trained:
         text = put(text, "learned", learned(arguments.trained, arguments.workers))
+    if arguments.sequence:
+        text = put(text, "sequence", sequences(arguments.sequence, arguments.workers))
     if arguments.search:
         tables: tuple[Wanted, ...] = (PLANNER,)
     else:
-        tables = () if arguments.trained else TABLES
+        tables = () if arguments.trained or arguments.sequence else TABLES
     for wanted in tables:
         print(f"{wanted.name} ...", file=sys.stderr)
         names = {name: name for name in BUILT_IN if name not in wanted.without}
