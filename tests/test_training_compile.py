@@ -65,6 +65,8 @@ def test_a_run_finds_everything_compiled(tmp_path: Path) -> None:
 def test_an_event_of_each_kind_is_folded() -> None:
     fold = fold_a_little(deal(Setting(episodes=1), 0, 1))
     assert fold.number("attempts") == 2
+    assert fold.flights() == {}  # the first was answered, the second lost
+    assert fold.board["lost"].max() == 1
     assert fold.stopped().name == "POLICY"
 
 

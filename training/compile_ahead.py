@@ -59,12 +59,12 @@ def fold_a_little(lanes: Lanes) -> Any:
     fold = Fold(level)
     call = level.call_names[0]
     for event in (
-        Started(at_s=0.0, attempt=1, call=call, key="k"),
-        Finished(at_s=0.1, attempt=1, call=call, outcome=Success(), elapsed_s=0.1),
+        Started(at_s=0.0, attempt=0, call=call, key="k"),
+        Finished(at_s=0.1, attempt=0, call=call, outcome=Success(), elapsed_s=0.1),
         Waited(at_s=0.2),
         Signal(at_s=0.2, provider=level.providers[0], up=False, until_s=0.3),
-        Started(at_s=0.3, attempt=2, call=call, key="k"),
-        Lost(at_s=0.4, attempt=2),
+        Started(at_s=0.3, attempt=1, call=call, key="k"),
+        Lost(at_s=0.4, attempt=1),
     ):
         fold.apply(event)
         fold.look()
