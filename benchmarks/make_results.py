@@ -3,10 +3,10 @@
     python benchmarks/make_results.py [--workers N] [--search] [--trained runs/seed0/policy ...]
                                       [--sequence runs/sequence0/policy ...]
 
-Run it when the game or a policy has changed; what has not changed comes from the cache. With `--trained` the
-tables of trained conductors are written, with `--sequence` that of sequence models beside `shipped`, with
-`--search` that of the planner, which takes half an hour on two
-cores, without either those of rules and bounds.
+Run it when the game or a policy has changed; what has not changed comes from the cache. With none of the
+options the tables of rules and bounds are written; with `--trained` those of trained conductors, with
+`--sequence` that of sequence models beside `shipped`, with `--search` that of the planner, which takes half
+an hour on two cores.
 """
 
 from __future__ import annotations

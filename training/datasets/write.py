@@ -1,7 +1,7 @@
 """Write datasets of episodes in Minari's format: any policy on any levels, played on the native lanes.
 
 A dataset is a folder: DIR/data/metadata.json says what it is, DIR/data/main_data.hdf5 holds the episodes
-(dataset_file.py).
+(file.py).
 
 Letters in shapes: N lanes, K lanes that are running.
 """

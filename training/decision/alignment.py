@@ -20,7 +20,7 @@ from conductor_agent.hosting.extension import extension
 def shout(inputs, parameters, context):
     return {"loud": inputs["quiet"].upper()}
 """
-"""An extension with nothing in it that could be left out; tests/test_training_alignment.py runs it."""
+"""An extension with nothing in it that could be left out; tests/test_training_compared.py runs it."""
 BINDING = {"source": "shout.py", "class": "motif"}
 """All that a workflow has to say of it."""
 STARS = {Responsibility.CONDUCTOR: 5, Responsibility.COMMUNITY: 2, Responsibility.HYBRID: 4}
