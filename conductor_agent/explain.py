@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from conductor_agent.delivery import BadInput
-from conductor_agent.reasons import reasons
+from conductor_agent.reasons import missing, reasons
 from conductor_agent.record.events import (
     Decided,
     Ended,
@@ -31,7 +31,7 @@ from fqg_env.level import Level
 from fqg_env.outcome import StandardError
 from fqg_env.rules import FIRST_CALL
 
-SURE = 0.005
+LEAST_SHARE = 0.005
 """Shares below this are not worth telling."""
 
 
@@ -127,7 +127,7 @@ def _step(run: Fold, event: Decided, number: int) -> Step:
     return Step(
         number=number,
         known=_known(run),
-        considered={name: round(p, 3) for name, p in weighed if p > SURE},
+        considered={name: round(p, 3) for name, p in weighed if p > LEAST_SHARE},
         reasons=reasons(run, action),
         at_s=event.at_s,
         action=event.action,
@@ -152,7 +152,7 @@ def _known(run: Fold) -> dict[str, Any]:
         "rejected": [
             name for a, name in enumerate(names) if name in present and run.board["rejected"][a]
         ],
-        "missing": [name for name in run.plan.goals if not run.usable(name)],
+        "missing": missing(run),
         "in_flight": [run.plan.call_names[c] for c in run.flights().values()],
         "left": {
             "time_s": round(max(0.0, budget.time_s - number("at_s")), 6),
@@ -163,12 +163,12 @@ def _known(run: Fold) -> dict[str, Any]:
 
 
 def _believed(run: Fold, call: int) -> dict[str, Any]:
-    down = {name: round(p, 3) for name, p in providers_down(run).items() if p > SURE}
+    down = {name: round(p, 3) for name, p in providers_down(run).items() if p > LEAST_SHARE}
     doubt = run.seen[0]["doubt"][:, Doubt.BAD]
     bad = {
         name: round(float(doubt[a]), 3)
         for a, name in enumerate(run.plan.artifact_names)
-        if doubt[a] > SURE
+        if doubt[a] > LEAST_SHARE
     }
     believed: dict[str, Any] = {"provider_down": down, "artifact_bad": bad}
     if call >= 0:

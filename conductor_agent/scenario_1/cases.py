@@ -13,12 +13,10 @@ from fqg_env.level import Responsibility
 
 WORKFLOW = Path(__file__).with_name("workflow.yaml")
 GOAL, GIVEN = "summary", "document"
-STORY_SCALE = 100.0
-"""At this scale seconds are those of the story: 5 minutes are 300 s."""
 
 
 def cases(n: int, *, scale: float = 1.0) -> list[Case]:
-    """The first `n` documents of each kind; `scale` multiplies the workflow's seconds."""
+    """The first `n` documents of each kind; `scale` multiplies the workflow's seconds (100: the story's)."""
     return [case(kind, seed, scale) for kind in Kind for seed in range(n)]
 
 
