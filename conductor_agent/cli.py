@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conductor_agent.commands import extension, health, write  # noqa: F401  (health adds `list` and `pardon`)
+from conductor_agent.commands.options import JOURNAL, JournalOption, JsonOption
 from conductor_agent.commands.usage import usage_sentence
 from conductor_agent.delivery import BadInput, check_out, write_values
 from conductor_agent.plain import clean, print_json
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 EXIT = {"succeeded": 0, "partial": 3, "failed": 4}
 INTERRUPTED = 130
-JOURNAL = Path("conductor.sqlite")
 
 app = typer.Typer(
     name="conductor",
@@ -49,9 +49,7 @@ class Interrupted(Exception):
     """The run was interrupted and can be gone on with."""
 
 
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 RunArgument = Annotated[str, typer.Argument(help="A run's id, the beginning of one, or `last`.")]
-JournalOption = Annotated[Path, typer.Option(help="The SQLite file that runs are written down in.")]
 
 
 @app.command()

@@ -194,8 +194,8 @@ def test_hard_input_may_be_refused_honestly():
 
 def test_several_judgements_are_their_mean_in_the_words_of_the_worst():
     judged = [Judgement(1.0, "fine"), Judgement(None, "unseen"), Judgement(0.5, "so so", "mend")]
-    assert Judgement.worst(judged, "") == Judgement(0.75, "so so", "mend")
-    assert Judgement.worst([], "nothing") == Judgement(None, "nothing")
+    assert Judgement.mean(judged, "") == Judgement(0.75, "so so", "mend")
+    assert Judgement.mean([], "nothing") == Judgement(None, "nothing")
 
 
 def test_what_could_not_be_seen_does_not_count(tmp_path: Path):

@@ -33,7 +33,7 @@ async def wrong_type(trial: Trial) -> None:
     for name, slot in trial.manifest.extension.inputs.items():
         reply = await trial.ask({**trial.valid.inputs, name: WRONG[slot.type]})
         judged.append(of_bad_input(reply.outcome, name, f"{name} of the wrong type"))
-    trial.found("wrong type", 3, Judgement.worst(judged, "it has no inputs"))
+    trial.found("wrong type", 3, Judgement.mean(judged, "it has no inputs"))
 
 
 async def missing(trial: Trial) -> None:
@@ -44,7 +44,7 @@ async def missing(trial: Trial) -> None:
             inputs = {k: v for k, v in trial.valid.inputs.items() if k != name}
             reply = await trial.ask(inputs)
             judged.append(of_bad_input(reply.outcome, name, f"{name} missing"))
-    trial.found("missing input", 2, Judgement.worst(judged, "it needs no input"))
+    trial.found("missing input", 2, Judgement.mean(judged, "it needs no input"))
 
 
 async def unknown_parameter(trial: Trial) -> None:
@@ -66,7 +66,7 @@ async def empty(trial: Trial) -> None:
     for name, slot in trial.manifest.extension.inputs.items():
         reply = await trial.ask({**trial.valid.inputs, name: EMPTY[slot.type]})
         judged.append(of_hard_input(reply.outcome, f"an empty {name}"))
-    trial.found("empty input", 1, Judgement.worst(judged, "it has no inputs"))
+    trial.found("empty input", 1, Judgement.mean(judged, "it has no inputs"))
 
 
 async def huge(trial: Trial) -> None:
@@ -78,7 +78,7 @@ async def huge(trial: Trial) -> None:
         if value is not None:
             reply = await trial.ask({**trial.valid.inputs, name: value})
             judged.append(of_hard_input(reply.outcome, f"a huge {name}"))
-    trial.found("huge input", 2, Judgement.worst(judged, "no input can be huge"))
+    trial.found("huge input", 2, Judgement.mean(judged, "no input can be huge"))
 
 
 def _huge_value(kind: ValueType, size_bytes: int) -> Any:

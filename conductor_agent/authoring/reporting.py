@@ -32,7 +32,7 @@ class Judgement(NamedTuple):
     advice: str = ""
 
     @staticmethod
-    def worst(judged: Sequence[Judgement], nothing: str) -> Judgement:
+    def mean(judged: Sequence[Judgement], nothing: str) -> Judgement:
         """The mean score of several, with the words of the worst; `nothing` where there are none."""
         scores = [one.score for one in judged if one.score is not None]
         if not scores:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conductor_agent.commands.options import JsonOption
 from conductor_agent.plain import print_json
 from policies.resource.limits import ExtensionClass, load_ceiling
 
@@ -26,7 +27,6 @@ app = typer.Typer(
 )
 PathArgument = Annotated[Path, typer.Argument(help="The extension's folder or manifest.")]
 LimitsOption = Annotated[Path | None, typer.Option(help="The operator's limits, by class.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 @app.callback()

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conductor_agent.commands.extension import app
+from conductor_agent.commands.options import JOURNAL, JournalOption, JsonOption
 from conductor_agent.plain import print_json
 
 if TYPE_CHECKING:
     from conductor_agent.commands.show import Part, Terminal
     from conductor_agent.record.standing import Standing
 
-JOURNAL = Path("conductor.sqlite")
 COLOURS = {"healthy": "green", "stable": "green", "unstable": "yellow", "critical": "red"}
-JournalOption = Annotated[Path, typer.Option(help="The SQLite file that runs are written down in.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 @app.command(name="list", short_help="List the extensions that a journal knows.")

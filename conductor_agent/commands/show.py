@@ -23,6 +23,8 @@ from policies.resource.violations import amount
 COLOURS = {"succeeded": "green", "partial": "yellow", "failed": "red", "unfinished": "cyan"}
 MAX_DETAIL = 300
 """Letters of a detail that are shown; the journal and `explain --json` have it whole."""
+CERTAIN = 0.995
+"""From this share on a choice is told without it."""
 Part = str | tuple[str, str]
 """A text, or a text and its style."""
 
@@ -84,7 +86,7 @@ class Progress:
         if event.action == "STOP":
             return
         share = event.probabilities.get(event.action, 1.0)
-        sure = "" if share > 0.995 else f" {share:.0%}"
+        sure = "" if share > CERTAIN else f" {share:.0%}"
         label = "" if event.strategy == Strategy.FIRST_TRY else event.strategy.replace("_", " ")
         who = " · ".join(word for word in (label, event.source + sure) if word)
         self._line(event, (event.action, "bold"), "  ", (who, "dim"))

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from conductor_agent.commands.show import COLOURS, Terminal, counted, shortened
+from conductor_agent.commands.show import CERTAIN, COLOURS, Terminal, counted, shortened
 from conductor_agent.explain import Step
 from conductor_agent.plain import clean
 from fqg_env.row import Strategy
@@ -15,8 +15,8 @@ INDENT = "    "
 WIDEST = 100
 """Letters of a line: longer ones are hard to read."""
 TRACE_LINES = 4
-CERTAIN, DOUBTFUL, DOWN = 0.995, 0.05, 0.5
-"""Shares from which a choice is told as certain, an artifact as doubtful, somebody's outage as probable."""
+DOUBTFUL, DOWN = 0.05, 0.5
+"""Shares from which an artifact is told as doubtful, somebody's outage as probable."""
 MOST_WEIGHED = 3
 """Other actions that are named, the likeliest first; `--json` has all."""
 FLOOR = "floor"

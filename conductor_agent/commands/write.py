@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
+from conductor_agent.commands.options import JsonOption
 from conductor_agent.plain import print_json
-
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def new(

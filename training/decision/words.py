@@ -17,8 +17,8 @@ SETTING_WORDS = {
     "scenario_1": "Scenario 1, the game's",
     "scenario_2": "Scenario 2, the game's",
     "scenario_1_real": "Scenario 1, real",
-    "scenario_2_real": "Scenario 2, real, an expert",
-    "scenario_2_naive": "Scenario 2, real, naive",
+    "scenario_2_real": "Scenario 2, real expert",
+    "scenario_2_naive": "Scenario 2, real naive",
     "scanned_page": "scanned page, real",
 }
 HEAD = ("mode", "success", "s", "wasted", "tries", "twice", "limits", "seen", "mended")
