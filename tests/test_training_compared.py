@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ from typer.testing import CliRunner
 
 from conductor_agent import cli as conductor
 from conductor_agent.by_mode import cases
+from conductor_agent.record.journal import JournalError
 from fqg_env.errors import LevelError
 from policies.recovery.registry import PolicyError
 from training import cli
+from training.decision import words
 from training.decision.alignment import BINDING, SMALLEST, alignment
 from training.decision.compared import Question, compare, difference, work_of
 from training.judging.setting import Setting
@@ -153,6 +157,77 @@ def test_what_cannot_be_had_is_one_sentence(
 ) -> None:
     with pytest.raises(error, match=said):
         compare(question)
+
+
+RAISES = """
+class Own:
+    name = "own"
+
+    def decide(self, observation, mask):
+        {}
+"""
+
+
+@pytest.mark.parametrize(
+    "body", ["raise RuntimeError('no idea')", "raise SystemExit(0)", "return 7"]
+)
+@pytest.mark.parametrize("setting", ["generated", "scenario_1_real"])
+def test_a_policy_that_fails_has_no_figures(
+    body: str, setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a real run the floor goes on in its place: what comes of that is not the policy's."""
+    monkeypatch.delitem(sys.modules, "failing_own", raising=False)
+    (tmp_path / "failing_own.py").write_text(RAISES.format(body), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    asked = ["compare", "--policy", "failing_own:Own", "--settings", setting, "--episodes", "2"]
+    result = CliRunner().invoke(cli.app, [*asked, "--cases", "1", "--json"])
+    assert result.exit_code == 2, result.stderr
+    assert result.stdout == ""
+    assert (
+        "fqg: the policy 'failing_own:Own'" in result.stderr or "the floor had to" in result.stderr
+    )
+
+
+def test_a_journal_is_looked_at_before_anything_is_played(tmp_path: Path) -> None:
+    foreign = tmp_path / "notes.txt"
+    foreign.write_text("no journal", "utf-8")
+    told: list[Any] = []
+    real = ("scenario_2", "scenario_1_real")
+    with pytest.raises(JournalError, match="no journal"):
+        compare(Question("index", real, Setting(episodes=4), journal=foreign), told.append)
+    with pytest.raises(LevelError, match="no setting has any"):
+        compare(Question("index", GAME, journal=tmp_path / "runs.sqlite"), told.append)
+    assert told == []
+
+
+def test_a_page_that_cannot_be_written_costs_only_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, result: dict[str, Any]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(words, "write_page", full)
+    asked = [
+        "compare",
+        "--policy",
+        "index",
+        "--settings",
+        "scenario_2",
+        "--episodes",
+        "2",
+        "--json",
+    ]
+    result = CliRunner().invoke(cli.app, [*asked, "--report", str(tmp_path / "page.html")])
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["settings"]["scenario_2"]["hybrid"]["runs"] == 2
+    assert "No space left on device" in result.stderr
+
+
+def test_settings_that_name_none_are_not_all() -> None:
+    result = CliRunner().invoke(cli.app, ["compare", "--settings", " , "])
+    assert result.exit_code == 2
+    assert "names none" in result.stderr
 
 
 def test_the_tables_are_printed() -> None:

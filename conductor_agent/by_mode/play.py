@@ -19,8 +19,11 @@ from conductor_agent.runs import begin
 from fqg_env.level import Responsibility
 from fqg_env.outcome import Category, StandardError
 from policies.recovery.base import Policy
+from policies.recovery.registry import PolicyError
 
 SUCCESS = "success"
+FAILED = "the policy "
+"""How the reason begins why the floor decided, where the policy failed and did not hand over by itself."""
 DEGRADED = "degrade:"
 """How `own_recovery.tried` names a lighter preset."""
 
@@ -89,6 +92,7 @@ def play(
 
     Raises:
         JournalError: the journal cannot be written.
+        PolicyError: the policy failed, so that what came of the run is the floor's.
         WorkflowError: a workflow cannot be had in a mode.
     """
     played, modes = [], tuple(modes)
@@ -105,6 +109,10 @@ def play_one(case: Case, mode: Responsibility, policy: Policy, journal: Path) ->
     with Journal.read(journal) as opened:
         events = opened.events(result.run_id)
         violations = violations_in(Ledger(opened), result.run_id)
+    if failure := failure_of_policy(events):
+        raise PolicyError(
+            f"the floor had to decide in {case.name}, {mode.value}: {failure}; mend the policy"
+        )
     quality = case.good(result.values) if result.values else 0.0
     return Played(
         mode, case.name, result.run_id, result.status, quality > 0 and quality >= case.enough, quality,
@@ -116,6 +124,12 @@ def violations_in(ledger: Ledger, run_id: str) -> int:
     """How many limits the extensions of a run broke."""
     broken = [one for extension in ledger.extensions() for one in ledger.violations(extension)]
     return sum(one["run_id"] == run_id for one in broken)
+
+
+def failure_of_policy(events: Iterable[Event]) -> str:
+    """How the policy first failed to decide, in a run; empty: it decided, or handed over by itself."""
+    told = (event.why for event in events if isinstance(event, Decided))
+    return next((why for why in told if why.startswith(FAILED)), "")
 
 
 def tries_of(events: Iterable[Event]) -> Iterable[Try]:

@@ -19,6 +19,7 @@ from training.commands.setting_options import (
     SplitOption,
     TiersOption,
 )
+from training.disk import why_not
 from training.judging.setting import Setting
 from training.terminal import INTERRUPTED, JsonOption, bar, command, fail, print_json
 
@@ -67,6 +68,8 @@ def compare(
     if report:
         writable(report)
     chosen = tuple(dict.fromkeys(name.strip() for name in settings.split(",") if name.strip()))
+    if settings and not chosen:
+        fail(f"--settings {settings!r} names none; leave it out for all of them")
     question = compared.Question(
         policy,
         chosen or compared.SETTINGS,
@@ -76,10 +79,20 @@ def compare(
     )
     result = watched(question)
     if report:
-        from training.decision.words import write_page
-
-        result["report"] = str(write_page(report, result))
+        result["report"] = str(report)
     print_json(result) if as_json else show(result)
+    if report:
+        write(report, result)
+
+
+def write(report: Path, result: dict[str, Any]) -> None:
+    """Write the page, once what was found is told: a disk that fails costs only the page."""
+    from training.decision.words import write_page
+
+    try:
+        write_page(report, result)
+    except OSError as problem:
+        fail(f"--report {report}: {why_not(problem, 'name a file in another folder')}")
 
 
 def watched(question: Any) -> dict[str, Any]:

@@ -25,12 +25,13 @@ from fqg_env.env import action_space, observation_space
 from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION
 from fqg_env.lanes import Lanes
-from policies.recovery.registry import PolicyError, one_line, place_in
+from policies.recovery.registry import PolicyError
 from training.datasets.file import EPISODES_FILE, Episode, open_file, write_episodes
 from training.disk import NotWritten
+from training.judging.blame import blamed
 from training.judging.bounds import BAYES, why_no_bayes
 from training.judging.contestants import Contestant, thinks
-from training.judging.episodes import AnswerError, actions_of, ask
+from training.judging.episodes import actions_of, ask
 from training.judging.setting import Setting, check_setting, deal, mixes_of
 from training.learning.out_folder import check_writable, is_there
 
@@ -134,21 +135,12 @@ def chunks(policy: str, setting: Setting) -> Iterator[list[Episode]]:
     Raises:
         PolicyError: the policy cannot be had, or fails.
     """
-    contestant = Contestant(policy, policy)
-    player = contestant.make()
+    player = Contestant(policy, policy).make()
     chunk = SLOW_CHUNK if thinks(player) else CHUNK
     for first in range(0, setting.episodes, chunk):
         lanes = deal(setting, first, min(chunk, setting.episodes - first))
-        try:
+        with blamed(policy):
             episodes = play_logged(player, lanes, setting.seed + first)
-        except AnswerError as problem:
-            raise PolicyError(f"the policy {policy!r}: {problem}") from None
-        except (Exception, SystemExit) as error:
-            if not contestant.foreign:
-                raise
-            place = place_in(policy.partition(":")[0], error)
-            told = one_line(error) + (f" ({place})" if place else "")
-            raise PolicyError(f"the policy {policy!r} failed: {told}") from None
         yield episodes
 
 

@@ -15,12 +15,14 @@ from conductor_agent.by_mode.cases import cases_of
 from conductor_agent.by_mode.figures import figures
 from conductor_agent.by_mode.play import play
 from conductor_agent.files.workflow import WorkflowError
+from conductor_agent.record.journal import Journal
 from fqg_env import library
 from fqg_env.errors import LevelError, suggest
 from fqg_env.level import Responsibility
 from policies.recovery.registry import PolicyError, policy_named
 from training.decision import game_modes
 from training.decision.alignment import alignment
+from training.judging.blame import blamed
 from training.judging.setting import Setting, check_setting
 from training.judging.stats import mean_ci95
 
@@ -99,6 +101,22 @@ def check(question: Question) -> dict[str, str]:
     return missing
 
 
+def check_journal(question: Question) -> None:
+    """See that the real runs can be kept, before anything is played.
+
+    Raises:
+        JournalError: they cannot.
+        LevelError: there are none.
+    """
+    if question.journal is None:
+        return
+    if not any(name in REAL for name in question.settings):
+        raise LevelError(
+            f"the journal keeps real runs, and no setting has any; add one of {', '.join(REAL)}"
+        )
+    Journal.create(question.journal).close()
+
+
 AS_LONG_AS = 1000
 """Levels that are played while one real run is: for a progress bar that tells the time."""
 
@@ -121,9 +139,10 @@ def compare(question: Question, progress: Progress = lambda told: None) -> dict[
     Raises:
         JournalError: the journal cannot be written.
         LevelError: a setting or a level cannot be had.
-        PolicyError: the policy cannot be had, or plans.
+        PolicyError: the policy cannot be had, plans, or fails.
     """
     missing = check(question)
+    check_journal(question)
     played: dict[str, dict[str, Runs]] = {}
     for name in question.settings:
         if name in missing:
@@ -145,14 +164,18 @@ def compare(question: Question, progress: Progress = lambda told: None) -> dict[
 
 
 def played_game(name: str, question: Question, progress: Progress) -> dict[str, Runs]:
-    """Mode -> generated levels, or a level of the library, in that mode."""
+    """Mode -> generated levels, or a level of the library, in that mode.
+
+    Raises:
+        PolicyError: the policy fails.
+    """
     setting = question.levels
     if name in STORIES:
         file = str(Path(library.__file__).with_name(f"{name}.yaml"))
         setting = Setting("levels", setting.episodes, setting.seed, levels=(file,))
-    tallies = game_modes.play_modes(
-        policy_named(question.policy), setting, lambda n: progress(Told(name, n))
-    )
+    policy = policy_named(question.policy)
+    with blamed(question.policy):
+        tallies = game_modes.play_modes(policy, setting, lambda n: progress(Told(name, n)))
     return {
         mode: Runs(game_modes.figures(tally), tally["success"], tally["latency_s"])
         for mode, tally in tallies.items()
