@@ -22,10 +22,10 @@ from fqg_env.fields import OBSERVATION_VERSION, observation_dtype
 from policies.recovery.features import network_inputs
 from policies.recovery.registry import policy_named
 from training import terminal
+from training.datasets import file as dataset_file
+from training.datasets import write as datasets
 from training.datasets.reader import open_datasets, read_decisions
 from training.datasets.write import chunks, write_dataset
-from training.datasets.write import file as dataset_file
-from training.datasets.write import write as datasets
 from training.judging.setting import Setting
 from training.learning.network_inputs import SEQUENCE_INPUTS
 
