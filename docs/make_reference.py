@@ -74,6 +74,7 @@ PARTS = {
     "Shield": "the shield",
     "Slot": "an input or output as a table",
     "Variant": "a variant",
+    "WorkflowShield": "the shield",
 }
 
 

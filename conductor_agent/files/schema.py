@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 from pydantic.json_schema import models_json_schema
 
 from conductor_agent.files.checks import Check
 from conductor_agent.files.field_words import models_in, words_of
 from conductor_agent.files.manifest import Manifest
-from conductor_agent.files.workflow_parts import ExtensionEntry, InputEntry
+from conductor_agent.files.workflow_parts import FOR_REAL, ExtensionEntry, InputEntry
 from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement
-from fqg_env.level import Artifact, Level, Name
+from fqg_env.level import Artifact, Level, Name, Shield
 from fqg_env.puzzle import Puzzle
 from policies.resource.limits import ExtensionClass, ResourceLimits
 
@@ -37,6 +37,12 @@ def level_file() -> type[BaseModel]:
     return create_model("LevelFile", __base__=Level, **extra)
 
 
+class WorkflowShield(Shield):
+    """The shield of a workflow, with what it says by default."""
+
+    final_repeats: Literal["forbidden", "allowed"] = FOR_REAL["final_repeats"]
+
+
 def workflow_file() -> type[BaseModel]:
     """A workflow file: the keys of a level, and its own."""
     artifact = create_model("WorkflowArtifact", __base__=Artifact, check=(Check | None, None))
@@ -46,6 +52,7 @@ def workflow_file() -> type[BaseModel]:
         "artifacts": (dict[Name, artifact | None], ...),  # type: ignore[valid-type]
         "extensions": (dict[Name, ExtensionEntry], ...),
         "inputs": (dict[Name, InputEntry] | None, None),
+        "shield": (WorkflowShield, Field(default_factory=WorkflowShield)),
         "require": (dict[limit, Enforced] | None, None),  # type: ignore[valid-type]
     }
     return create_model("WorkflowFile", __base__=Level, **fields)

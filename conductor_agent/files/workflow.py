@@ -30,7 +30,13 @@ import yaml
 from conductor_agent.files.checks import Check, check_schema, measure_named
 from conductor_agent.files.workflow_binding import bind, bind_manifest
 from conductor_agent.files.workflow_inputs import read_inputs
-from conductor_agent.files.workflow_parts import ExtensionEntry, Workflow, WorkflowError, part_of
+from conductor_agent.files.workflow_parts import (
+    FOR_REAL,
+    ExtensionEntry,
+    Workflow,
+    WorkflowError,
+    part_of,
+)
 from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement, reaches
 from conductor_agent.hosting.self_test import strongest, what_would
@@ -43,10 +49,6 @@ from policies.resource.wrong_key import wrong_key
 
 SCHEMA = "conductor-workflow/1"
 __all__ = ["Workflow", "WorkflowError", "parse_workflow", "read_workflow", "restore_workflow"]
-FOR_REAL = {"final_repeats": "forbidden"}
-"""The shield of a workflow that does not say otherwise: an author's word that a repeat is in vain counts.
-In the game it does not, since what is reported there is often wrong.
-"""
 KEYS = ("workflow", "extensions", "inputs", "require")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -16,6 +16,11 @@ from fqg_env.level import Level
 from fqg_env.level_file import explain
 from policies.resource.limits import ResourceLimits
 from policies.resource.wrong_key import wrong_key
+
+FOR_REAL: dict[str, Literal["forbidden"]] = {"final_repeats": "forbidden"}
+"""The shield of a workflow that does not say otherwise: an author's word that a repeat is in vain counts.
+In the game it does not, since what is reported there is often wrong.
+"""
 
 
 class WorkflowError(ValueError):

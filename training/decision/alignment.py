@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from conductor_agent.files.manifest import Manifest
+from conductor_agent.files.manifest import Ours
 from conductor_agent.files.workflow_parts import ExtensionEntry
 from conductor_agent.hosting.extension import extension
 from conductor_agent.hosting.harness import call
@@ -54,7 +54,7 @@ def alignment(settings: Settings) -> dict[str, dict[str, Any]]:
             **{mode.value: gained(settings, mode.value) for mode in Responsibility},
         },
         "FQG Training": {
-            "measure": "of all failures, those mended inside included, the share that the conductor sees",
+            "measure": "of all failures, those before a repeat inside too, the share that the conductor sees",
             **{
                 mode: {"seen": seen, "with_a_choice": by_mode(settings, choice)[mode]}
                 for mode, seen in by_mode(settings, visible).items()
@@ -123,7 +123,7 @@ def asked() -> dict[str, Any]:
     return {
         "lines": sum(bool(line) for line in SMALLEST.splitlines()),
         "fields_needed": len(BINDING),
-        "fields_open": len(Manifest.model_fields) + len(ExtensionEntry.model_fields),
+        "fields_open": len(Ours.model_fields) + len(ExtensionEntry.model_fields) - len(BINDING),
         "limits": len(ResourceLimits.model_fields),
         **{mode.value: {"own_recovery": recovers(mode)} for mode in Responsibility},
     }

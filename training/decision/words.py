@@ -26,8 +26,9 @@ HEAD = ("mode", "success", "s", "wasted", "tries", "twice", "limits", "seen", "m
 READ = (
     "success: what was delivered is truly good. s: mean seconds of a run; in the game, the game's own. "
     "wasted: share of the attempts' seconds that went into failures and own recovery. Per run: tries; "
-    "twice, tries of a call that had just repeated in vain by itself; limits broken; failures seen by the "
-    "conductor; calls mended inside the extension."
+    "twice, tries of a call that had just repeated in vain by itself; limits broken, as the ledger has "
+    "them, or in the game failures that say so; failures seen by the conductor; calls mended inside the "
+    "extension."
 )
 
 
