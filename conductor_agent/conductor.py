@@ -127,7 +127,7 @@ class Conductor:
         if (spent := self.fold.exhausted()) is not Stopped.NO:
             await self.end(spent)
             return
-        self.fold.look()
+        self.look()
         choice = await self.choose()
         decided = self.decided(choice, self.fold.digest())
         if choice.action == STOP:
@@ -141,6 +141,12 @@ class Conductor:
             await self.end(reason)
 
     # Choose
+
+    def look(self) -> None:
+        """See what a policy sees. Nothing can come of a WAIT while no call may be made and none is in flight."""
+        self.fold.look()
+        if not self.fold.flights() and not self.fold.mask[0, FIRST_CALL:].any():
+            self.fold.mask[0, WAIT] = 0
 
     async def choose(self) -> Choice:
         """Ask the policy; where it fails, is too slow or answers something illegal, the floor decides."""
@@ -163,7 +169,7 @@ class Conductor:
 
     async def warm_up(self) -> None:
         """Let the policy load what it needs before the run's time begins."""
-        self.fold.look()
+        self.look()
         await self.choose()
 
     def _seen(self) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -113,6 +113,31 @@ def test_one_try_and_deliver():
     assert (result.goals["text"].quality, result.values) == (0.75, {"text": "hi"})
 
 
+def test_nothing_is_waited_for_where_nothing_can_come():
+    """Both calls said that a repeat is in vain; the policy would wait until the time is used up."""
+    waits = [WAIT] * 20
+    shield = {"final_repeats": "forbidden"}
+    run = play(Scripted(FAST, SURE, *waits), lambda _: bad(Category.INVALID_INPUT), shield=shield)
+    assert kinds(run) == [Decided, Started, Finished, Decided, Started, Finished, Decided, Ended]
+    last = run.recorder.events[-2]
+    assert (last.action, last.source, last.why) == (
+        "STOP",
+        "floor",
+        "the policy chose 0, which is not legal",
+    )
+    assert run.recorder.events[-1].at_s == 2.0
+
+
+def test_while_a_call_may_still_be_made_a_policy_may_wait():
+    run = play(
+        Scripted(FAST, WAIT, SURE),
+        lambda call: good() if call == "sure" else bad(Category.INVALID_INPUT),
+        shield={"final_repeats": "forbidden"},
+    )
+    assert Waited in kinds(run)
+    assert Started in kinds(run)[3:]
+
+
 def test_the_intent_is_written_before_the_world_is_asked_and_the_outcome_before_the_policy():
     log = []
     level = Level.model_validate(LEVEL)
