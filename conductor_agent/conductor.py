@@ -143,7 +143,7 @@ class Conductor:
     # Choose
 
     def look(self) -> None:
-        """See what a policy sees. Nothing can come of a WAIT while no call may be made and none is in flight."""
+        """See what a policy sees. Nothing comes of a WAIT while no call may be made and none is in flight."""
         self.fold.look()
         if not self.fold.flights() and not self.fold.mask[0, FIRST_CALL:].any():
             self.fold.mask[0, WAIT] = 0
