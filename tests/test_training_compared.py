@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from conductor_agent import cli as conductor
 from conductor_agent.by_mode import cases
-from conductor_agent.record.journal import JournalError
+from conductor_agent.record.journal import Journal, JournalError
 from fqg_env.errors import LevelError
 from policies.recovery.registry import PolicyError
 from training import cli
@@ -51,6 +51,66 @@ def test_pairs_are_differences_of_the_figures(found: dict[str, Any]) -> None:
             assert pair[key]["difference_mean"] == pytest.approx(expected)
             low, high = pair[key]["difference_ci95"]
             assert low <= expected <= high
+
+
+def test_each_story_is_its_own_level_under_the_seed_that_is_asked() -> None:
+    def attempts(name: str, seed: int) -> dict[str, float]:
+        found = compare(Question("index", (name,), Setting(episodes=64, seed=seed)))
+        figures: dict[str, float] = found["settings"][name]["conductor"]
+        return figures
+
+    asked = [("scenario_1", 0), ("scenario_2", 0), ("scenario_2", 64)]
+    one, two, later = (attempts(name, seed) for name, seed in asked)
+    assert one != two != later
+    assert two == attempts("scenario_2", 0)
+
+
+def test_shares_of_the_matrix_are_means_over_settings() -> None:
+    def of(seen: int, mended: int, repeats: int) -> dict[str, dict[str, float]]:
+        figures = {
+            "failures_seen_by_conductor": seen,
+            "resolved_inside_extension": mended,
+            "own_repeats": repeats,
+            "failures_with_a_choice": seen // 2,
+            "attempts": 1000,
+        }
+        return dict.fromkeys(MODES, figures)
+
+    found = alignment({"generated": of(6, 2, 4), "scenario_1": of(4, 4, 12)})
+    assert found["Extension-First"]["hybrid"] == pytest.approx((2 / 8 + 4 / 8) / 2)
+    told = found["FQG Training"]
+    assert told["hybrid"]["seen"] == pytest.approx((6 / 10 + 4 / 16) / 2)
+    assert told["hybrid"]["with_a_choice"] == pytest.approx(0.5)
+    assert told["stars"] == {"conductor": 5, "community": 2, "hybrid": 4}
+
+
+def test_a_row_tells_counts_per_run_under_their_heads(found: dict[str, Any]) -> None:
+    for mode, row in zip(words.MODES, words.tables(found)["generated"], strict=True):
+        figures, cells = (
+            found["settings"]["generated"][mode],
+            dict(zip(words.HEAD, row, strict=True)),
+        )
+        per_run = {
+            "tries": "attempts",
+            "twice": "duplicated_retries",
+            "limits": "violations",
+            "seen": "failures_seen_by_conductor",
+            "mended": "resolved_inside_extension",
+        }
+        assert cells["mode"] == mode
+        for head, name in per_run.items():
+            assert float(cells[head].lstrip("+")) == pytest.approx(figures[name] / 64, abs=0.006)
+
+
+def test_differences_are_those_of_hybrid_in_points_and_seconds(found: dict[str, Any]) -> None:
+    modes = found["settings"]["generated"]
+    for line, other in zip(
+        words.differences(found, "generated"), ("conductor", "community"), strict=True
+    ):
+        points = 100 * (modes["hybrid"]["success_rate"] - modes[other]["success_rate"])
+        seconds = modes["hybrid"]["latency_s_mean"] - modes[other]["latency_s_mean"]
+        assert line.startswith(f"hybrid minus {other}: success {points:+.1f} [")
+        assert f"points, {seconds:+.2f} [" in line
 
 
 def test_a_constant_difference_has_no_spread() -> None:
@@ -128,7 +188,8 @@ def test_a_real_setting_is_played_and_kept(tmp_path: Path) -> None:
     modes = found["settings"]["scenario_1_real"]
     assert modes["community"]["success_rate"] < modes["hybrid"]["success_rate"]
     assert modes["conductor"]["own_repeats"] == 0 < modes["hybrid"]["own_repeats"]
-    assert journal.stat().st_size > 0
+    with Journal.read(journal) as kept:
+        assert len(kept.run_ids()) == sum(figures["runs"] for figures in modes.values()) > 0
     assert "Scenario 1, real" in report.read_text("utf-8")
 
 

@@ -32,6 +32,17 @@ def test_hybrid_is_what_the_judge_plays(tallies: dict[str, np.ndarray]) -> None:
     assert (hybrid["success"] == judged["success"]).all()
     assert (hybrid["return"] == judged["return"]).all()
     assert figures(hybrid)["success_rate"] == judged["success"].mean()
+    levels = deal(LEVELS, 0, LEVELS.episodes).levels
+    assert hybrid["latency_s"] == pytest.approx(judged["time"] * levels["time_budget_s"])
+    assert hybrid["cost"] == pytest.approx(judged["cost"] * levels["cost_budget"])
+
+
+def test_levels_are_the_same_however_many_are_played_side_by_side(
+    tallies: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(game_modes, "CHUNK", 40)
+    for mode, tally in play_modes(policy_named("index"), LEVELS).items():
+        assert (tally == tallies[mode]).all()
 
 
 def test_attempts_are_counted_once_each(tallies: dict[str, np.ndarray]) -> None:
@@ -88,6 +99,12 @@ def test_what_repeats_what_repeated_itself_is_doubled() -> None:
     assert found["duplicated"] == 1
     assert found["resolved"] == 1
     assert found["own_repeats"] == 3
+
+
+@pytest.mark.parametrize("category", ["TIMEOUT", "OUT_OF_RESOURCES", "POLICY_VIOLATION"])
+def test_each_kind_of_broken_limit_is_a_violation(category: str) -> None:
+    assert counted(entry(0, CODES[Category[category]], 0))["violations"] == 1
+    assert counted(entry(0, CODES[Category.CRASHED], 0))["violations"] == 0
 
 
 def test_seconds_of_failures_and_of_own_recovery_are_wasted() -> None:
