@@ -253,6 +253,7 @@ def sequences(folders: list[str], workers: int) -> str:
             for other in ("index", "shipped")
         )
         iqm = spread(first["return_iqm"], first["return_iqm_ci95"])
+        caption = caption.replace("the same", next(iter(SHIFTED)))
         rows.append((caption, *over, iqm, share(first["wrong_delivered_rate"])))
     head = (
         "levels", "over `index`, each seed [95%]", "over `shipped`, each seed [95%]", "IQM of seed 0",
