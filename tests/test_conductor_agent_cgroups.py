@@ -17,7 +17,9 @@ real = pytest.mark.skipif(REAL is None, reason="no control group may be made her
 
 
 def group_names() -> set[str]:
-    return {one.name for folder in REAL.folders for one in folder.glob("fqg-*")}
+    """Groups that this process has made."""
+    ours = f"fqg-*-{os.getpid()}-*"
+    return {one.name for folder in REAL.folders for one in folder.glob(ours)}
 
 
 @real

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hand_drawn import SMALL, level, maker, preset, probe
 
-from fqg_env import arrays, draw, faults, rules
+from fqg_env import arrays, draw, faults, hide, rules
 from fqg_env import likelihood as model
 from fqg_env.arrays import CANCELLED, CATEGORIES, Gate, Kind, Verdict
 from fqg_env.faults import (
@@ -142,7 +142,7 @@ def test_what_is_drawn_is_as_frequent_as_the_likelihood_says(name: str) -> None:
         arrays.new(arrays.truth_dtype(SMALL), 1),
     )
     row, bad = arrays.new(arrays.row_dtype(SMALL), 1), np.zeros(SMALL.artifacts, np.uint8)
-    draw.draw_hidden(levels[0], hidden[0], 0, np.empty(faults.FAULTS))
+    hide.draw_hidden(levels[0], hidden[0], 0, np.empty(faults.FAULTS))
     function = int(levels["function"][0, call])
     for state in states(call):
         fault, window, uses, inputs, mode = state
@@ -227,7 +227,7 @@ def test_drawn_faults_follow_the_prior(mix: int) -> None:
     windows, kinds = np.zeros(WINDOWS), np.zeros(FAULTS)
     for i in range(n):
         levels["key"] = level_key("train", i)
-        draw.draw_hidden(levels[0], hidden[0], mix, np.empty(faults.FAULTS))
+        hide.draw_hidden(levels[0], hidden[0], mix, np.empty(faults.FAULTS))
         windows[hidden["window"][0, 0]] += 1
         kinds[hidden["fault"][0, 0]] += 1
     prior = prior_of(levels[0], 0, mix)
@@ -241,7 +241,7 @@ def test_every_level_of_the_varied_mix_leans_its_own_way() -> None:
     leaned = []
     for key in (1, 1, 2):
         levels["key"], shares = key, np.full(4, 0.2)
-        draw.lean(levels[0], shares, 4, 3.0, 0)
+        hide.lean(levels[0], shares, 4, 3.0, 0)
         assert math.fsum(shares) == pytest.approx(0.8) and (shares[:-1] != shares[1:]).all()
         assert shares.max() / shares.min() <= 9.0
         leaned.append(shares.tolist())
@@ -276,7 +276,7 @@ def test_where_a_mix_has_dialects_every_provider_has_one_other_code_for_each() -
     }
     levels, hidden = level(two).record(SMALL), arrays.new(arrays.hidden_dtype(SMALL), 1)
     codes = [c for c in range(1, CATEGORIES) if c != CANCELLED]
-    draw.draw_hidden(levels[0], hidden[0], MIX_NAMES.index("dialects"), np.empty(faults.FAULTS))
+    hide.draw_hidden(levels[0], hidden[0], MIX_NAMES.index("dialects"), np.empty(faults.FAULTS))
     assert hidden["dialects"][0] == 1
     seen = set()
     for key in range(1, 40):
@@ -310,8 +310,8 @@ def test_recent_runs_are_drawn_as_the_prior_reads_them() -> None:
     levels, hidden = drawn.record(SMALL), arrays.new(arrays.hidden_dtype(SMALL), 1)
     for i in range(n):
         levels["key"], levels["recent_success"], levels["recent_failure"] = i + 1, 0.0, 0.0
-        draw.draw_hidden(levels[0], hidden[0], 0, np.empty(faults.FAULTS))
-        draw.draw_recent(levels[0], hidden[0], 2, np.empty(faults.FAULTS))
+        hide.draw_hidden(levels[0], hidden[0], 0, np.empty(faults.FAULTS))
+        hide.draw_recent(levels[0], hidden[0], 2, np.empty(faults.FAULTS))
         told = float(levels["recent_success"][0, 0]), float(levels["recent_failure"][0, 0])
         sound.setdefault(told, []).append(bool(hidden["fault"][0, 0] == Fault.OK))
     assert set(sound) == {(0.0, 2.0), (1.0, 1.0), (2.0, 0.0)}

@@ -176,6 +176,10 @@ def imported(file: Path) -> Iterator[Path]:
             yield from (f for f in (path.with_suffix(".py"), path / "__init__.py") if f.exists())
 
 
+WORDS = ROOT / "training" / "level_reader.py"
+"""What it imports puts the mistakes of a level file into words, and plays nothing."""
+
+
 def test_every_file_that_plays_is_part_of_the_name() -> None:
     """From the module that plays a chunk, and from every policy, along all imports."""
     waiting = [ROOT / "training" / "judging" / "episodes.py"]
@@ -185,7 +189,8 @@ def test_every_file_that_plays_is_part_of_the_name() -> None:
         file = waiting.pop()
         if file not in found:
             found.add(file)
-            waiting += imported(file)
+            if file != WORDS:
+                waiting += imported(file)
     judging = ROOT / "training" / "judging"
     packages = {ROOT / "training" / "__init__.py", judging / "__init__.py"}
     assert found - set(code_files()) <= packages

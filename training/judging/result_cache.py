@@ -50,7 +50,8 @@ def code_files() -> list[Path]:
         for file in sorted((ROOT / package).rglob("*"))
         if file.is_file() and "__pycache__" not in file.parts
     ]
-    return packaged + [ROOT / "training" / "judging" / f"{name}.py" for name in OURS]
+    ours = [ROOT / "training" / "judging" / f"{name}.py" for name in OURS]
+    return [*packaged, *ours, ROOT / "training" / "level_reader.py"]
 
 
 @cache
