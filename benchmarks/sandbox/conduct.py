@@ -34,6 +34,8 @@ SETTLE_S = 1.0
 PEACEFUL_CALLS = 3
 """One of so many calls after an attack has to work."""
 DESCRIPTOR_LOOKS = 20
+PATIENCE = 5
+"""So many times as long a descriptor is waited for: a spare worker takes seconds on a busy machine."""
 _SUBREAPER = 36
 
 
@@ -283,8 +285,8 @@ class Before:
     async def leaks(self) -> list[str]:
         """Descriptors that were not there before, and stay."""
         more = _descriptors() - self._open
-        for _ in range(DESCRIPTOR_LOOKS):
-            if more > 0:  # the neighbour's watch, held up, holds one
+        for _ in range(PATIENCE * DESCRIPTOR_LOOKS):
+            if more > 0:  # the neighbour's watch, held up, or a spare that is being started, holds one
                 await asyncio.sleep(SETTLE_S / DESCRIPTOR_LOOKS)
                 more = _descriptors() - self._open
         return [f"{more} descriptors stay open"] if more > 0 else []
