@@ -170,9 +170,10 @@ def train(
         return
     from training.pages.charts import DRAWN
 
+    done = [f"{n:,} {what}" for what in ("labels", "steps") if (n := result[what])]
     typer.echo(
-        f"{result['steps']:,} steps in {result['elapsed_s']:.0f} s "
-        f"({result['steps_per_s']:.0f} a second), return {or_dash(result['return_mean'], '.3f')}, "
+        f"{' and '.join(done)} in {result['elapsed_s']:.0f} s, "
+        f"return {or_dash(result['return_mean'], '.3f')}, "
         f"success {or_dash(result['success_rate'], '.1%')}\n({DRAWN[0].lower()}{DRAWN[1:]})\n"
         f"policy: {result['policy']}"
     )
