@@ -12,13 +12,15 @@ from conductor_agent.record.fold import Fold
 from fqg_env.describe import describe
 from fqg_env.lanes import Lanes
 from fqg_env.outcome import Success
-from fqg_env.rules import FIRST_CALL
+from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.advantages import advantages
-from policies.recovery.registry import HAND_RULES
+from policies.recovery.registry import HAND_RULES, policy_named
 from training.judging.evaluate import Question, judge
 from training.judging.processes import Lost as Died
 from training.judging.processes import Workers
 from training.judging.setting import Setting, deal
+from training.learning.lane_groups import LaneGroups
+from training.learning.recipe import Draws
 
 POLICIES = (*HAND_RULES, "shipped", "oracle")
 EPISODES = 16
@@ -47,10 +49,21 @@ def compile_size(size: str) -> None:
     lanes = deal(setting, 0, 2)
     advantages(lanes, worlds=1)
     fold_a_little(lanes)
+    train_a_little(size)
     for belief in (True, False):
         played = Lanes(2, lanes.size, belief)
         played.deal("train")
         played.step(np.full(2, FIRST_CALL))
+
+
+def train_a_little(size: str) -> None:
+    """Label and play lanes as the teacher and PPO do; no network is needed for that."""
+    lanes = LaneGroups((Draws(size=size),), 2, ())
+    lanes.deal(0)
+    lanes.choices(policy_named("index"))
+    lanes.advantages(1, 0, 1, lanes.masks)
+    lanes.step(np.full(2, STOP))
+    lanes.begin(np.ones(2, np.uint8))
 
 
 def fold_a_little(lanes: Lanes) -> Any:
@@ -69,6 +82,8 @@ def fold_a_little(lanes: Lanes) -> Any:
         fold.apply(event)
         fold.look()
         fold.exhausted()
+        policy_named("index").decide(fold.observation(), fold.mask.copy())
+    fold.usable(level.artifact_names[0])
     fold.redundant(())
     fold.wait_until()
     fold.apply(Ended(at_s=0.5, reason="policy"))
