@@ -70,7 +70,10 @@ def _without(workflow: Workflow, out: Mapping[str, str], ledger: Ledger) -> Work
         lost = [goal for goal in level.goals if f"artifacts.{goal}:" in str(problem)]
         goals = " and ".join(lost or level.goals)
         raise WorkflowError(_nothing_left(workflow, goals, extensions, ledger)) from None
-    notes = (f"{name}: the extension {extension} is quarantined" for name, extension in out.items())
+    notes = (
+        f"{name}: the extension {extension} is quarantined (`conductor extension pardon {extension}`)"
+        for name, extension in out.items()
+    )
     return dataclasses.replace(
         workflow,
         level=rest,

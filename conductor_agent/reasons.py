@@ -13,6 +13,7 @@ from fqg_env.arrays import CANCELLED, SUCCESS
 from fqg_env.fields import Belief, Doubt
 from fqg_env.fields import Call as Field
 from fqg_env.level import CallKind
+from fqg_env.reading import input_versions
 from fqg_env.render import category_name
 from fqg_env.row import alternative, function_of, preset_of, same_function
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
@@ -203,6 +204,15 @@ def _later(run: Fold) -> Iterator[str]:
         )
 
 
+def _in_vain(run: Fold) -> Iterator[str]:
+    """Calls that are not allowed because they said themselves that a repeat is in vain."""
+    final = run.board["final_with"]
+    if not run.level["final_repeats_allowed"]:
+        for c in failures(run):
+            if final[c] and final[c] == input_versions(run.level, run.board, c):
+                yield f"{failure_of(run, c)} and said that a repeat is in vain"
+
+
 def _for_stopping(run: Fold) -> Iterator[str]:
     """Whether anything is missing, and what could still be done about it."""
     lacking = missing(run)
@@ -212,12 +222,14 @@ def _for_stopping(run: Fold) -> Iterator[str]:
     legal = _legal(run)
     if not legal:
         yield f"{', '.join(lacking)}: missing, and no call was allowed any more"
+        yield from _in_vain(run)
         return
     belief = run.seen[0]["belief"]
     for name in lacking:
         makers = [c for c in legal if name in function_of(run.plan, c).outputs]
         if not makers:
             yield f"{name} is missing, and nothing that makes it was allowed"
+            yield from _in_vain(run)
             continue
         best = max(makers, key=lambda c: belief[c][Belief.ANSWERS_WELL])
         chance = float(belief[best][Belief.ANSWERS_WELL])

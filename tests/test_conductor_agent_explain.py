@@ -116,6 +116,17 @@ def test_giving_up_names_what_is_missing_and_the_best_that_was_left(tmp_path: Pa
     assert last.reasons[0].startswith("text is missing, and the best call left for it, ")
 
 
+def test_who_says_that_a_repeat_is_in_vain_is_named_where_nothing_is_left(tmp_path: Path):
+    answers = {"echo": lambda _: error(Category.INVALID_INPUT, "No."), "dear": lambda _: HINTED}
+    written = {"echo": cheap(1), "dear": cheap(3)}
+    steps = steps_of(tmp_path, written, answers, ["echo", "dear", "STOP"])
+    assert steps[-1].reasons == [
+        "text: missing, and no call was allowed any more",
+        "dear answered UNABLE and said that a repeat is in vain",
+        "echo answered INVALID_INPUT and said that a repeat is in vain",
+    ]
+
+
 def shown(steps: list[Step]) -> str:
     out = io.StringIO()
     show_steps(Terminal(file=out, width=100, color_system=None), steps)

@@ -505,9 +505,13 @@ def test_the_commands_show_health_and_keep_to_it(tmp_path, monkeypatch, capsys):
     said = [ran(capsys, *run)[2] for _ in range(6)]
     assert "is critical" in said[4]
     assert "left out" not in "".join(said[:5])
-    assert "left out first: the extension small:crash is quarantined\n" in said[5]
+    assert (
+        "left out first: the extension small:crash is quarantined (`conductor extension pardon"
+        in said[5]
+    )
     notes = json.loads(ran(capsys, *run, "--dry-run")[1])["notes"]
-    assert notes == ["first: the extension small:crash is quarantined"]
+    pardon = "`conductor extension pardon small:crash`"
+    assert notes == [f"first: the extension small:crash is quarantined ({pardon})"]
     code, out, _ = ran(capsys, "extension", "list", "--json")
     crash, echo = json.loads(out)["extensions"]
     digest = version_of(ExtensionSource(str(FOLDER / "small.py"), "crash")).digest

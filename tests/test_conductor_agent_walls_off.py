@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-NOBODY_GRANTS = "from conductor_agent.files import bindings\nbindings._check_granted = lambda *_: None\n"
+NOBODY_GRANTS = (
+    "from conductor_agent.files import bindings\nbindings._check_granted = lambda *_: None\n"
+)
 NOTHING_COUNTS = "from conductor_agent.hosting import windows\nwindows.total = lambda places: 0\n"
 NO_CEILING = """
 from conductor_agent.files import bindings
