@@ -286,7 +286,9 @@ class Before:
         """Descriptors that were not there before, and stay."""
         more = _descriptors() - self._open
         for _ in range(PATIENCE * DESCRIPTOR_LOOKS):
-            if more > 0:  # the neighbour's watch, held up, or a spare that is being started, holds one
+            if (
+                more > 0
+            ):  # the neighbour's watch, held up, or a spare that is being started, holds one
                 await asyncio.sleep(SETTLE_S / DESCRIPTOR_LOOKS)
                 more = _descriptors() - self._open
         return [f"{more} descriptors stay open"] if more > 0 else []
