@@ -25,6 +25,7 @@ from training.decision.words import (
     SETTING_WORDS,
     differences,
     matrix,
+    success_by_setting,
     tables,
 )
 from training.judging.setting import Setting
@@ -70,11 +71,7 @@ def matrix_of(result: dict[str, Any]) -> str:
 def picture_of(result: dict[str, Any]) -> str:
     """Success by setting and mode, as an SVG of its own."""
     palette = colours(MODES)
-    groups = {
-        SETTING_WORDS[name].replace(", ", "\n"): {m: modes[m]["success_rate"] for m in MODES}
-        for name, modes in result["settings"].items()
-    }
-    return Picture(grouped_bars(groups, palette), palette).text + "\n"
+    return Picture(grouped_bars(success_by_setting(result), palette), palette).text + "\n"
 
 
 def main() -> None:

@@ -284,14 +284,9 @@ def _admitted(workflow: Workflow, journal: Path) -> Workflow:
 
 
 def _policy(name: str) -> Policy:
-    from policies.recovery.registry import BUILT_IN, PLANNERS, policy_named
+    from policies.recovery.registry import deciding
 
-    deciding = [known for known in BUILT_IN if known not in PLANNERS]
-    policy: Policy = policy_named(name, deciding)
-    if not hasattr(policy, "decide"):
-        raise BadInput(
-            f"the policy {name!r} plans in the game alone; a real run needs one that decides"
-        )
+    policy: Policy = deciding(name)
     return policy
 
 

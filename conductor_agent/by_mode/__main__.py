@@ -19,10 +19,10 @@ from conductor_agent.files.workflow import WorkflowError
 from conductor_agent.plain import to_json
 from conductor_agent.record.journal import JournalError
 from fqg_env.errors import suggest
-from policies.recovery.registry import PolicyError, policy_named
+from policies.recovery.registry import PolicyError, deciding
 
 if TYPE_CHECKING:
-    from policies.recovery.base import Policy
+    pass
 
 INTERRUPTED = 130
 COLUMNS = {
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> None:
-    policy = _policy(asked.policy)
+    policy = deciding(asked.policy)
     cases = _of_kinds(cases_of(asked.workflow, asked.cases, asked.scale), asked.kinds)
     tell = not asked.json
     if tell:
@@ -88,15 +88,6 @@ def _run(asked: argparse.Namespace) -> None:
         return
     report = {"workflow": asked.workflow, "policy": asked.policy, "scale": asked.scale}
     print(to_json({**report, "modes": figures(played), "runs": as_json(played)}))
-
-
-def _policy(name: str) -> Policy:
-    policy: Policy = policy_named(name)
-    if not hasattr(policy, "decide"):
-        raise PolicyError(
-            f"the policy {name!r} plans in the game alone; a real run needs one that decides"
-        )
-    return policy
 
 
 def _of_kinds(cases: list[Case], wanted: str | None) -> list[Case]:

@@ -153,9 +153,8 @@ class NetworkPolicy:
         action = probabilities.argmax(1).astype(np.int64)
         source = np.full(len(mask), self.name, object)
         best = probabilities[np.arange(len(mask)), action]
-        floor, why = self._out_of_depth(best, strangeness, observation), None
+        floor, why = self._out_of_depth(best, strangeness, observation)
         if floor.any():
-            why = self._why(best, strangeness, observation)
             known = inputs.get("index")
             choice = index_choice(observation, mask) if known is None else known
             action[floor] = choice[floor].argmax(1)
@@ -169,31 +168,25 @@ class NetworkPolicy:
 
     def _out_of_depth(
         self, best: np.ndarray, strangeness: np.ndarray, observation: Observation
-    ) -> np.ndarray:
-        """[N] whether the floor decides."""
-        floor: np.ndarray = (best < self.manifest.floor_below) | ~np.isfinite(best)
-        if self.manifest.strange_above is not None:
-            floor |= ~(strangeness <= self.manifest.strange_above)  # what is no number is strange
-        floor |= observation["calls"][:, :, Call.EXISTS].sum(1) > self.manifest.max_calls
-        return floor
-
-    def _why(
-        self, best: np.ndarray, strangeness: np.ndarray, observation: Observation
-    ) -> np.ndarray:
-        """[N] why the floor decides, where it does: the last of the reasons in `_out_of_depth` that holds."""
-        why = np.full(len(best), "", object)
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """[N] whether the floor decides, and why; no words where it nowhere does."""
+        limit, most = self.manifest.strange_above, self.manifest.max_calls
         unsure = (best < self.manifest.floor_below) | ~np.isfinite(best)
-        why[unsure] = "the network was unsure"
-        if (limit := self.manifest.strange_above) is not None:
-            for i in np.flatnonzero(~(strangeness <= limit)):
-                why[i] = (
-                    f"the board is unlike those of its training: {strangeness[i]:.3g}, "
-                    f"where {limit:.3g} is the most"
-                )
+        # what is no number is strange
+        strange = np.zeros_like(unsure) if limit is None else ~(strangeness <= limit)
         calls = observation["calls"][:, :, Call.EXISTS].sum(1)
-        for i in np.flatnonzero(calls > self.manifest.max_calls):
-            why[i] = f"there are {calls[i]:.0f} calls, its network is for {self.manifest.max_calls}"
-        return why
+        large = calls > most
+        floor: np.ndarray = unsure | strange | large
+        if not floor.any():
+            return floor, None
+        why = np.full(len(best), "", object)
+        why[unsure] = "the network was unsure"
+        for i in np.flatnonzero(strange):
+            told = f"{strangeness[i]:.3g}, where {limit:.3g} is the most"
+            why[i] = f"the board is unlike those of its training: {told}"
+        for i in np.flatnonzero(large):
+            why[i] = f"there are {calls[i]:.0f} calls, its network is for {most}"
+        return floor, why
 
 
 def load(path: str | Path) -> NetworkPolicy:

@@ -173,3 +173,17 @@ def policy_named(name: str, known: Iterable[str] = BUILT_IN) -> Any:
         + suggest(name, known)
         + " A folder or module:Class will do too."
     )
+
+
+def deciding(name: str) -> Any:
+    """A policy by its name that answers to an observation alone, as a real run needs it.
+
+    Raises:
+        PolicyError: it cannot be had, or plans.
+    """
+    policy = policy_named(name, [known for known in BUILT_IN if known not in PLANNERS])
+    if not hasattr(policy, "decide"):
+        raise PolicyError(
+            f"the policy {name!r} plans in the game alone; a real run needs one that decides"
+        )
+    return policy

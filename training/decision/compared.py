@@ -19,7 +19,7 @@ from conductor_agent.record.journal import Journal
 from fqg_env import library
 from fqg_env.errors import LevelError, suggest
 from fqg_env.level import Responsibility
-from policies.recovery.registry import PolicyError, policy_named
+from policies.recovery.registry import deciding, policy_named
 from training.decision import game_modes
 from training.decision.alignment import alignment
 from training.judging.blame import blamed
@@ -85,10 +85,7 @@ def check(question: Question) -> dict[str, str]:
         if name not in SETTINGS:
             raise LevelError(f"there is no setting {name!r}." + suggest(name, SETTINGS))
     check_setting(question.levels)
-    if not hasattr(policy_named(question.policy), "decide"):
-        raise PolicyError(
-            f"the policy {question.policy!r} plans in the game alone; a real run needs one that decides"
-        )
+    deciding(question.policy)
     missing = {}
     for name in question.settings:
         if name in REAL:

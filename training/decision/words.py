@@ -117,20 +117,21 @@ def gain(found: dict[str, float] | None) -> str:
     return f"{100 * found['success_rate']:+.0f} points, {found['latency_s_mean']:+.1f} s"
 
 
+def success_by_setting(result: dict[str, Any]) -> dict[str, dict[str, float | None]]:
+    """Setting in words, in two lines where they have a comma -> mode -> success, as bars are drawn of it."""
+    return {
+        SETTING_WORDS[name].replace(", ", "\n"): {m: modes[m]["success_rate"] for m in MODES}
+        for name, modes in result["settings"].items()
+    }
+
+
 def write_page(path: Path, result: dict[str, Any]) -> Path:
     """The page: success and seconds as plots, the table, the matrix.
 
     Raises:
         OSError: it cannot be written.
     """
-    settings = result["settings"]
     palette = colours(MODES)
-    success = {
-        SETTING_WORDS[name].replace(", ", "\n"): {
-            mode: modes[mode]["success_rate"] for mode in MODES
-        }
-        for name, modes in settings.items()
-    }
     left_out = "".join(
         f"<li>{html.escape(SETTING_WORDS[name])}: {html.escape(why)}</li>"
         for name, why in result["skipped"].items()
@@ -139,7 +140,7 @@ def write_page(path: Path, result: dict[str, Any]) -> Path:
         path,
         f"{TITLE}: policy {result['policy']}",
         [
-            f"<h2>Success</h2>{key(palette)}{grouped_bars(success, palette)}",
+            f"<h2>Success</h2>{key(palette)}{grouped_bars(success_by_setting(result), palette)}",
             f'<p class="note">{html.escape(READ)}</p>',
             *(
                 f"<h3>{html.escape(SETTING_WORDS[name])}</h3>{table(HEAD, rows)}"
