@@ -2,7 +2,7 @@
 
     python benchmarks/make_readme.py [--workers N]
 
-Two minutes on one core, or from the cache after make_results.py. `--json` prints the figures and writes
+Some minutes, or less from the cache after make_results.py. `--json` prints the figures and writes
 nothing.
 
 Example:  python benchmarks/make_readme.py --workers 2
