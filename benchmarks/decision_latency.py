@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from to_its_end import to_its_end
 
-from fqg_env.env import VectorFunctionQuest
+from fqg_env.vector_env import VectorFunctionQuest
 from policies.recovery.registry import PolicyError, policy_named
 
 BATCH = 256

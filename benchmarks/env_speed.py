@@ -30,7 +30,8 @@ from to_its_end import to_its_end
 from fqg_env import rules, world
 from fqg_env.chance import mix, pick
 from fqg_env.compiled import kernel
-from fqg_env.env import FunctionQuest, VectorFunctionQuest
+from fqg_env.env import FunctionQuest
+from fqg_env.vector_env import VectorFunctionQuest
 
 LANES = 256
 SIZE = "standard"

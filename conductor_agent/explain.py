@@ -18,7 +18,6 @@ from conductor_agent.record.events import (
     Event,
     Finished,
     Lost,
-    Refused,
     Signal,
     Started,
     Waited,
@@ -212,8 +211,6 @@ def _told(event: Event) -> list[dict[str, Any]]:
             return [{"event": "lost", "attempt": event.attempt + 1}]
         case Signal():
             return [{"event": "signal", "provider": event.provider, "up": event.up}]
-        case Refused():
-            return [{"event": "refused", "action": event.action}]
         case Ended():
             return [{"event": "stopped", "reason": event.reason}]
         case Decided() | Started():

@@ -26,8 +26,8 @@ def fill(target: Any, value: Any) -> None:
 
 
 @kernel
-def shares(one: Any, other: Any) -> bool:
-    """Two rows have a place in common where neither is 0."""
+def overlap(one: Any, other: Any) -> bool:
+    """Whether there is a place where neither of two rows is 0."""
     for i in range(len(one)):
         if one[i] and other[i]:
             return True

@@ -9,7 +9,7 @@ import numpy as np
 
 from fqg_env import faults
 from fqg_env.arrays import SUCCESS, Kind
-from fqg_env.blocks import shares
+from fqg_env.blocks import overlap
 from fqg_env.chance import ONE
 from fqg_env.compiled import kernel
 from fqg_env.faults import (
@@ -86,7 +86,7 @@ def strongest_hint(level: Any, row: Any, function: int) -> Any:
 def silence_share(level: Any, giver: int, call: int, row: Any) -> float:
     """How often the giver would have spoken of this call's function, had it seen a need; 0: not asked."""
     if level.kind[giver] == Kind.INSPECT and row.category == SUCCESS:
-        if shares(level.probes[giver], level.needs[call]):
+        if overlap(level.probes[giver], level.needs[call]):
             return faults.HINTED_INSPECT
     if level.function[giver] == level.function[call] and not made_something(level, row):
         return faults.HINTED_ERROR

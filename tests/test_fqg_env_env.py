@@ -22,7 +22,7 @@ from hand_drawn import Events, one_move
 from fqg_env import library
 from fqg_env.arrays import SIZES
 from fqg_env.describe import describe
-from fqg_env.env import FunctionQuest, VectorFunctionQuest
+from fqg_env.env import FunctionQuest
 from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
 from fqg_env.outcome import Category
@@ -32,6 +32,7 @@ from fqg_env.puzzle import Faults, Puzzle
 from fqg_env.rules import STOP
 from fqg_env.shapes import Family
 from fqg_env.splits import SPLITS
+from fqg_env.vector_env import VectorFunctionQuest
 
 ID = "fqg_env.env:FunctionQuest-v0"
 

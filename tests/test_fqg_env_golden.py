@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fqg_env.env import VectorFunctionQuest
+from fqg_env.vector_env import VectorFunctionQuest
 
 LANES, STEPS = 64, 200
 

@@ -185,10 +185,10 @@ def test_a_damaged_policy_gets_one_sentence(
         policy_named(str(folder))
 
 
-def test_the_floor_decides_where_the_network_is_unsure(trained: Path) -> None:
-    """With a threshold above every probability, every decision is the rule's and says so."""
+def test_where_the_floor_decides_it_is_the_rule_that_does(trained: Path) -> None:
+    """To a network for one call, every level is too large."""
     policy = load(trained / "policy")
-    policy.manifest = policy.manifest.model_copy(update={"floor_below": 1.1})
+    policy.manifest = policy.manifest.model_copy(update={"max_calls": 1})
     lanes = deal(Setting(split="validation"), 0, 64)
     decision = policy.decide(observations(lanes), lanes.masks)
     rule = policy_named("index").decide(observations(lanes), lanes.masks)

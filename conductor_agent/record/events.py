@@ -69,12 +69,6 @@ class Finished(Base, frozen=True, kw_only=True, tag="finished"):
     """What it used, as seen from outside the extension."""
 
 
-class Refused(Base, frozen=True, kw_only=True, tag="refused"):
-    """An illegal action: costs one attempt and changes nothing else."""
-
-    action: int
-
-
 class Waited(Base, frozen=True, kw_only=True, tag="waited"):
     """A WAIT is over; comes before what ended it."""
 
@@ -100,7 +94,7 @@ class Ended(Base, frozen=True, kw_only=True, tag="stopped"):
     """Name of an `arrays.Stopped`, in lower case."""
 
 
-Event = Decided | Started | Finished | Refused | Waited | Signal | Lost | Ended
+Event = Decided | Started | Finished | Waited | Signal | Lost | Ended
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Event)

@@ -17,7 +17,6 @@ from conductor_agent.record.events import (
     Event,
     Finished,
     Lost,
-    Refused,
     Signal,
     Started,
     Waited,
@@ -127,8 +126,6 @@ class Fold:
                 begin_one(self.levels, self.boards, self.beliefs, call, at_s)
             case Finished():
                 self._finish(event)
-            case Refused():
-                rules.refuse(level, board, at_s)
             case Waited():
                 rules.waited(level, board, at_s)
             case Signal():

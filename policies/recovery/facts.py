@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from fqg_env.arrays import CATEGORIES, CODES, SUCCESS, Kind
-from fqg_env.blocks import shares
+from fqg_env.blocks import overlap
 from fqg_env.compiled import kernel
 from fqg_env.faults import fidelity_of, is_probe
 from fqg_env.outcome import Category
@@ -202,7 +202,7 @@ def other_function(level: Any, facts: Any, call: int) -> int:
 @kernel
 def makes_goal(level: Any, call: int) -> bool:
     """The call makes a goal."""
-    return shares(level.makes[call], level.goal_class)
+    return overlap(level.makes[call], level.goal_class)
 
 
 @kernel

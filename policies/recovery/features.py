@@ -18,9 +18,6 @@ from policies.recovery.base import Observation, fields
 from policies.recovery.index import FIELDS, Batch, Index, choose_by, gain_of, view_of
 from policies.recovery.ways import Numbers, View, attempts_left, ways_dtype
 
-RULE_FIELDS = ("index", "ways", "reach")
-"""Names of what `rule_fields` gives; the other inputs of a network are fields of the observation."""
-
 
 class Way(IntEnum):
     """Fields of `ways` [C, W]: an open call, with the inputs that have to be made first. Else 0."""

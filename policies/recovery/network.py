@@ -144,7 +144,7 @@ class NetworkPolicy:
         return np.asarray(self._session.run([ATTENTION], self.fed(inputs))[0])
 
     def decide(self, observation: Observation, mask: np.ndarray) -> Decision:
-        """The likeliest legal action; the index rule's where the network is unsure or out of its depth."""
+        """The likeliest legal action; the index rule's where the network is out of its depth."""
         inputs = network_inputs(observation, mask, self.manifest.inputs)
         logits, success, strangeness = self.answers(inputs)
         if (logits.shape, success.shape, strangeness.shape) != (mask.shape, *2 * [mask.shape[:1]]):
@@ -171,16 +171,16 @@ class NetworkPolicy:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """[N] whether the floor decides, and why; no words where it nowhere does."""
         limit, most = self.manifest.strange_above, self.manifest.max_calls
-        unsure = (best < self.manifest.floor_below) | ~np.isfinite(best)
+        broken = ~np.isfinite(best)
         # what is no number is strange
-        strange = np.zeros_like(unsure) if limit is None else ~(strangeness <= limit)
+        strange = np.zeros_like(broken) if limit is None else ~(strangeness <= limit)
         calls = observation["calls"][:, :, Call.EXISTS].sum(1)
         large = calls > most
-        floor: np.ndarray = unsure | strange | large
+        floor: np.ndarray = broken | strange | large
         if not floor.any():
             return floor, None
         why = np.full(len(best), "", object)
-        why[unsure] = "the network was unsure"
+        why[broken] = "the network answered what are no finite numbers"
         for i in np.flatnonzero(strange):
             told = f"{strangeness[i]:.3g}, where {limit:.3g} is the most"
             why[i] = f"the board is unlike those of its training: {told}"

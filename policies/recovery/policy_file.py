@@ -46,8 +46,6 @@ class Manifest(BaseModel):
     recipe: dict[str, Any] = {}
     results: dict[str, Any] = {}
     """Measured results, as `fqg evaluate` gives them."""
-    floor_below: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
-    """Where the probability of its best action is lower than this, the index rule decides."""
     strange_above: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Boards of more strangeness are outside what it was trained on: the index rule decides."""
     max_calls: Annotated[StrictInt, Field(ge=1)] = 64

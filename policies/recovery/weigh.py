@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fqg_env.arrays import CATEGORIES
-from fqg_env.blocks import shares
+from fqg_env.blocks import overlap
 from fqg_env.compiled import kernel
 from fqg_env.draw import elapsed_share
 from fqg_env.faults import (
@@ -226,7 +226,7 @@ def weigh_failure(
 @kernel
 def gated(level: Any, call: int) -> bool:
     """A gate judges what the call makes."""
-    return shares(level.makes[call], level.gate)
+    return overlap(level.makes[call], level.gate)
 
 
 @kernel

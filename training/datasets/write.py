@@ -21,10 +21,10 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from minari.dataset.minari_storage import MinariStorage
 
-from fqg_env.env import action_space, observation_space
 from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION
 from fqg_env.lanes import Lanes
+from fqg_env.spaces import action_space, observation_space
 from policies.recovery.registry import PolicyError
 from training.datasets.file import EPISODES_FILE, Episode, open_file, write_episodes
 from training.disk import NotWritten
@@ -95,7 +95,7 @@ def env_spec(setting: Setting) -> EnvSpec | None:
     return EnvSpec(
         "FunctionQuest-v0",
         entry_point="fqg_env.env:FunctionQuest",
-        vector_entry_point="fqg_env.env:VectorFunctionQuest",
+        vector_entry_point="fqg_env.vector_env:VectorFunctionQuest",
         kwargs={
             "size": setting.size,
             "split": setting.split,

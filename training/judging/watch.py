@@ -20,7 +20,7 @@ from fqg_env.arrays import (
     Kind,
     Size,
 )
-from fqg_env.blocks import fill, shares
+from fqg_env.blocks import fill, overlap
 from fqg_env.cells import FaultKind, kind_of_fault, kind_of_window
 from fqg_env.chance import Draw, uniform
 from fqg_env.compiled import kernel
@@ -114,7 +114,7 @@ def in_the_way(level: Any, hidden: Any) -> int:
                 kinds |= 1 << FaultKind.STALE
         for j in range(i):
             d = level.plan[j]
-            reads = shares(level.needs[c], level.makes[d])
+            reads = overlap(level.needs[c], level.makes[d])
             if reads and clashes(level, hidden, f, level.function[d]):
                 kinds |= 1 << FaultKind.CLASH
     return kinds
@@ -176,7 +176,7 @@ def is_recovery(level: Any, watch: Any, call: int) -> bool:
     """The attempt is to make what an earlier attempt was to make, or it is a repair."""
     if level.kind[call] == Kind.REPAIR:
         return True
-    return shares(level.makes[call], watch.attempted)
+    return overlap(level.makes[call], watch.attempted)
 
 
 @kernel
@@ -213,9 +213,9 @@ def reaction_of(level: Any, failed: int, action: int) -> int:
         return Reaction.LOOK
     if level.kind[call] == Kind.REPAIR:
         return Reaction.REPAIR
-    if shares(level.makes[call], level.makes[failed]):
+    if overlap(level.makes[call], level.makes[failed]):
         return Reaction.FALLBACK
-    if shares(level.makes[call], level.needs[failed]):
+    if overlap(level.makes[call], level.needs[failed]):
         return Reaction.REBUILD_UPSTREAM
     return Reaction.ELSEWHERE
 

@@ -62,8 +62,6 @@ def card(manifest: Manifest) -> str:
     where = [f"on levels of more than {manifest.max_calls} calls"]
     if manifest.strange_above is not None:
         where.append(f"on boards stranger than {manifest.strange_above:.3g}")
-    if manifest.floor_below > 0:
-        where.append(f"where its best action has a chance below {manifest.floor_below:g}")
     hands_over = ", ".join(where) + " and where its numbers are not finite"
     return CARD.format(
         name=manifest.name,
