@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conductor_agent.bad_input import BadInput
 from conductor_agent.commands import extension, health, write  # noqa: F401  (health adds `list` and `pardon`)
 from conductor_agent.commands.options import JOURNAL, JournalOption, JsonOption
 from conductor_agent.commands.usage import usage_sentence
-from conductor_agent.delivery import BadInput, check_out, write_values
+from conductor_agent.delivery import check_out, write_values
 from conductor_agent.plain import clean, print_json
 
 if TYPE_CHECKING:

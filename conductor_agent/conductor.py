@@ -38,7 +38,7 @@ from fqg_env.arrays import Stopped
 from fqg_env.outcome import Success
 from fqg_env.row import function_of
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
-from policies.recovery.base import Decision, Policy
+from policies.recovery.base import FLOOR, Decision, Policy
 from policies.recovery.index import Index
 
 MOST_SAID = 200
@@ -162,7 +162,7 @@ class Conductor:
             why = f"the policy failed with {said_by(problem)}"
         if why:
             action, probabilities, _ = self._read(self._floor.decide(*self._seen()))
-            source = "floor"
+            source = FLOOR
             action, handed = action if self.legal(action) else STOP, ""
         took_ms = (time.perf_counter() - began) * 1e3
         return Choice(action, probabilities, source, why or handed, took_ms, success)

@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-
-class BadInput(ValueError):
-    """Something the user gave cannot be used; the message is one sentence."""
+from conductor_agent.bad_input import BadInput
 
 
 def check_out(out: Path | None) -> None:

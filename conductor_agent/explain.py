@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from conductor_agent.delivery import BadInput
+from conductor_agent.bad_input import BadInput
 from conductor_agent.reasons import missing, reasons
 from conductor_agent.record.events import (
     Decided,

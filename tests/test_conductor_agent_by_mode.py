@@ -26,6 +26,7 @@ from conductor_agent.scenario_1.cases import case
 from conductor_agent.scenario_1.documents import Kind
 from fqg_env.level import Responsibility
 from policies.recovery.rules import HandRule, Rule
+from training.decision import words
 
 HYBRID, CONDUCTOR, COMMUNITY = Responsibility
 FINE = Try("model", "first_try", SUCCESS, None, 1.0, 0.25, 2, 0.5, ("retry",))
@@ -124,8 +125,8 @@ def test_every_workflow_has_cases_or_says_what_to_install(monkeypatch):
 def test_the_command_plays_every_mode_and_answers_one_object(capsys):
     main(["scenario_1", "--policy", "cascade", "--kinds", "notes", "--cases", "1", "--json"])
     told = json.loads(capsys.readouterr().out)
-    assert list(told["modes"]) == ["hybrid", "conductor", "community"]
-    assert [run["status"] for run in told["runs"]] == ["succeeded", "succeeded", "failed"]
+    assert list(told["modes"]) == ["community", "conductor", "hybrid"] == list(words.MODES)
+    assert [run["status"] for run in told["runs"]] == ["failed", "succeeded", "succeeded"]
     assert {mode: f["success_rate"] for mode, f in told["modes"].items()} == {
         "hybrid": 1.0,
         "conductor": 1.0,

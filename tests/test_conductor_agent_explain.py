@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hand_written import work, workflow
 
+from conductor_agent.bad_input import BadInput
 from conductor_agent.commands.show import Terminal
 from conductor_agent.commands.show_steps import show_steps
-from conductor_agent.delivery import BadInput
 from conductor_agent.explain import Step, asked_for, explain
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.record.journal import Journal

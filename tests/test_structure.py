@@ -47,6 +47,26 @@ def test_a_module_and_what_is_public_in_it_say_what_they_are(path):
     assert [name for name, _, doc in public(tree.body) if not doc] == []
 
 
+def test_the_floor_is_named_once():
+    named = [
+        relative(path)
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value == "floor"
+    ]
+    assert named == ["policies/recovery/base.py"]
+
+
+def test_no_branch_is_empty():
+    empty = [
+        f"{relative(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.If) and isinstance(node.body[0], ast.Pass)
+    ]
+    assert empty == []
+
+
 def test_every_package_is_listed():
     found = {path.parent.relative_to(ROOT).as_posix() for path in MODULES}
     assert {name.replace(".", "/") for name in SETUPTOOLS["packages"]} == found

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from conductor_agent.by_mode.cases import WORKFLOWS, Case, cases_of
 from conductor_agent.by_mode.figures import as_json, figures, story_of
@@ -20,9 +19,6 @@ from conductor_agent.plain import to_json
 from conductor_agent.record.journal import JournalError
 from fqg_env.errors import suggest
 from policies.recovery.registry import PolicyError, deciding
-
-if TYPE_CHECKING:
-    pass
 
 INTERRUPTED = 130
 COLUMNS = {

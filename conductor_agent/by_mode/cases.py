@@ -28,6 +28,10 @@ WORKFLOWS = {
 """Name -> which module and function in `conductor_agent` makes its cases, `n` of each kind."""
 
 
+MODES = tuple(reversed(Responsibility))
+"""In the order in which they are played and shown: the extension owns failures alone, the conductor, both."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One input of a workflow."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conductor_agent.by_mode.cases import Case
+from conductor_agent.by_mode.cases import MODES, Case
 from conductor_agent.record.events import Decided, Event, Finished
 from conductor_agent.record.journal import Journal
 from conductor_agent.record.ledger import Ledger
@@ -78,7 +78,7 @@ def play(
     policy: Policy,
     journal: Path,
     *,
-    modes: Iterable[Responsibility] = Responsibility,
+    modes: Iterable[Responsibility] = MODES,
     watch: Callable[[Played], None] = lambda _: None,
 ) -> list[Played]:
     """Play every case in every mode.

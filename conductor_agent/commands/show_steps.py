@@ -10,6 +10,7 @@ from conductor_agent.commands.show import CERTAIN, COLOURS, Terminal, counted, s
 from conductor_agent.explain import Step
 from conductor_agent.plain import clean
 from fqg_env.row import Strategy
+from policies.recovery.base import FLOOR
 
 INDENT = "    "
 WIDEST = 100
@@ -19,7 +20,6 @@ DOUBTFUL, DOWN = 0.05, 0.5
 """Shares from which an artifact is told as doubtful, somebody's outage as probable."""
 MOST_WEIGHED = 3
 """Other actions that are named, the likeliest first; `--json` has all."""
-FLOOR = "floor"
 
 
 def show_head(console: Terminal, run: Mapping[str, Any]) -> None:

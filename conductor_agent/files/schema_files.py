@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conductor_agent.delivery import BadInput
+from conductor_agent.bad_input import BadInput
 from fqg_env.errors import suggest
 
 FOLDER = Path(__file__).parent.parent / "schemas"

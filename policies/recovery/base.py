@@ -12,6 +12,8 @@ from fqg_env.rules import FIRST_CALL
 if TYPE_CHECKING:
     from fqg_env.lanes import Lanes
 
+FLOOR = "floor"
+"""Source of a decision that the index rule took, because a policy handed over or could not decide."""
 Observation = Mapping[str, np.ndarray]
 """Fields of fqg_env/fields.py by name, each with a leading batch dimension N."""
 
@@ -24,7 +26,7 @@ class Decision(NamedTuple):
     probabilities: np.ndarray
     """[N, 2 + C] float32: how likely each action was to be chosen; rows sum to 1."""
     source: np.ndarray
-    """[N] who decided: the policy's name, or `floor` where it handed over."""
+    """[N] who decided: the policy's name, or `FLOOR` where it handed over."""
     success: np.ndarray | None = None
     """[N] chance that the run delivers every Essential goal, good, if it goes on so; None: not told."""
     why: np.ndarray | None = None
@@ -82,4 +84,13 @@ def fields(observation: Observation, *names: str) -> tuple[np.ndarray, ...]:
     return tuple(np.ascontiguousarray(observation[name]) for name in names)
 
 
-__all__ = ["FIRST_CALL", "Decision", "Observation", "Planner", "Policy", "certain", "fields"]
+__all__ = [
+    "FIRST_CALL",
+    "FLOOR",
+    "Decision",
+    "Observation",
+    "Planner",
+    "Policy",
+    "certain",
+    "fields",
+]

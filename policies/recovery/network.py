@@ -10,7 +10,7 @@ import onnxruntime
 from fqg_env.arrays import SIZES
 from fqg_env.fields import Artifact, Call, Doubt, observation_dtype
 from fqg_env.rules import FIRST_CALL, STOP
-from policies.recovery.base import Decision, Observation
+from policies.recovery.base import FLOOR, Decision, Observation
 from policies.recovery.features import (
     REACH_FIELDS,
     WAY_FIELDS,
@@ -25,8 +25,6 @@ from policies.recovery.policy_file import (
     PolicyFileError,
     read_policy_file,
 )
-
-FLOOR = "floor"
 
 
 def masked_softmax(logits: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -6,10 +6,11 @@ import html
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from conductor_agent.by_mode import cases
 from training.pages.charts import colours, grouped_bars, key
 from training.pages.report import number, percent, table, write_report
 
-MODES = ("community", "conductor", "hybrid")
+MODES = tuple(mode.value for mode in cases.MODES)
 TITLE = "Who owns failures"
 ROWS = ("Extension-First", "Exokernel", "Community Innovation", "FQG Training")
 SETTING_WORDS = {

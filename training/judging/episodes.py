@@ -13,7 +13,7 @@ from fqg_env import arrays
 from fqg_env.arrays import CATEGORIES, Stopped
 from fqg_env.lanes import Lanes
 from fqg_env.unsolvable import find_unsolvable
-from policies.recovery.base import Decision
+from policies.recovery.base import FLOOR, Decision
 from policies.recovery.oracle import Oracle
 from training.judging import watch
 from training.judging.contestants import Contestant
@@ -167,7 +167,7 @@ def play(policy: Any, lanes: Lanes) -> Played:
         decision = ask(policy, lanes)
         spent_s += time.perf_counter() - began
         action = actions_of(decision, lanes.n)
-        floor += int((np.asarray(decision.source)[running] == "floor").sum())
+        floor += int((np.asarray(decision.source)[running] == FLOOR).sum())
         decisions += int(running.sum())
         watch.before(
             lanes.levels, lanes.hidden, lanes.boards, lanes.truths, lanes.masks,
