@@ -75,6 +75,7 @@ def test_each_wall_is_named_by_the_limit_that_opens_it(tmp_path: Path, profile: 
         ("[Errno 2] No such file or directory: '/nowhere/at/all'", {}, None),
         ("[Errno 2] No such file or directory: '/usr'", {}, "read_paths"),
         ("the author wrote this", {}, None),
+        ("x" * 500 + "[Errno 13] Permission denied", {}, None),
     ],
 )
 def test_what_is_not_known_is_not_said(

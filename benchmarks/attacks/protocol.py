@@ -93,6 +93,10 @@ BODIES = {
     "cut_short": _value(b"\x92\x01"),
     "two_bodies": _value(b"\x01") * 2,
     "pickle": b"\x80\x04\x95\x1d\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93\x94.",
+    "long_cause": RESULT
+    + b"\x84\xa6schema\xb0standard-error/1\xa8category\xa7CRASHED\xa7message\xa0"
+    + b"\xa5cause\x82\xa4type\xa0\xa7message\xdb\x00\x0d\xbb\xa0"
+    + b"[Errno 1] " * 90_000,
     "json": b'{"type": "result", "outcome": {"schema": "success/1"}}',
 }  # fmt: skip
 

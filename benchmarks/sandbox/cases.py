@@ -149,6 +149,8 @@ BODIES = (
 PROTOCOL = [
     *(_error("protocol", "body", "ANSWER", parameters={"body": name}).named(f"protocol/{name}")
       for name in BODIES.split()),
+    _error("protocol", "body", categories=("CRASHED",), parameters={"body": "long_cause"})
+    .named("protocol/long_cause"),
     _error("protocol", "duplicate_keys", "ANSWER", at_most=0),
     _error("protocol", "garbage", "PROTOCOL_WRONG_ID"),
     _end("protocol", "huge_length", "reply_bytes"),
