@@ -1,52 +1,155 @@
-"""People are told of a compilation when there is one, and only then."""
+"""People are told of a compilation when there is one, and only then; and one process at a time compiles."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from conductor_agent.commands.turn_to_compile import Turn
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = """
 import numba
 import numpy as np
 from conductor_agent.commands.compiling import told_of_compiling
+from fqg_env import arrays
 from fqg_env.compiled import kernel
 
 @kernel
 def inner(n):
-    return n + 1
+    return n["key"] + 1
 
 @kernel
 def outer(n):
     return inner(n) + inner(n)
 
+@kernel
+def of_no_size(n):
+    return n
+
 def somebodys(n):
     return n
 
 somebodys.__module__ = "gates"
-inner.py_func.__module__ = outer.py_func.__module__ = "fqg_env.rules"
+for ours in (inner, outer, of_no_size):
+    ours.py_func.__module__ = "fqg_env.rules"
+small, large = (arrays.new(arrays.level_dtype(arrays.SIZES[name]), 1) for name in ("small", "large"))
 with told_of_compiling(print):
-    numba.njit(somebodys)(1)
-    outer(1)
-    outer(1.0)
-outer(np.int8(1))
+    numba.njit(somebodys)(small[0])
+    of_no_size(1)
+    outer(small[0])
+    inner(small[0])
+    with told_of_compiling(print):
+        outer(large[0])
+outer(arrays.new(arrays.level_dtype(arrays.SIZES["standard"]), 1)[0])
 """
 
 
-def test_it_is_said_once_when_our_kernels_compile_and_not_when_they_are_loaded(
+def environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "FQG_CACHE_DIR": str(folder), "PYTHONPATH": str(ROOT)}
+
+
+def test_each_size_is_named_once_when_it_compiles_and_not_when_it_is_loaded(
     tmp_path: Path,
 ) -> None:
     script = tmp_path / "kernels.py"
     script.write_text(SCRIPT, "utf-8")
-    environment = {**os.environ, "FQG_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
 
     def run() -> list[str]:
         command = [sys.executable, str(script)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=environment(tmp_path), capture_output=True, text=True, check=True
+        )
         return done.stdout.splitlines()
 
-    (said,) = run()
-    assert "up to 16, 32 or 64 calls" in said
+    small, large = run()
+    assert "small levels and workflows, up to 16 calls" in small
+    assert "fqg compile --sizes small" in small
+    assert "large levels and workflows, up to 64 calls" in large
     assert run() == []
+
+
+HOLDER = """
+import sys
+from conductor_agent.commands.turn_to_compile import Turn
+turn = Turn("small", lambda: None)
+turn.begin()
+print("has it", flush=True)
+sys.stdin.read()
+"""
+WAITER = """
+from conductor_agent.commands.compiling import told_of_compiling
+from fqg_env import arrays
+from fqg_env.compiled import kernel
+
+@kernel
+def ours(n):
+    return n["key"] + 1
+
+ours.py_func.__module__ = "fqg_env.rules"
+with told_of_compiling(lambda sentence: print(sentence, flush=True)):
+    ours(arrays.new(arrays.level_dtype(arrays.SIZES["small"]), 1)[0])
+    print("compiled", flush=True)
+"""
+
+
+def python(script: str, folder: Path) -> subprocess.Popen[str]:
+    """A script of its own file, since what is compiled is kept by file."""
+    file = folder / f"script_{len(list(folder.glob('script_*')))}.py"
+    file.write_text(script, "utf-8")
+    return subprocess.Popen(
+        [sys.executable, str(file)],
+        env=environment(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_second_waits_and_says_so_until_the_first_is_gone(killed: bool, tmp_path: Path) -> None:
+    holder = python(HOLDER, tmp_path)
+    assert holder.stdout is not None and holder.stdout.readline() == "has it\n"
+    waiter = python(WAITER, tmp_path)
+    try:
+        assert waiter.stdout is not None
+        assert "compiling the rules" in waiter.stdout.readline()
+        assert "another command is compiling" in waiter.stdout.readline()
+        assert waiter.poll() is None
+        holder.send_signal(signal.SIGKILL) if killed else holder.communicate("")
+        assert waiter.communicate()[0] == "compiled\n"
+        assert waiter.returncode == 0
+    finally:
+        for process in (holder, waiter):
+            process.kill()
+            process.communicate()
+
+
+def free(size: str) -> bool:
+    """Nobody has the turn."""
+    waited = []
+
+    def waiting() -> None:
+        waited.append(size)
+        raise InterruptedError  # the test does not wait
+
+    turn = Turn(size, waiting)
+    turn.begin()
+    turn.close()
+    return not waited
+
+
+def test_a_turn_is_kept_for_a_moment_and_given_back() -> None:
+    turn = Turn("of the test", lambda: None, linger_s=3600.0)
+    turn.begin()
+    turn.give_back()
+    assert not free("of the test")  # it compiles
+    turn.end()
+    assert not free("of the test")  # the next kernel may come soon
+    turn.give_back()
+    assert free("of the test")
+    turn.begin()
+    turn.close()
+    assert free("of the test")

@@ -19,11 +19,8 @@ from policies.recovery.oracle import Oracle
 from policies.recovery.registry import PolicyError, policy_named
 from training.judging.contestants import Thinking
 from training.judging.episodes import ask, observations
-from training.judging.evaluate import (
-    episodes_to_play,
-    evaluate,
-)
-from training.judging.processes import Lost
+from training.judging.evaluate import Question, episodes_to_play, evaluate, judge
+from training.judging.processes import NoAnswer
 from training.judging.setting import Setting, deal
 
 
@@ -235,6 +232,27 @@ class OneSource(Wild):
         return certain(np.ones(len(mask), np.int64), mask.shape[1], "x")._replace(source="x")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failure_is_told_before_the_others_have_played_and_ends_the_policy(workers: int) -> None:
+    setting = Setting(episodes=1100)  # three chunks, and more under other lucks
+    policies = {"index": "index", "stops": "own_policies:Stops", "boom": f"{__name__}:Boom"}
+    told: dict[str, int] = {}
+    when: list[tuple[str, str, int]] = []
+
+    def tell(label: str, n: int) -> None:
+        told[label] = told.get(label, 0) + n
+
+    def failed(label: str, why: str) -> None:
+        when.append((label, why, sum(told.values())))
+
+    judged = judge(Question(policies, setting, workers), tell, failed).result
+    ((label, why, done),) = when
+    assert label == "boom" and why == judged["policies"]["boom"]["error"]
+    assert done <= 2 * 512  # no more than the first chunks of the others
+    assert told == dict.fromkeys(policies, episodes_to_play(setting))
+    assert "error" not in judged["policies"]["index"] and "error" not in judged["policies"]["stops"]
+
+
 def line_with(words: str) -> int:
     """The first line of this file that ends in these words."""
     lines = Path(__file__).read_text("utf-8").splitlines()
@@ -306,7 +324,7 @@ def test_a_policy_that_kills_its_process_costs_only_itself() -> None:
         told[label] = told.get(label, 0) + n
 
     result = evaluate({"a": "cascade", "dies": dies, "b": "code_aware"}, setting, 2, tell)
-    assert result["policies"]["dies"] == {"error": Lost.DIED.value}
+    assert result["policies"]["dies"] == {"error": NoAnswer.DIED.value}
     alone = evaluate({"a": "cascade", "b": "code_aware"}, setting)
     for label in ("a", "b"):
         for figure in ("success_rate", "return_mean", "return_ci95", "cost_per_success"):
@@ -318,7 +336,7 @@ def test_a_policy_that_kills_its_process_costs_only_itself() -> None:
 def test_it_does_so_with_one_worker_too_and_while_it_is_made() -> None:
     setting = Setting(episodes=2)
     result = evaluate({"a": "cascade", "dies": f"{__name__}:Dies"}, setting)
-    assert result["policies"]["dies"] == {"error": Lost.DIED.value}
+    assert result["policies"]["dies"] == {"error": NoAnswer.DIED.value}
     assert "success_rate" in result["policies"]["a"]
     with pytest.raises(PolicyError, match="ended the process that it was made in"):
         evaluate({"a": "cascade", "made": f"{__name__}:DiesEarly"}, setting)

@@ -16,8 +16,7 @@ from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.advantages import advantages
 from policies.recovery.registry import HAND_RULES, policy_named
 from training.judging.evaluate import Question, judge
-from training.judging.processes import Lost as Died
-from training.judging.processes import Workers
+from training.judging.processes import NoAnswer, Workers
 from training.judging.setting import Setting, deal
 from training.learning.lane_groups import LaneGroups
 from training.learning.recipe import Draws
@@ -33,9 +32,9 @@ def compile_all(sizes: Sequence[str], processes: int, tell: Callable[[str], None
         The sizes whose process died, for want of memory perhaps.
     """
     died = []
-    with Workers(processes) as staff:
+    with Workers(processes, speakers=processes) as staff:
         for size, answer in staff.run(compile_size, list(sizes)):
-            if answer is Died.DIED:
+            if answer is NoAnswer.DIED:
                 died.append(size)
             else:
                 tell(size)

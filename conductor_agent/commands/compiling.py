@@ -1,45 +1,114 @@
 """Says so, once, when rules are really being compiled: the one reason why a run may begin minutes late.
 
 What was compiled is kept on disk (`fqg_env/compiled.py`), for each size of level by itself: the arrays of a
-size are a type of their own.
+size are a type of their own. Of several processes that need the same, one compiles and the others wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-from numba.core import event
+import numba
+from numba.core import event, types
 
-from fqg_env.arrays import SIZES
+from conductor_agent.commands.turn_to_compile import Turn
+from fqg_env.arrays import SIZES, Size, board_dtype, hidden_dtype, level_dtype
 
 OURS = ("fqg_env", "policies", "conductor_agent", "training")
-_CALLS = [str(size.calls) for size in SIZES.values()]
-NOTE = (
-    "compiling the rules for this machine, which takes some minutes; it is done once for each size of level "
-    f"or workflow (up to {', '.join(_CALLS[:-1])} or {_CALLS[-1]} calls), and `fqg compile` does it ahead"
-)
+_RECORDS = (level_dtype, board_dtype, hidden_dtype)
+"""One of them is among the arguments of everything that takes long to compile."""
 
 
-class _Once(event.Listener):
+def note(size: Size) -> str:
+    """What is said when a size begins to be compiled."""
+    return (
+        f"compiling the rules for {_levels(size)}, which takes some minutes and is done once; "
+        f"`fqg compile --sizes {size.name}` does it ahead"
+    )
+
+
+def waiting_note(size: Size) -> str:
+    """What is said when another process is compiling a size."""
+    return f"another command is compiling the rules for {_levels(size)}; this one waits for it"
+
+
+def _levels(size: Size) -> str:
+    return f"{size.name} levels and workflows, up to {size.calls} calls"
+
+
+@cache
+def _size_of_record() -> dict[Any, Size]:
+    """Type of a record of the game -> its size."""
+    return {numba.from_dtype(dtype(size)): size for size in SIZES.values() for dtype in _RECORDS}
+
+
+def size_compiled(arguments: Iterable[Any]) -> Size | None:
+    """The size of the levels that a kernel is compiled for, by the types of its arguments; None: of none."""
+    for argument in arguments:
+        record = argument.dtype if isinstance(argument, types.Array) else argument
+        if record in _size_of_record():
+            return _size_of_record()[record]
+    return None
+
+
+class _Listener(event.Listener):
     """Numba tells it of every compilation; what is loaded from disk is none."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say: Callable[[str], None] | None = say
+        self._say = say
+        self._turns: dict[str, Turn] = {}
+        self._within: list[Turn | None] = []
+        """Of the kernels that are being compiled, each inside of the one before; the turn of the first."""
 
     def on_start(self, event: Any) -> None:
-        function = event.data["dispatcher"].py_func
-        if self._say is not None and function.__module__.partition(".")[0] in OURS:
-            say, self._say = self._say, None
-            say(NOTE)
+        self._within.append(None)
+        if len(self._within) > 1:
+            return
+        turn = self._turn_for(event.data)
+        if turn is not None:
+            self._within[0] = turn
+            turn.begin()
 
     def on_end(self, event: Any) -> None:
-        pass
+        turn = self._within.pop()
+        if turn is not None:
+            turn.end()
+
+    def close(self) -> None:
+        """Give back every turn."""
+        for turn in self._turns.values():
+            turn.close()
+
+    def _turn_for(self, data: dict[str, Any]) -> Turn | None:
+        """The turn that a kernel of ours needs; says so where it is the first one of its size."""
+        size = size_compiled(data["args"])
+        if size is None or data["dispatcher"].py_func.__module__.partition(".")[0] not in OURS:
+            return None
+        if size.name not in self._turns:
+            self._say(note(size))
+            self._turns[size.name] = Turn(size.name, lambda: self._say(waiting_note(size)))
+        return self._turns[size.name]
+
+
+_open: list[_Listener] = []
 
 
 @contextmanager
 def told_of_compiling(say: Callable[[str], None]) -> Iterator[None]:
-    """While it is open, `say` is given one sentence when the first of our kernels has to be compiled."""
-    with event.install_listener("numba:compile", _Once(say)):
+    """While it is open, `say` is given a sentence when the first of our kernels of a size has to be compiled,
+    and kernels are compiled in turn with other processes. Where one is open already, that one does it.
+    """
+    if _open:
         yield
+        return
+    listener = _Listener(say)
+    _open.append(listener)
+    try:
+        with event.install_listener("numba:compile", listener):
+            yield
+    finally:
+        _open.remove(listener)
+        listener.close()

@@ -193,7 +193,7 @@ def judged_or_refused(question: Any, tell: Any) -> Any:
 
     try:
         with told_of_compiling(say):
-            return judge.judge(question, tell)
+            return judge.judge(question, tell, tell_failed)
     except PolicyError as problem:
         fail(str(problem))
     except KeyboardInterrupt:
@@ -201,6 +201,11 @@ def judged_or_refused(question: Any, tell: Any) -> Any:
         if question.cache:
             again = f"to go on; what was played is kept in {question.cache.folder}"
         fail(f"interrupted; run the same command {again}", INTERRUPTED)
+
+
+def tell_failed(label: str, why: str) -> None:
+    """Say at once that a policy has failed: the others may play for hours."""
+    say(f"{label} failed, and is left out: {why}")
 
 
 evaluate_command = command(evaluate)

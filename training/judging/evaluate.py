@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from training.judging.contestants import AS_IT_IS, Contestant, Thinking, takes, 
 from training.judging.episodes import AnswerError, Played, joined, play_chunk
 from training.judging.figures import TRIALS, figures
 from training.judging.pairs import compare
-from training.judging.processes import Lost, Workers
+from training.judging.processes import NoAnswer, Workers
 from training.judging.result_cache import ResultCache
 from training.judging.setting import Setting, check_setting, mixes_of
 from training.terminal import counted
@@ -26,6 +27,8 @@ MOST_TRIED_AGAIN = 128
 """Levels that are played under all lucks, for pass^8; no more than one in eight of them all."""
 
 Progress = Callable[[str, int], None]
+Failed = Callable[[str, str], None]
+"""Called with the label of a policy that failed and why, as soon as it has."""
 
 
 class Job(NamedTuple):
@@ -106,7 +109,7 @@ def check_contestants(
     foreign = [c for c in contestants if c.foreign]
     for c, answer in workers.run(look_at, foreign, owner=lambda c: c.label):
         died = f"the policy {c.name!r} ended the process that it was made in"
-        known[c.label] = Known(False, False, died) if answer is Lost.DIED else answer
+        known[c.label] = Known(False, False, died) if answer is NoAnswer.DIED else answer
     for c in contestants:
         if c.name == BAYES and (problem := why_no_bayes(setting)):
             known[c.label] = known[c.label]._replace(problem=problem)
@@ -136,33 +139,77 @@ def owner_of(job: Job) -> object:
     return job.contestant.label if job.contestant.foreign else None
 
 
+def failures_first(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs in an order that finds out early who fails: the first one of each policy before the others,
+    and those of somebody's own classes before those of other policies.
+    """
+    first = set({by_label(job): job for job in reversed(jobs)}.values())
+    return sorted(jobs, key=lambda job: (job not in first, not job.contestant.foreign))
+
+
 def run_jobs(jobs: Sequence[Job], count: int, workers: Workers) -> Iterator[tuple[Job, Answer]]:
-    """Jobs with their answers, in any order, from this process or from several.
+    """Jobs with their answers, in any order, from this process or from several; of a policy that has failed
+    no further one is begun.
 
     Somebody's own class plays in a process of its own even where there is one worker.
     """
-    inside = [job for job in jobs if count == 1 and not job.contestant.foreign]
-    yield from ((job, answer_to(job)) for job in inside)
-    others = [job for job in jobs if count > 1 or job.contestant.foreign]
-    for job, answer in workers.run(answer_to, others, by_label, owner_of):
-        yield job, answer.value if answer is Lost.DIED else answer
+    failed: dict[object, str] = {}
+
+    def inside(job: Job) -> bool:
+        return count == 1 and not job.contestant.foreign
+
+    for here, each in itertools.groupby(failures_first(jobs), inside):
+        those = list(each)
+        yield from ((job, failed[by_label(job)]) for job in those if by_label(job) in failed)
+        those = [job for job in those if by_label(job) not in failed]
+        for job, answer in answers_here(those) if here else answers_there(those, workers):
+            if isinstance(answer, str):
+                failed.setdefault(by_label(job), answer)
+            yield job, answer
+
+
+def answers_here(jobs: Sequence[Job]) -> Iterator[tuple[Job, Answer]]:
+    """Jobs with their answers, from this process."""
+    failed: dict[object, str] = {}
+    for job in jobs:
+        answer = failed.get(by_label(job)) or answer_to(job)
+        if isinstance(answer, str):
+            failed[by_label(job)] = answer
+        yield job, answer
+
+
+def answers_there(jobs: Sequence[Job], workers: Workers) -> Iterator[tuple[Job, Answer]]:
+    """Jobs with their answers, in any order, from other processes."""
+    for job, answer in workers.run(
+        answer_to, jobs, by_label, owner_of, lambda answer: isinstance(answer, str)
+    ):
+        yield job, answer.value if answer is NoAnswer.DIED else answer
 
 
 def play_all(
-    jobs: Sequence[Job], count: int, workers: Workers, cache: ResultCache | None, progress: Progress
+    jobs: Sequence[Job],
+    count: int,
+    workers: Workers,
+    cache: ResultCache | None,
+    progress: Progress,
+    failed: Failed,
 ) -> dict[Job, Answer]:
     """The answers to all jobs: what is in the cache is not played again, what is played is put there."""
     answers: dict[Job, Answer] = {}
+    told: set[str] = set()
     files = {job: cache.file(*job) if cache else None for job in jobs}
     for job in jobs:
         if cache and (kept := cache.get(files[job], job.n)):
             answers[job] = kept
             progress(job.contestant.label, job.n)
     for job, answer in run_jobs([job for job in jobs if job not in answers], count, workers):
-        answers[job] = answer
+        answers[job], label = answer, job.contestant.label
         if cache and isinstance(answer, Played):
             cache.put(files[job], answer)
-        progress(job.contestant.label, job.n)
+        if isinstance(answer, str) and label not in told:
+            told.add(label)
+            failed(label, answer)
+        progress(label, job.n)
     return answers
 
 
@@ -207,13 +254,18 @@ def evaluate(
     return judge(Question(policies, setting, workers, thinking, cache), progress).result
 
 
-def judge(question: Question, progress: Progress = lambda label, n: None) -> Judged:
+def judge(
+    question: Question,
+    progress: Progress = lambda label, n: None,
+    failed: Failed = lambda label, why: None,
+) -> Judged:
     """Let policies play and judge them.
 
     Args:
         question: who, and on what.
         progress: called with a label and the number of episodes that have ended; 0 when all is known to be
             playable and the first begins.
+        failed: called when a policy fails, while the others play on.
 
     Raises:
         PolicyError: a policy cannot be had.
@@ -224,6 +276,8 @@ def judge(question: Question, progress: Progress = lambda label, n: None) -> Jud
     contestants = [Contestant(label, name, thinking) for label, name in question.policies.items()]
     with Workers(question.workers) as staff:
         known = check_contestants(contestants, setting, staff)
+        for label in (label for label, k in known.items() if k.problem):
+            failed(label, known[label].problem)
         progress(contestants[0].label, 0)
         jobs = [
             job
@@ -231,7 +285,7 @@ def judge(question: Question, progress: Progress = lambda label, n: None) -> Jud
             if not known[c.label].problem
             for job in jobs_of(c, setting, SLOW_CHUNK if known[c.label].thinks else CHUNK)
         ]
-        answers = play_all(jobs, question.workers, staff, question.cache, progress)
+        answers = play_all(jobs, question.workers, staff, question.cache, progress, failed)
     by_luck, errors = sorted_out(answers, jobs)
     errors |= {label: k.problem for label, k in known.items() if k.problem}
     played = {label: each[0] for label, each in by_luck.items()}

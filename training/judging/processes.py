@@ -18,8 +18,8 @@ from training.terminal import say
 Item = TypeVar("Item")
 
 
-class Lost(Enum):
-    """There is no answer."""
+class NoAnswer(Enum):
+    """Why there is none."""
 
     DIED = "the process that it played in died"
 
@@ -32,7 +32,7 @@ def serve(connection: Connection, tells: bool) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(sys.__stderr__.fileno() if sys.__stderr__ else 2, 1)
-    with told_of_compiling(say) if tells else contextlib.nullcontext():
+    with told_of_compiling(say if tells else lambda sentence: None):
         answer_all(connection)
 
 
@@ -85,12 +85,12 @@ class Worker:
             self.connection.send((function, item))
 
     def listen(self) -> Any:
-        """Its answer, or `Lost.DIED`."""
+        """Its answer, or `NoAnswer.DIED`."""
         self.busy = False
         try:
             return self.connection.recv()
         except (EOFError, ConnectionResetError):
-            return Lost.DIED
+            return NoAnswer.DIED
 
     def end(self) -> None:
         """End the process, whatever it does."""
@@ -104,10 +104,11 @@ class Workers:
 
     Args:
         most: how many.
+        speakers: how many of them say where rules are compiled.
     """
 
-    def __init__(self, most: int):
-        self.most = most
+    def __init__(self, most: int, speakers: int = 1):
+        self.most, self.speakers = most, speakers
         self.staff: list[Worker] = []
 
     def __enter__(self) -> Self:
@@ -126,15 +127,17 @@ class Workers:
         items: Sequence[Item],
         group: Callable[[Item], object] = lambda item: item,
         owner: Callable[[Item], object] = lambda item: None,
+        ends: Callable[[Any], bool] = lambda answer: False,
     ) -> Iterator[tuple[Item, Any]]:
-        """Items with their answers, in any order. `Lost.DIED` is the answer where a process died over an
-        item, and of all other items of its group that nobody has begun. A process answers the items of one
-        owner alone: what somebody's code has changed in it, nobody else meets.
+        """Items with their answers, in any order. `NoAnswer.DIED` is the answer where a process died over an
+        item. It, or an answer that `ends` its group, is also the answer of all other items of the group that
+        nobody has begun. A process answers the items of one owner alone: what somebody's code has changed in
+        it, nobody else meets.
 
         Raises:
             Exception: whatever the function raised.
         """
-        waiting, dead = list(reversed(items)), set()
+        waiting, ended = list(reversed(items)), dict[object, Any]()
         while True:
             self._hand_out(function, waiting, owner)
             busy = [worker for worker in self.staff if worker.busy]
@@ -145,13 +148,14 @@ class Workers:
                 answer = worker.listen()
                 if isinstance(answer, Raised):
                     raise answer.problem
-                if answer is Lost.DIED:
+                if answer is NoAnswer.DIED:
                     self._dismiss(worker)
-                    dead.add(group(worker.item))
+                if answer is NoAnswer.DIED or ends(answer):
+                    ended.setdefault(group(worker.item), answer)
                 yield worker.item, answer
-            lost = [item for item in waiting if group(item) in dead]
-            yield from ((item, Lost.DIED) for item in reversed(lost))
-            waiting = [item for item in waiting if group(item) not in dead]
+            left = [item for item in waiting if group(item) in ended]
+            yield from ((item, ended[group(item)]) for item in reversed(left))
+            waiting = [item for item in waiting if group(item) not in ended]
 
     def _hand_out(
         self, function: Callable[[Any], Any], waiting: list[Any], owner: Callable[[Any], object]
@@ -170,8 +174,8 @@ class Workers:
             self._hire(owner(item)).ask(function, item)
 
     def _hire(self, owner: object) -> Worker:
-        """Start a process; the first one speaks for all."""
-        self.staff.append(Worker(owner, tells=not self.staff))
+        """Start a process; the first ones speak for all."""
+        self.staff.append(Worker(owner, tells=len(self.staff) < self.speakers))
         return self.staff[-1]
 
     def _dismiss(self, worker: Worker) -> None:
