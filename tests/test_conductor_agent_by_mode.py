@@ -20,6 +20,7 @@ from conductor_agent.by_mode.figures import (
 )
 from conductor_agent.by_mode.play import SUCCESS, Played, Try, play
 from conductor_agent.files.workflow import WorkflowError
+from conductor_agent.hosting.raised import MODELS
 from conductor_agent.record.events import Started
 from conductor_agent.record.journal import Journal
 from conductor_agent.scenario_1.cases import case
@@ -114,7 +115,7 @@ def test_every_workflow_has_cases_or_says_what_to_install(monkeypatch):
         try:
             made = cases_of(name, 1)
         except WorkflowError as problem:
-            assert 'pip install -e ".[models]"' in str(problem)
+            assert MODELS in str(problem)
             continue
         assert len({one.name for one in made}) == len(made) > 2
     monkeypatch.setattr(cases_module.importlib.util, "find_spec", lambda name: None)

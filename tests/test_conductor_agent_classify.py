@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from conductor_agent.hosting import classify
+from conductor_agent.hosting import classify, raised
 from conductor_agent.hosting.classify import Fault, InvalidInput, Unable
 from fqg_env.outcome import Blame, Category, Phase
 from policies.resource.violations import BREACHES, Limit, evidence, violation
@@ -92,7 +92,7 @@ def test_causes_are_chained_and_cut() -> None:
     cause, depth = classify.from_exception(problem).cause, 0
     while cause is not None:
         cause, depth = cause.cause, depth + 1
-    assert depth == classify.MAX_CAUSES
+    assert depth == raised.MAX_CAUSES
 
     class Awkward(Exception):
         def __str__(self) -> str:

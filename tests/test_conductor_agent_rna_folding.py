@@ -375,8 +375,11 @@ def test_without_the_library_one_sentence_says_so_and_the_fallback_delivers(tmp_
         first, second = (e for e in journal.events(result.run_id) if isinstance(e, Finished))
     assert first.outcome.category is Category.UNSUPPORTED
     assert (
-        'ViennaRNA is not installed in this Python; install it with: pip install -e ".[models]"'
-        in (first.outcome.detail)
+        'ViennaRNA is not installed in this Python: pip install "fqg-conductor[models]" brings it'
+        in first.outcome.detail
+    )
+    assert first.outcome.message.startswith(
+        'The Python package RNA is missing: pip install "fqg-conductor[models]" brings it (methods.py, line '
     )
     assert (second.call, result.status) == ("find_stems", "succeeded")
 

@@ -135,6 +135,24 @@ def test_an_author_sees_why_an_extension_failed(tmp_path):
     assert "KeyError: 'x'" in out.getvalue()
 
 
+def test_what_was_raised_and_where_is_one_line_in_a_run_and_in_its_explanation(tmp_path):
+    flow = workflow({"stumble": work(), "echo": work()}, {"stumble": {}, "echo": {}})
+    path = tmp_path / "conductor.sqlite"
+    console, out = terminal()
+    policy = HandRule(Rule.CASCADE)
+    run_id = asyncio.run(begin(flow, policy, path, watch=Progress(console))).run_id
+    with Journal.read(path) as journal:
+        level, events, _ = told(journal, run_id)
+    show_steps(console, explain(level, events))
+    said = "The extension crashed: RuntimeError: no such page (small.py, line "
+    shown = " ".join(out.getvalue().split())  # folded at the edge
+    assert shown.count(said) == 2 == shown.count("RuntimeError: no such page")
+    assert [e.outcome.message.startswith(said) for e in events if isinstance(e, Finished)] == [
+        True,
+        False,
+    ]
+
+
 # --- places to write to -------------------------------------------------------------------------------
 
 

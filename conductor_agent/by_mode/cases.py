@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from conductor_agent.files.workflow import Workflow, WorkflowError, parse_workflow
+from conductor_agent.hosting.raised import MODELS
 from fqg_env.errors import suggest
 from fqg_env.level import Responsibility
 
@@ -108,6 +109,5 @@ def require(workflow: str, *modules: str) -> None:
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
         raise WorkflowError(
-            f"{workflow} needs {', '.join(missing)}, not installed here; "
-            'install with: pip install -e ".[models]"'
+            f"{workflow} needs {', '.join(missing)}, not installed here; install with: {MODELS}"
         )

@@ -102,8 +102,8 @@ class Progress:
         else:
             word, text = ("ok", "green"), ", ".join(event.made) or outcome.message or "done"
         self._line(event, f"  {event.call}: ", word, f" {text}  ", took)
-        if isinstance(outcome, StandardError) and outcome.detail:
-            self._line(event, "    ", (shortened(outcome.detail), "dim"))
+        if isinstance(outcome, StandardError) and (more := beyond(outcome.message, outcome.detail)):
+            self._line(event, "    ", (more, "dim"))
 
     def _line(self, event: Event, *parts: Part) -> None:
         self.console.tell((f"{event.at_s:8.2f}", "dim"), "  ", *parts)
@@ -113,6 +113,11 @@ def shortened(detail: str) -> str:
     """The end of a detail as one line: of a log the last words tell why."""
     text = " ".join(detail.split())
     return text if len(text) <= MAX_DETAIL else f"... {text[-MAX_DETAIL:]}"
+
+
+def beyond(message: str, detail: str) -> str:
+    """What a detail says that its message does not, shortened; empty: nothing."""
+    return "" if " ".join(detail.split()) in message else shortened(detail)
 
 
 def counted(number: int, what: str) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conductor_agent.authoring.grade import Report
-from conductor_agent.commands.show import Terminal
+from conductor_agent.commands.show import Terminal, beyond
 from conductor_agent.enforcers import in_words
 from conductor_agent.hosting.command import packed
 from conductor_agent.hosting.contract import Reply
@@ -67,7 +67,7 @@ def _facts(failure: StandardError) -> list[tuple[str, str]]:
     helps = {True: "may help", False: "does not help", None: "may or may not help"}
     facts = [("to blame", failure.blame.value), ("a repeat", helps[failure.retryable])]
     facts += [("input", f"{one.artifact}: {one.reason}") for one in failure.blamed_inputs]
-    if failure.detail:
+    if beyond(failure.message, failure.detail):
         facts.append(("detail", failure.detail))
     if failure.policy is not None:
         facts.append((failure.policy.action + " by", in_words(failure.policy.enforcer)))

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from conductor_agent.commands.show import CERTAIN, COLOURS, Terminal, counted, shortened
+from conductor_agent.commands.show import CERTAIN, COLOURS, Terminal, beyond, counted
 from conductor_agent.explain import Step
 from conductor_agent.plain import clean
 from fqg_env.row import Strategy
@@ -218,12 +218,12 @@ def _hint(hint: Mapping[str, Any]) -> str:
 
 def _why(told: Mapping[str, Any]) -> Iterator[str]:
     """Lines for who wants to know why a call failed: its detail, the end of its trace, what lies below."""
-    detail, cause = shortened(told.get("detail") or ""), told.get("cause")
-    if detail:
+    message, cause = told["message"] if told["event"] == "finished" else "", told.get("cause")
+    if detail := beyond(message, told.get("detail") or ""):
         yield detail
     while cause is not None:
-        said = f"{cause['type']}: {cause['message']}"
-        if shortened(said) != detail:
-            yield shortened(said)
+        said = beyond(message, f"{cause['type']}: {cause['message']}".removesuffix(": "))
+        if said and said != detail:
+            yield said
         yield from (cause["trace"] or "").splitlines()[-TRACE_LINES:]
         cause = cause["cause"]

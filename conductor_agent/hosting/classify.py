@@ -9,13 +9,22 @@ from __future__ import annotations
 import errno
 import resource
 import signal as signals
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 from enum import Enum
 from types import TracebackType
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from conductor_agent.hosting.raised import (
+    MAX_MESSAGE,
+    MODELS,
+    cause_of,
+    in_brackets,
+    in_words,
+    of_this_package,
+)
 from fqg_env.outcome import (
     Blame,
     BlamedInput,
@@ -34,9 +43,6 @@ from policies.resource.violations import Limit, evidence, violation
 
 DOMAIN = "hosting"
 """Domain of every error that is made here, not by an author."""
-MAX_CAUSES = 5
-MAX_MESSAGE = 500
-MAX_TRACE = 4000
 TOLD = "told: "
 """Begins the enforcer in evidence that comes from an extension's process; ours never does."""
 EXIT_NO_WALLS = 71
@@ -94,7 +100,7 @@ EXCEPTIONS: tuple[tuple[type[BaseException], Row], ...] = (
     (TimeoutError, Row(Category.TIMEOUT, _X, "Something the extension waited for took too long.")),
     (ConnectionError, Row(Category.UNAVAILABLE, _X, "A service of the extension is unreachable.")),
     (PermissionError, Row(Category.FORBIDDEN, Blame.PLATFORM, "The extension lacks a permission.")),
-    (ImportError, Row(Category.UNSUPPORTED, Blame.PLATFORM, "A Python package is missing.")),
+    (ImportError, Row(Category.UNSUPPORTED, Blame.PLATFORM, "Something cannot be imported.")),
     (NotImplementedError, Row(Category.UNSUPPORTED, _X, "The extension does not support this.")),
 )
 """By type. A ValueError, TypeError or KeyError stays CRASHED: inside an extension it is a bug
@@ -166,7 +172,7 @@ FAULTS: dict[Fault, str] = {
 
 def from_exception(problem: BaseException, phase: Phase = Phase.EXECUTE) -> StandardError:
     """An exception that left an extension, or kept it from starting (phase ADMISSION)."""
-    cause = _cause(problem)
+    cause = cause_of(problem)
     match problem:
         case InvalidInput():
             return _invalid_input(problem, cause)
@@ -177,16 +183,15 @@ def from_exception(problem: BaseException, phase: Phase = Phase.EXECUTE) -> Stan
         case OSError() if problem.errno in ERRNO_LIMITS:
             return _kernel_limit(*ERRNO_LIMITS[problem.errno], cause)
         case OSError() if problem.errno in ERRNO:
-            row = ERRNO[problem.errno]
+            row = _with_its_words(ERRNO[problem.errno], problem, phase)
         case FileNotFoundError() | PermissionError() if _started_program(problem.__traceback__):
             # An unreadable directory on the path turns "not found" into "not permitted".
             text = f"The program {problem.filename} is not installed."
             row = Row(Category.UNSUPPORTED, Blame.PLATFORM, text)
-        case ImportError() if problem.name:
-            text = f"The Python package {problem.name} is missing: install it for the extension."
-            row = Row(Category.UNSUPPORTED, Blame.PLATFORM, text)
+        case ModuleNotFoundError() if problem.name:
+            row = Row(Category.UNSUPPORTED, Blame.PLATFORM, _missing(problem))
         case _:
-            row = _row_by_type(problem)
+            row = _with_its_words(_row_by_type(problem), problem, phase)
     detail = f"{cause.type}: {cause.message}"
     return replace(_error(row, phase, "RAISED", detail), cause=cause)
 
@@ -348,6 +353,24 @@ def _row_by_type(problem: BaseException) -> Row:
     return _CRASH
 
 
+def _with_its_words(row: Row, problem: BaseException, phase: Phase) -> Row:
+    """The row with what was raised and where, so that its author finds it."""
+    loads = row is not _CRASH or phase is not Phase.ADMISSION
+    what = row.message.rstrip(".") if loads else "The extension does not load"
+    return row._replace(message=f"{what}: {in_words(problem).rstrip('.')}.")
+
+
+def _missing(problem: ModuleNotFoundError) -> str:
+    """Which package is missing, and what brings it: ours are an extra, others go beside the author's."""
+    where = in_brackets(problem)
+    if of_this_package(problem):
+        return f"The Python package {problem.name} is missing: {MODELS} brings it{where}."
+    return (
+        f"The Python package {problem.name} is missing in {sys.prefix}: install it there, for the "
+        f"extension{where}."
+    )
+
+
 def _from_signal(number: int, log: str, phase: Phase) -> StandardError:
     name = signal_name(number)
     fallback = Row(Category.CRASHED, _X, f"The extension crashed with {name}.")
@@ -372,27 +395,3 @@ def _raised_in(trace: TracebackType | None, functions: tuple[str, ...]) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace is not None and trace.tb_frame.f_code.co_name in functions
-
-
-def _cause(problem: BaseException, depth: int = 1) -> Cause:
-    below = problem.__cause__ or (None if problem.__suppress_context__ else problem.__context__)
-    return Cause(
-        type=type(problem).__name__,
-        message=_guarded(lambda: str(problem))[:MAX_MESSAGE],
-        trace=_guarded(lambda: _trace(problem))[-MAX_TRACE:] if depth == 1 else None,
-        cause=_cause(below, depth + 1) if below is not None and depth < MAX_CAUSES else None,
-    )
-
-
-def _trace(problem: BaseException) -> str:
-    import traceback  # a worker that never fails need not load it
-
-    return "".join(traceback.format_tb(problem.__traceback__, limit=-20))
-
-
-def _guarded(text: Callable[[], str]) -> str:
-    """An exception whose own text raises must not hide what happened."""
-    try:
-        return text().encode("utf-8", "replace").decode("utf-8")
-    except Exception as problem:  # noqa: BLE001
-        return f"<no text: {type(problem).__name__}>"

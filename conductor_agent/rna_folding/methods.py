@@ -23,7 +23,7 @@ SPAN = 100
 """Letters between two that pair, at most: of `span` and `window`."""
 Hit = tuple[int, int, float, str]
 """A locally stable fold: begin and end (first letter outside), energy, structure."""
-MISSING = 'ViennaRNA is not installed in this Python; install it with: pip install -e ".[models]"'
+MISSING = 'ViennaRNA is not installed in this Python: pip install "fqg-conductor[models]" brings it'
 
 
 def library() -> Any:

@@ -44,6 +44,12 @@ def crash(inputs: Values, parameters: Values, context: Context) -> Values:
 
 
 @extension
+def stumble(inputs: Values, parameters: Values, context: Context) -> Values:
+    """Raises what its author did not foresee."""
+    raise RuntimeError("no such page")
+
+
+@extension
 def slow(inputs: Values, parameters: Values, context: Context) -> Values:
     """Never answers; touches a file first."""
     if "started" in parameters:
