@@ -111,7 +111,23 @@ def test_without_a_jail_destinations_by_name_are_refused_before_anything_runs() 
     assert outcome.code == "ENFORCEMENT_UNAVAILABLE"
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "0.0.0.0"])
+def own_address() -> str:
+    """Of this machine, as others call it; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("192.0.2.1", 80))
+        except OSError:
+            return "127.0.0.1"
+        return asked.getsockname()[0]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "127.0.0.2", "169.254.169.254", "::1", "0.0.0.0", own_address()),
+        *("::ffff:127.0.0.1", "::ffff:169.254.169.254"),
+    ],
+)
 def test_a_name_that_leads_to_this_machine_leads_nowhere(monkeypatch, address) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     told = [(family, socket.SOCK_STREAM, 6, "", (address, 80))]
@@ -119,6 +135,16 @@ def test_a_name_that_leads_to_this_machine_leads_nowhere(monkeypatch, address) -
     with pytest.raises(OSError, match="has to be named itself"):
         asyncio.run(_address("service.example.com", 80))
     assert asyncio.run(_address(address, 80)) == address
+
+
+@pytest.mark.parametrize("odd", ["\0", "%00", "\\", "\x1b[m", " ", "%lo", "~", "\x7f"])
+def test_a_host_that_no_destination_could_name_is_no_host(odd: str) -> None:
+    """The resolver reads a name up to a NUL: what is allowed by its end would lead to its beginning."""
+    for line in (f"CONNECT 192.0.2.1{odd}.example.org:443", f"GET http://a{odd}.example.org/"):
+        with pytest.raises(ValueError, match="no host|expected 3|IPv6"):
+            _destination(f"{line} HTTP/1.1\r\n\r\n".encode())
+    assert _destination(b"CONNECT [2001:db8::1]:443 HTTP/1.1\r\n\r\n")[0] == "2001:db8::1"
+    assert _destination(b"GET http://A_b-1.example.org/ HTTP/1.1\r\n\r\n")[0] == "a_b-1.example.org"
 
 
 def test_destinations_are_read_as_they_are_meant() -> None:

@@ -21,6 +21,9 @@ from policies.resource.limits import ResourceLimits
 bindings.limits_of = lambda *_: ResourceLimits(environment=("FQG_SUITE_SECRET",))
 """
 EVERY_CONNECTION = "from conductor_agent.hosting import egress\negress.CONNECTIONS = 10_000\n"
+EVERY_NAME = (
+    "import re\nfrom conductor_agent.hosting import egress\negress.HOST = re.compile('(?s).*')\n"
+)
 ANYTHING_IS_AN_ANSWER = """
 import types
 import msgspec
@@ -54,6 +57,7 @@ WorkerProcess.end = end
     ("profile", "name", "off", "sentence"),
     [
         ("jail", "network/flood_the_way_out", EVERY_CONNECTION, " of 64"),
+        ("jail", "network/names_with_another_end", EVERY_NAME, "it managed '\\x00'"),
         ("group", "protocol/two_parts", NOTHING_COUNTS, "it answered"),
         ("group", "protocol/ready", ANYTHING_IS_AN_ANSWER, "it answered"),
         ("group", "protocol/extra_beside", ANYTHING_IS_AN_ANSWER, "it answered"),

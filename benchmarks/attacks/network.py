@@ -116,6 +116,22 @@ def flood_the_way_out(parameters: Values, context: Any) -> Any:
 
 
 @attack
+def names_with_another_end(parameters: Values, context: Any) -> Any:
+    """Asks the proxy for names that end as an allowed one does, and that a resolver might read otherwise."""
+    tries, address = Tries(), urlsplit(os.environ["HTTP_PROXY"])
+
+    def answer(host: str) -> str | None:
+        with socket.create_connection((address.hostname, address.port), 1.0) as proxy:
+            proxy.sendall(f"CONNECT {host}:9 HTTP/1.1\r\n\r\n".encode())
+            status = proxy.recv(4096).decode().partition("\r\n")[0]
+        return None if status.split()[1] in ("400", "403") else status
+
+    for odd in ("\0", "%00", "%2e", "#", "/", "?", "\\", "@", "%lo", "\x0b"):
+        tries.way(repr(odd), lambda odd=odd: answer(f"127.0.0.1{odd}.example.org"))
+    return tries.answer()
+
+
+@attack
 def listen(parameters: Values, context: Any) -> Any:
     """Listens where the suite can reach it: the suite tries."""
     bait = parameters["bait"]

@@ -124,6 +124,10 @@ NETWORK = [
         "network", "flood_the_way_out", 64, needs=("destinations",), parameters={"enough": 64},
         settings={"network": ("127.0.0.1:9",)},
     ),
+    _probe(
+        "network", "names_with_another_end", "destinations",
+        settings={"network": ("*.example.org:9",)},
+    ),
     _probe("network", "other_numbers", "network", codes=("SIGNAL_SIGSYS",)),
 ]  # fmt: skip
 

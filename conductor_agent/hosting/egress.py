@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ HEAD_S = 10.0
 """For a client to say where it wants to go."""
 CONNECTIONS = 64
 """At a time, per worker."""
+HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]*|[0-9a-f:.]+")
+"""What a destination can be named by. A resolver reads other letters its own way, and a NUL as the end."""
 _CHUNK = 65_536
 
 
@@ -106,11 +109,22 @@ async def _address(host: str, port: int) -> str:
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     address = str(found[0][4][0])
-    here = ipaddress.ip_address(address.partition("%")[0])
-    near = here.is_loopback or here.is_link_local or here.is_unspecified or here.is_multicast
-    if near and host not in ("localhost", address):
+    if host not in ("localhost", address) and _near(address):
         raise OSError(f"{host} leads to {address}, which has to be named itself")
     return address
+
+
+def _near(address: str) -> bool:
+    """Whether it is this machine's, by whatever name, or its own link's."""
+    told = ipaddress.ip_address(address.partition("%")[0])
+    here = getattr(told, "ipv4_mapped", None) or told
+    if here.is_loopback or here.is_link_local or here.is_unspecified or here.is_multicast:
+        return True
+    family = socket.AF_INET if here.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as asked, contextlib.suppress(OSError):
+        asked.connect((str(here), 9))  # nothing is sent: the kernel says whence it would be
+        return bool(asked.getsockname()[0] == str(here))
+    return False
 
 
 def _destination(head: bytes) -> tuple[str, int, bytes]:
@@ -143,7 +157,7 @@ def _port(told: int | None, usual: int) -> int:
 
 
 def _named(host: str | None) -> str:
-    if not host:
+    if not host or not HOST.fullmatch(host):
         raise ValueError("no host")
     return host
 
