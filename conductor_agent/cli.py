@@ -64,7 +64,7 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for what is delivered.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, start nothing.")
+        bool, typer.Option("--dry-run", help="Check everything and load each extension; run none.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,7 +81,9 @@ def run(
     workflow = _admitted(workflow, journal)
     chosen = _policy(policy)
     if dry_run:
-        _show_dry_run(workflow, policy, as_json)
+        from conductor_agent.commands.dry_run import dry_run as checked
+
+        checked(workflow, policy, as_json=as_json)
         return
     check_out(out)
     run_id = runs.new_run_id()
@@ -299,36 +301,6 @@ def _named_paths(pairs: list[str]) -> dict[str, Path]:
             raise BadInput(f"--input {pair}: write NAME=PATH")
         named[name] = Path(path)
     return named
-
-
-def _show_dry_run(workflow: Workflow, policy: str, as_json: bool) -> None:
-    from conductor_agent.hosting.enforcement import enforcement
-    from conductor_agent.hosting.self_test import strongest
-
-    profile = strongest().name
-    if not as_json:
-        from conductor_agent.commands.show import Terminal, show_plan
-
-        show_plan(Terminal(), workflow, profile, enforcement(profile))
-        return
-    level = workflow.level
-    print_json(
-        {
-            "dry_run": True,
-            "name": level.name,
-            "policy": policy,
-            "goals": list(level.goals),
-            "plan": [level.call_names[c] for c in level.default_plan],
-            "calls": list(level.call_names),
-            "notes": list(workflow.notes),
-            "functions": {
-                name: {"class": bound.kind, "limits": bound.limits.model_dump()}
-                for name, bound in workflow.extensions.items()
-            },
-            "profile": profile,
-            "limits": enforcement(profile),
-        }
-    )
 
 
 def _watch(as_json: bool) -> Watch:

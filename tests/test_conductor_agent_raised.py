@@ -36,9 +36,8 @@ def failure_of(folder: Path, text: str, **inputs: object) -> StandardError:
     ("text", "says"),
     [
         (  # the author's own line, not the library's that was asked from there
-            "import json\n@extension\ndef read():\n    return json.loads('{')\n",
-            "The extension crashed: JSONDecodeError: Expecting property name enclosed in double quotes: "
-            "line 1 column 2 (char 1) (reader.py, line 5).",
+            "import json\n@extension\ndef read():\n    return json.loads('x')\n",
+            "The extension crashed: JSONDecodeError: Expecting value: line 1 column 1 (char 0) (reader.py, line 5).",
         ),
         (  # below a means of recovery of ours
             "@extension\ndef read(context):\n    return context.retry(lambda: 1 // 0, attempts=2)\n",

@@ -322,7 +322,7 @@ def test_exit_codes_of_partial_and_failed(tmp_path, monkeypatch, capsys):
     assert (code, json.loads(out)["status"]) == (4, "failed")
 
 
-def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch, capsys):
+def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code, out, _ = ran(capsys, "run", PAGE, "--dry-run", "--json")
     told = json.loads(out)
@@ -330,6 +330,50 @@ def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch, capsys):
     assert told["limits"]["memory_bytes"]["level"]
     assert ran(capsys, "run", PAGE, "--dry-run")[0] == 0
     assert list(tmp_path.iterdir()) == []
+
+
+HEAD = "from conductor_agent.hosting.extension import extension\n"
+FINE = "@extension\ndef one():\n    return {}\n@extension\ndef two():\n    return {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (FINE.replace("two()", "two("), "extensions.one, two: The extension does not load: SyntaxError: "
+         "invalid syntax (mine.py, line 6)"),
+        ("import no_such_module\n" + FINE, "extensions.one, two: The Python package no_such_module is missing"),
+        (FINE.replace("two", "too"), "extensions.two: mine.py has no extension 'two'. Did you mean 'too'?"),
+        ("", "extensions.one, two: mine.py has no extension: decorate a function with @extension"),
+        (FINE + "@two.load\ndef load():\n    open('model.bin')\n", "extensions.two: The extension does not load: "
+         "FileNotFoundError: [Errno 2] No such file or directory: 'model.bin' (mine.py, line 10)"),
+        (FINE + "import os, sys\nprint('model gone', flush=True)\nos._exit(3)\n", "extensions.one, two: The extension "
+         "ended without an answer (exit code 3) (model gone)"),
+    ],
+)  # fmt: skip
+def test_a_dry_run_says_which_extension_does_not_load(tmp_path, monkeypatch, capsys, text, says):
+    monkeypatch.chdir(tmp_path)
+    flow = {
+        "workflow": "conductor-workflow/1",
+        "name": "mine",
+        "artifacts": {"text": {"goal": {"weight": 1}}},
+        "functions": {name: {"outputs": ["text"]} for name in ("one", "two")},
+        "budget": {"time_s": 10, "cost": 10},
+        "extensions": {name: {"source": "mine.py", "class": "motif"} for name in ("one", "two")},
+    }
+    Path("mine.py").write_text(HEAD + text)
+    Path("flow.yaml").write_text(yaml.safe_dump(flow))
+    code, out, err = ran(capsys, "run", "flow.yaml", "--dry-run", "--json")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"conductor: flow.yaml: {says}")
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.py", "flow.yaml"}
+
+
+def test_a_dry_run_asks_no_extension_and_leaves_no_process(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    before = set(tree.children(os.getpid()))
+    assert ran(capsys, "run", ONCE, "--dry-run")[0] == 0
+    assert list(tmp_path.iterdir()) == []
+    assert set(tree.descendants(os.getpid())) <= before
 
 
 BAD = [

@@ -120,8 +120,8 @@ pytest                                 # the functions alone, in one process
 | `schemas/workflow.json` | lets an editor check `workflow.yaml`; from `conductor schema workflow` |
 
 To make it yours: change `{name}.py`, name your artifacts and functions in `workflow.yaml`, and see that it
-fits before anything starts: `conductor run workflow.yaml --dry-run`. A function for others too gets a folder
-and a manifest of its own: `conductor extension new NAME`.
+fits and loads before anything is asked: `conductor run workflow.yaml --dry-run`. A function for others too
+gets a folder and a manifest of its own: `conductor extension new NAME`.
 """
 
 

@@ -134,14 +134,22 @@ def _choose(found: dict[str, Extension], source: str, name: str) -> Extension | 
         return found[name]
     if not name and len(found) == 1:
         return next(iter(found.values()))
-    names = ", ".join(found) or "none"
-    wish = f"no extension {name!r}" if name else "not exactly one extension"
     return error(
         Category.UNSUPPORTED,
-        f"{source} has {wish}; it has: {names}.",
+        _not_in(found, Path(source).name, name),
         blame=Blame.CALLER,
         phase=Phase.ADMISSION,
     )
+
+
+def _not_in(found: dict[str, Extension], file: str, name: str) -> str:
+    from fqg_env.errors import suggest  # only a mistake needs it
+
+    if not found:
+        return f"{file} has no extension: decorate a function with @extension."
+    if name:
+        return f"{file} has no extension {name!r}.{suggest(name, found)}"
+    return f"{file} has {len(found)} extensions ({', '.join(found)}): say which one is meant."
 
 
 def _serve(
