@@ -1,6 +1,7 @@
 """Policies by name: somebody's own class, and folders that are none or are written anew."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,35 @@ def test_somebody_elses_code_that_does_not_come_to_a_policy_is_one_sentence(own,
     with pytest.raises(PolicyError, match=says) as caught:
         own(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("own_kinds:Cheepest", "own_kinds has no 'Cheepest'. Did you mean 'Cheapest'?"),
+        ("own_kinds:Boldness", "own_kinds has no 'Boldness'. Known are Cheapest, Fastest."),
+        ("own_kinds:", "own_kinds has no ''. Known are Cheapest, Fastest."),
+        ("own_knds:Cheapest", "what is installed in {python}. Did you mean 'own_kinds'?"),
+        ("own_nothing.at.all:Cheapest", "there is no module 'own_nothing' in the current folder {here}, nor"),
+        ("own_kinds.deep:Cheapest", "there is no module 'own_kinds.deep' in the current folder"),
+        (":Cheapest", "cannot be imported (ValueError: Empty module name)"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_module_or_class_is_told_what_was_meant_and_where_it_was_looked_for(
+    tmp_path, monkeypatch, name, says
+):
+    monkeypatch.chdir(tmp_path)
+    decides = "    def decide(self, observation, mask):\n        pass\n"
+    text = f"from math import ceil\nclass Cheapest:\n{decides}class Fastest:\n{decides}"
+    Path("own_kinds.py").write_text(text)
+    with pytest.raises(PolicyError) as caught:
+        policy_named(name)
+    assert says.format(here=tmp_path, python=sys.prefix) in str(caught.value)
+
+
+def test_a_module_with_a_fault_of_its_own_is_not_said_to_be_missing(own):
+    with pytest.raises(PolicyError, match=r"No module named 'no_such_thing'; own_.*line 1"):
+        own("import no_such_thing\n")
 
 
 # --- folders ------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fqg_env.errors import suggest
+from fqg_env.errors import near, suggest
 
 
 class PolicyError(ValueError):
@@ -117,16 +117,10 @@ def _told(error: BaseException, module: str) -> str:
 
 def _own_class(name: str) -> Any:
     module, _, attribute = name.partition(":")
-    _look_here()
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's code)
-        raise PolicyError(
-            f"the policy {name!r} cannot be imported ({_told(error, module)})"
-        ) from None
+    found = _class_in(_imported(module, name), attribute, name)
     try:
         policy = found() if isinstance(found, type) else found
-        answers = hasattr(policy, "decide") or hasattr(policy, "plan")
+        answers = _answers(policy)
         named = isinstance(getattr(policy, "name", None), str)
     except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's code)
         raise PolicyError(f"the policy {name!r} cannot be made ({_told(error, module)})") from None
@@ -140,12 +134,46 @@ def _own_class(name: str) -> Any:
     return policy
 
 
-def _look_here() -> None:
-    """Modules are found in the current folder too; what is installed comes first."""
+def _imported(module: str, name: str) -> Any:
+    """The module of somebody's own policy: what is installed comes first, then the current folder."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
     importlib.invalidate_caches()
+    try:
+        return importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's code)
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{module}.".startswith(f"{missing}."):
+            raise PolicyError(
+                f"the policy {name!r}: there is no module {missing!r} in the current folder {here}, nor "
+                f"among what is installed in {sys.prefix}.{_module_meant(missing, here)}"
+            ) from None
+        raise PolicyError(
+            f"the policy {name!r} cannot be imported ({_told(error, module)})"
+        ) from None
+
+
+def _module_meant(missing: str, here: str) -> str:
+    return near(missing, [path.stem for path in Path(here).glob("*.py")])
+
+
+def _class_in(module: Any, attribute: str, name: str) -> Any:
+    """What the module calls so; else what may have been meant: a policy of it, or anything public."""
+    try:
+        return getattr(module, attribute)
+    except Exception:  # noqa: BLE001 (a module may answer for itself)
+        public = {key: value for key, value in vars(module).items() if key[0] != "_"}
+        kinds = {key: value for key, value in public.items() if isinstance(value, type)}
+        policies = [key for key, value in kinds.items() if _answers(value)]
+        meant = suggest(attribute, policies or public)
+        raise PolicyError(
+            f"the policy {name!r}: {module.__name__} has no {attribute!r}.{meant}"
+        ) from None
+
+
+def _answers(found: Any) -> bool:
+    return hasattr(found, "decide") or hasattr(found, "plan")
 
 
 PLANNERS = ("oracle", "bayes", "search")
