@@ -18,7 +18,7 @@ from typing import Any
 from make_results import put
 from tables import table
 
-from training.decision.compared import SETTINGS, STORIES, Question, Told, compare, work_of
+from training.decision.compared import SETTINGS, STORIES, Question, compare, planned
 from training.decision.words import (
     HEAD,
     MODES,
@@ -40,16 +40,9 @@ QUICK = ("generated", *STORIES)
 
 def found_by(policy: str, settings: tuple[str, ...], episodes: int, cases: int) -> dict[str, Any]:
     """What `fqg compare --json` prints, under a progress bar."""
-    question = Question(policy, settings, Setting(episodes=episodes), cases)
-    done = 0
-    with bar(policy, work_of(question)) as update:
-
-        def tell(told: Told) -> None:
-            nonlocal done
-            done += told.done
-            update(done, told.setting)
-
-        return compare(question, tell)
+    plan = planned(Question(policy, settings, Setting(episodes=episodes), cases))
+    with bar(policy, plan.work) as update:
+        return compare(plan, update)
 
 
 def tables_of(result: dict[str, Any]) -> str:

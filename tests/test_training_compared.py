@@ -18,9 +18,9 @@ from conductor_agent.record.journal import Journal, JournalError
 from fqg_env.errors import LevelError
 from policies.recovery.registry import PolicyError
 from training import cli
-from training.decision import words
+from training.decision import compared, words
 from training.decision.alignment import BINDING, SMALLEST, alignment
-from training.decision.compared import Question, compare, difference, work_of
+from training.decision.compared import Question, compare, difference, planned
 from training.judging.setting import Setting
 
 GAME = ("generated", "scenario_2")
@@ -29,7 +29,7 @@ MODES = {"community", "conductor", "hybrid"}
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    return compare(Question("index", GAME, Setting(episodes=64)))
+    return compare(planned(Question("index", GAME, Setting(episodes=64))))
 
 
 def test_every_setting_has_the_promised_keys_in_each_mode(found: dict[str, Any]) -> None:
@@ -53,9 +53,17 @@ def test_pairs_are_differences_of_the_figures(found: dict[str, Any]) -> None:
             assert low <= expected <= high
 
 
+def test_the_work_that_is_told_adds_up_to_all_that_there_is() -> None:
+    plan = planned(Question("index", GAME, Setting(episodes=8)))
+    told: list[tuple[int, str]] = []
+    compare(plan, lambda done, setting: told.append((done, setting)))
+    assert told == [(8 * n, "generated" if n <= 3 else "scenario_2") for n in range(1, 7)]
+    assert told[-1][0] == plan.work
+
+
 def test_each_story_is_its_own_level_under_the_seed_that_is_asked() -> None:
     def attempts(name: str, seed: int) -> dict[str, float]:
-        found = compare(Question("index", (name,), Setting(episodes=64, seed=seed)))
+        found = compare(planned(Question("index", (name,), Setting(episodes=64, seed=seed))))
         figures: dict[str, float] = found["settings"][name]["conductor"]
         return figures
 
@@ -175,8 +183,15 @@ def test_the_smallest_extension_works(
     assert (tmp_path / "out/loud.txt").read_text("utf-8") == "HEY"
 
 
-def test_a_real_setting_is_played_and_kept(tmp_path: Path) -> None:
+def test_a_real_setting_is_played_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scenario 1 for real, one document of one kind: three runs with real processes."""
+    made: list[tuple[str, int]] = []
+
+    def counted(workflow: str, n: int) -> list[cases.Case]:
+        made.append((workflow, n))
+        return cases.cases_of(workflow, n)
+
+    monkeypatch.setattr(compared, "cases_of", counted)
     journal, report = tmp_path / "runs.sqlite", tmp_path / "report.html"
     result = CliRunner().invoke(
         cli.app,
@@ -185,6 +200,7 @@ def test_a_real_setting_is_played_and_kept(tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
+    assert made == [("scenario_1", 1)]  # once
     modes = found["settings"]["scenario_1_real"]
     assert modes["community"]["success_rate"] < modes["hybrid"]["success_rate"]
     assert modes["conductor"]["own_repeats"] == 0 < modes["hybrid"]["own_repeats"]
@@ -195,13 +211,13 @@ def test_a_real_setting_is_played_and_kept(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases.importlib.util, "find_spec", lambda name: None)
-    question = Question("index", ("scenario_2", "scanned_page"), Setting(episodes=4))
-    found = compare(question)
+    plan = planned(Question("index", ("scenario_2", "scanned_page"), Setting(episodes=4)))
+    found = compare(plan)
     assert set(found["settings"]) == {"scenario_2"}
     assert "models" in found["skipped"]["scanned_page"]
-    assert work_of(question) == 12
+    assert plan.work == 12
     with pytest.raises(LevelError, match="models"):
-        compare(Question("index", ("scanned_page",), Setting(episodes=4)))
+        planned(Question("index", ("scanned_page",), Setting(episodes=4)))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +233,7 @@ def test_what_cannot_be_had_is_one_sentence(
     question: Question, error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        compare(question)
+        planned(question)
 
 
 RAISES = """
@@ -253,13 +269,11 @@ def test_a_policy_that_fails_has_no_figures(
 def test_a_journal_is_looked_at_before_anything_is_played(tmp_path: Path) -> None:
     foreign = tmp_path / "notes.txt"
     foreign.write_text("no journal", "utf-8")
-    told: list[Any] = []
     real = ("scenario_2", "scenario_1_real")
     with pytest.raises(JournalError, match="no journal"):
-        compare(Question("index", real, Setting(episodes=4), journal=foreign), told.append)
+        planned(Question("index", real, Setting(episodes=4), journal=foreign))
     with pytest.raises(LevelError, match="no setting has any"):
-        compare(Question("index", GAME, journal=tmp_path / "runs.sqlite"), told.append)
-    assert told == []
+        planned(Question("index", GAME, journal=tmp_path / "runs.sqlite"))
 
 
 def test_a_page_that_cannot_be_written_costs_only_the_page(

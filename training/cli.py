@@ -18,6 +18,7 @@ from rich.text import Text
 
 from conductor_agent.commands.compiling import told_of_compiling
 from conductor_agent.commands.usage import usage_sentence
+from conductor_agent.interrupts import hear_sigterm_as_ctrl_c
 from training.commands import dataset, levels
 from training.commands.attention import attend
 from training.commands.compare import compare_command
@@ -306,9 +307,11 @@ class QuickstartBars(TrainingBars):
 def main() -> None:
     """Entry point of `fqg`: every usage error is one sentence and exit code 2."""
     try:
+        hear_sigterm_as_ctrl_c()
         code = app(standalone_mode=False, prog_name="fqg")
-        if code == INTERRUPTED:  # all is said and saved: nothing is left that Ctrl-C could cut
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if code == INTERRUPTED:  # all is said and saved: nothing is left that a signal could cut
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
     except KeyboardInterrupt:
         typer.echo("fqg: interrupted; run the same command to start again", err=True)
         sys.exit(INTERRUPTED)

@@ -15,6 +15,7 @@ from conductor_agent.by_mode.cases import WORKFLOWS, Case, cases_of
 from conductor_agent.by_mode.figures import as_json, figures, story_of
 from conductor_agent.by_mode.play import Played, play
 from conductor_agent.files.workflow import WorkflowError
+from conductor_agent.interrupts import hear_sigterm_as_ctrl_c
 from conductor_agent.plain import to_json
 from conductor_agent.record.journal import JournalError
 from fqg_env.errors import suggest
@@ -40,6 +41,7 @@ COLUMNS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Play and tell; every failure is one sentence and an exit code."""
+    hear_sigterm_as_ctrl_c()
     try:
         _run(_parser().parse_args(arguments))
     except (JournalError, PolicyError, WorkflowError) as problem:

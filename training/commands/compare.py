@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,17 +98,10 @@ def watched(question: Any) -> dict[str, Any]:
     """Compare under a progress bar; what cannot be had is one sentence."""
     from training.decision import compared
 
-    done = 0
     try:
-        with contextlib.ExitStack() as shown:
-            update = shown.enter_context(bar("comparing", compared.work_of(question)))
-
-            def tell(told: Any) -> None:
-                nonlocal done
-                done += told.done
-                update(done, told.setting)
-
-            return compared.compare(question, tell)
+        plan = compared.planned(question)
+        with bar("comparing", plan.work) as update:
+            return compared.compare(plan, update)
     except (PolicyError, JournalError) as problem:
         fail(str(problem))
     except KeyboardInterrupt:

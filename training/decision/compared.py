@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from conductor_agent.by_mode.cases import cases_of
+from conductor_agent.by_mode.cases import Case, cases_of
 from conductor_agent.by_mode.figures import figures
 from conductor_agent.by_mode.play import play
 from conductor_agent.files.workflow import WorkflowError
@@ -37,6 +37,8 @@ REAL = {
 }
 """Setting -> the real workflow, by its name in `conductor_agent.by_mode.cases`."""
 SETTINGS = (GENERATED, *STORIES, *REAL)
+AS_LONG_AS = 1000
+"""Levels that are played while one real run is: for a progress bar that tells the time."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,34 @@ class Question:
     """Keeps the real runs; None: nothing is kept."""
 
 
-class Told(NamedTuple):
-    """How far it is."""
-
-    setting: str
-    done: int
-    """Work since it was told last, as `work_of` counts it."""
+Progress = Callable[[int, str], None]
+"""Called with the work done so far, as `Plan.work` counts it, and the setting that is played."""
 
 
-Progress = Callable[[Told], None]
+@dataclass(frozen=True)
+class Plan:
+    """A question of which everything is known to be there."""
+
+    question: Question
+    cases: dict[str, list[Case]]
+    """Real setting -> its cases."""
+    missing: dict[str, str]
+    """Setting -> why it cannot be played here."""
+
+    @property
+    def settings(self) -> list[str]:
+        """Those that are played."""
+        return [name for name in self.question.settings if name not in self.missing]
+
+    @property
+    def work(self) -> int:
+        """Runs in all modes together, in levels of the game."""
+        return len(Responsibility) * sum(map(self._work_of, self.settings))
+
+    def _work_of(self, name: str) -> int:
+        if name in self.cases:
+            return AS_LONG_AS * len(self.cases[name])
+        return self.question.levels.episodes
 
 
 class Runs(NamedTuple):
@@ -74,11 +95,12 @@ class Runs(NamedTuple):
     """[runs]"""
 
 
-def check(question: Question) -> dict[str, str]:
-    """Setting -> why it cannot be played here.
+def planned(question: Question) -> Plan:
+    """See that everything can be had, before anything is played.
 
     Raises:
-        LevelError: there is no such setting, or its levels cannot be had.
+        JournalError: the journal cannot be written.
+        LevelError: there is no such setting, or its levels cannot be had, or no real run for the journal.
         PolicyError: the policy cannot be had, or plans.
     """
     for name in question.settings:
@@ -86,16 +108,18 @@ def check(question: Question) -> dict[str, str]:
             raise LevelError(f"there is no setting {name!r}." + suggest(name, SETTINGS))
     check_setting(question.levels)
     deciding(question.policy)
-    missing = {}
+    cases: dict[str, list[Case]] = {}
+    missing: dict[str, str] = {}
     for name in question.settings:
         if name in REAL:
             try:
-                cases_of(REAL[name], 1)
+                cases[name] = cases_of(REAL[name], question.cases)
             except WorkflowError as problem:
                 missing[name] = str(problem)
     if len(missing) == len(question.settings):
         raise LevelError(next(iter(missing.values())))
-    return missing
+    check_journal(question)
+    return Plan(question, cases, missing)
 
 
 def check_journal(question: Question) -> None:
@@ -114,38 +138,22 @@ def check_journal(question: Question) -> None:
     Journal.create(question.journal).close()
 
 
-AS_LONG_AS = 1000
-"""Levels that are played while one real run is: for a progress bar that tells the time."""
-
-
-def work_of(question: Question) -> int:
-    """Runs in all modes together, in levels of the game."""
-    missing = check(question)
-    total = 0
-    for name in question.settings:
-        if name in REAL and name not in missing:
-            total += AS_LONG_AS * len(cases_of(REAL[name], question.cases))
-        elif name not in REAL:
-            total += question.levels.episodes
-    return len(Responsibility) * total
-
-
-def compare(question: Question, progress: Progress = lambda told: None) -> dict[str, Any]:
+def compare(plan: Plan, progress: Progress = lambda done, setting: None) -> dict[str, Any]:
     """What `fqg compare --json` prints.
 
     Raises:
-        JournalError: the journal cannot be written.
-        LevelError: a setting or a level cannot be had.
-        PolicyError: the policy cannot be had, plans, or fails.
+        PolicyError: the policy fails.
     """
-    missing = check(question)
-    check_journal(question)
-    played: dict[str, dict[str, Runs]] = {}
-    for name in question.settings:
-        if name in missing:
-            continue
-        its = played_for_real if name in REAL else played_game
-        played[name] = its(name, question, progress)
+    question, played, done = plan.question, dict[str, dict[str, Runs]](), 0
+    for name in plan.settings:
+
+        def tell(work: int, name: str = name) -> None:
+            nonlocal done
+            done += work
+            progress(done, name)
+
+        its = played_for_real if name in plan.cases else played_game
+        played[name] = its(name, plan, tell)
     settings = {
         name: {mode: runs.figures for mode, runs in modes.items()} for name, modes in played.items()
     }
@@ -156,39 +164,41 @@ def compare(question: Question, progress: Progress = lambda told: None) -> dict[
         "settings": settings,
         "paired": {name: paired(modes) for name, modes in played.items()},
         "alignment": alignment(settings),
-        "skipped": missing,
+        "skipped": plan.missing,
     }
 
 
-def played_game(name: str, question: Question, progress: Progress) -> dict[str, Runs]:
+def played_game(name: str, plan: Plan, tell: Callable[[int], None]) -> dict[str, Runs]:
     """Mode -> generated levels, or a level of the library, in that mode.
 
     Raises:
         PolicyError: the policy fails.
     """
-    setting = question.levels
+    setting = plan.question.levels
     if name in STORIES:
         file = str(Path(library.__file__).with_name(f"{name}.yaml"))
         setting = Setting("levels", setting.episodes, setting.seed, levels=(file,))
-    policy = policy_named(question.policy)
-    with blamed(question.policy):
-        tallies = game_modes.play_modes(policy, setting, lambda n: progress(Told(name, n)))
+    policy = policy_named(
+        plan.question.policy
+    )  # anew: one that draws answers alike in each setting
+    with blamed(plan.question.policy):
+        tallies = game_modes.play_modes(policy, setting, tell)
     return {
         mode: Runs(game_modes.figures(tally), tally["success"], tally["latency_s"])
         for mode, tally in tallies.items()
     }
 
 
-def played_for_real(name: str, question: Question, progress: Progress) -> dict[str, Runs]:
-    """Mode -> a real workflow in that mode, case by case."""
+def played_for_real(name: str, plan: Plan, tell: Callable[[int], None]) -> dict[str, Runs]:
+    """Mode -> a real workflow in that mode, case by case.
+
+    Raises:
+        PolicyError: the policy fails.
+    """
     with tempfile.TemporaryDirectory(prefix="fqg-compare-") as folder:
-        journal = question.journal or Path(folder) / "runs.sqlite"
-        played = play(
-            cases_of(REAL[name], question.cases),
-            policy_named(question.policy),
-            journal,
-            watch=lambda run: progress(Told(name, AS_LONG_AS)),
-        )
+        journal = plan.question.journal or Path(folder) / "runs.sqlite"
+        policy = policy_named(plan.question.policy)
+        played = play(plan.cases[name], policy, journal, watch=lambda run: tell(AS_LONG_AS))
     out = {}
     for mode, its_figures in figures(played).items():
         runs = [run for run in played if run.mode.value == mode]

@@ -1,0 +1,12 @@
+"""Where the command `fqg` begins: it loads the rest for a second, and Ctrl-C ends that cleanly."""
+
+from __future__ import annotations
+
+from conductor_agent.interrupts import leaving_at_once
+
+
+def main() -> None:
+    """Entry point of `fqg`."""
+    with leaving_at_once("fqg"):
+        from training.cli import main as run
+    run()
