@@ -17,7 +17,7 @@ from typing import Any
 from conductor_agent.files.manifest import Manifest, ManifestError
 from conductor_agent.hosting.command import command_source
 from conductor_agent.hosting.contract import ExtensionSource
-from conductor_agent.hosting.readable import SYSTEM
+from conductor_agent.hosting.readable import SYSTEM, common
 from fqg_env.errors import suggest
 from policies.resource.freedoms import FREEDOMS
 from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short
@@ -192,10 +192,16 @@ def _check_shown(manifest: Manifest, file: Path, granted: tuple[str, ...]) -> No
     extension may read anyway, or where it was granted. A bare name is found where the operator says.
 
     Raises:
-        ManifestError: it lies elsewhere, or leads there.
+        ManifestError: it lies elsewhere, or leads there; or all that lies beside it is not its author's.
     """
     ours, folder = manifest.extension, file.resolve().parent
-    roots = [str(folder), *SYSTEM, sys.prefix, sys.base_prefix, *granted]
+    alone = common(folder)
+    if alone and not (ours.source or "").endswith(".py"):
+        raise ManifestError(
+            f"{file}: a program or module can read the whole folder that it lies in, and {str(folder)!r} is "
+            "not the extension's alone; move it into a folder of its own"
+        )
+    roots = [*(() if alone else (str(folder),)), *SYSTEM, sys.prefix, sys.base_prefix, *granted]
     roots += map(os.path.realpath, tuple(roots))
     program = next(iter(ours.command), "")
     for key, named in (("command", program), ("python", ours.python or "")):

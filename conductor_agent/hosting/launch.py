@@ -29,7 +29,7 @@ from conductor_agent.hosting.confine import Confinement
 from conductor_agent.hosting.enter import ROOT
 from conductor_agent.hosting.handover import VARIABLES, take_over
 from conductor_agent.hosting.profiles import Profile, give_back_uid, private_uid
-from conductor_agent.hosting.readable import NAMES, NEEDED, SYSTEM, code_of, open_to_all
+from conductor_agent.hosting.readable import NAMES, NEEDED, SYSTEM, code_of, firm, open_to_all
 from conductor_agent.hosting.windows import Window
 from conductor_agent.hosting.worker import Setup
 
@@ -158,7 +158,10 @@ def _plan(
     fds: tuple[int, int, int],
 ) -> _Plan:
     """The jail, the first process in it, and what that becomes."""
-    code = code_of(source, python)
+    write = limits.write_paths
+    code = code_of(source, python, write)
+    paths = {"read_paths": firm(limits.read_paths, write), "write_paths": firm(write, write)}
+    limits = limits.model_copy(update={field: tuple(kept) for field, kept in paths.items()})
     uid = _uid(limits, profile, code)
     scratch = bubblewrap.SCRATCH if profile.jailed else str(_own_folder(directory, uid))
     shelf = ROOT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -25,12 +26,15 @@ SYSTEM = (
     "/etc/localtime", "/etc/timezone", "/etc/fonts", "/etc/mime.types", "/etc/magic",
     "/sys/devices/system/cpu", "/sys/devices/system/node",
 )  # fmt: skip
+EVERYBODYS = ("/tmp", "/var/tmp")  # noqa: S108
 NAMES = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/services")
 """Where the network is open, how names are found."""
 
 
-def code_of(source: ExtensionSource, python: str) -> list[str]:
+def code_of(source: ExtensionSource, python: str, write: Iterable[str] = ()) -> list[str]:
     """Folders and files of Python, packages and the extension itself, none of them twice.
+
+    What lies below a folder in `write` is left out, see `firm`.
 
     The folder of a source file is among them, so that it can import its neighbours, unless that folder
     is a home, holds one, or is everybody's: then it is the file alone.
@@ -40,17 +44,17 @@ def code_of(source: ExtensionSource, python: str) -> list[str]:
     if python == sys.executable:
         paths += _imported_from()
     paths += [*source.import_paths, *source.command[:1]]
-    if source.source.endswith(".py"):
+    if source.source.endswith(".py") and firm([source.source], write):
         file = Path(source.source).resolve()
-        paths.append(str(file if _common(file.parent) else file.parent))
-    return outermost(paths)
+        paths.append(str(file if common(file.parent) else file.parent))
+    return outermost(firm(paths, write))
 
 
 def _imported_from() -> list[str]:
     """Folders that what the conductor can import lies in: neither its script's own, nor everybody's."""
     named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     folders = [Path(path) for path in (*named, *sys.path[1:]) if path]
-    return [str(one) for one in folders if one != ROOT and one.exists() and not _common(one)]
+    return [str(one) for one in folders if one != ROOT and one.exists() and not common(one)]
 
 
 def outermost(paths: Iterable[str]) -> list[str]:
@@ -88,9 +92,26 @@ def _parts(folder: Path, real: Path) -> list[Path]:
     return [path for path, leads in found if leads == real or leads.is_relative_to(inside)]
 
 
-def _common(folder: Path) -> bool:
-    shared = Path(tempfile.gettempdir()).resolve()
-    return any(place.is_relative_to(folder) for place in (Path.home().resolve(), shared))
+def common(folder: Path) -> bool:
+    """Whether a folder is a home, holds one, or is everybody's: it is no extension's own."""
+    places = [Path(path).resolve() for path in (tempfile.gettempdir(), *EVERYBODYS)]
+    with contextlib.suppress(RuntimeError):  # a user may have none
+        places.append(Path.home().resolve())
+    return any(place.is_relative_to(folder) for place in places)
+
+
+def firm(paths: Iterable[str], write: Iterable[str]) -> list[str]:
+    """Paths without those below a folder that may be written: who writes there reads them anyway, and could
+    put a link in their place that the next worker would be shown.
+    """
+    roots = [Path(path).resolve() for path in write]
+    return [
+        path
+        for path in paths
+        if not any(
+            above.resolve().is_relative_to(root) for above in Path(path).parents for root in roots
+        )
+    ]
 
 
 def open_to_all(paths: Iterable[str], *, above: bool) -> bool:
