@@ -1,0 +1,136 @@
+"""What an extension is shown: its own folder, if that is its own, and what it cannot make lead elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hosted import succeeds
+
+from conductor_agent.files.bindings import limits_of, source_of
+from conductor_agent.files.manifest import FILE, ManifestError, read_manifest
+from conductor_agent.hosting.contract import CallRequest, ExtensionSource
+from conductor_agent.hosting.readable import code_of, common
+from conductor_agent.hosting.self_test import why_not
+from conductor_agent.hosting.supervisor import Supervisor
+from policies.resource.limits import ResourceLimits
+
+CODE = """
+import os
+from conductor_agent.hosting.extension import extension
+
+@extension(output="told")
+def act(steps: list):
+    told = []
+    for what, first, second in steps:
+        try:
+            told.append(getattr(os, what)(first, second) if what else open(first).read())
+        except OSError as problem:
+            told.append(type(problem).__name__)
+    return told
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a program and a module in it."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    (folder / "act.py").write_text(CODE)
+    (folder / "run").write_text("#!/bin/sh\n")
+    (folder / "run").chmod(0o755)
+    return folder
+
+
+def bound(folder: Path, what: str) -> ExtensionSource:
+    file = folder / FILE
+    file.write_text(f'[extension]\nclass = "motif"\n{what}\n')
+    manifest = read_manifest(file)
+    source = source_of(manifest, file)
+    limits_of(manifest, file)
+    return source
+
+
+def test_a_file_in_a_home_is_shown_alone(home: Path) -> None:
+    shown = code_of(bound(home, 'source = "act.py"'), "python3")
+    assert str(home / "act.py") in shown
+    assert str(home) not in shown
+
+
+@pytest.mark.parametrize("what", ['source = "act"', 'command = ["./run"]'])
+def test_a_home_is_no_folder_of_an_extension(home: Path, what: str) -> None:
+    with pytest.raises(ManifestError, match="a folder of its own"):
+        bound(home, what)
+    own = home / "own"
+    own.mkdir()
+    for name in ("act.py", "run"):
+        (home / name).rename(own / name)
+    assert str(own) in code_of(bound(own, what), "python3")
+
+
+def test_a_python_beside_a_file_in_a_home_is_somebody_elses(home: Path) -> None:
+    environment = home / "other" / "bin"
+    environment.mkdir(parents=True)
+    (environment / "python").symlink_to("/bin/sh")
+    with pytest.raises(ManifestError, match="may not read"):
+        bound(home, f'source = "act.py"\npython = "{environment}/python"')
+
+
+def test_homes_and_what_is_everybodys_are_common(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert all(map(common, (home, home.parent, Path("/"), Path("/tmp"), Path("/var/tmp"))))
+    assert not common(home / "own")
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    assert not common(home)
+    assert common(Path("/tmp"))
+
+
+@pytest.mark.parametrize("profile", ["full", "jail", "lock"])
+@pytest.mark.parametrize("grants", ["read", "write"])
+def test_a_grant_below_another_does_not_follow_what_the_extension_put_there(
+    tmp_path: Path, profile: str, grants: str
+) -> None:
+    if why_not(profile):
+        pytest.skip(why_not(profile))
+    tmp_path.chmod(0o755)
+    for name in ("own", "data", "data/part", "others"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "own" / "act.py").write_text(CODE)
+    (tmp_path / "others" / "secret").write_text("a secret")
+    data, part, others = (str(tmp_path / name) for name in ("data", "data/part", "others"))
+    write = (data, part) if grants == "write" else (data,)
+    limits = ResourceLimits(write_paths=write, read_paths=(part,), wall_s=10)
+    source = ExtensionSource(str(tmp_path / "own" / "act.py"))
+
+    def each(steps: list[Any]) -> Callable[[], Any]:
+        async def run() -> Any:
+            async with Supervisor(profile=profile) as host:
+                return succeeds(await host.call(source, CallRequest({"steps": steps}), limits))
+
+        return lambda: asyncio.run(run())["told"]
+
+    moved = each([["rename", part, f"{data}/moved"], ["symlink", others, part]])
+    assert moved() == [None, None]
+    seen = each([["", f"{others}/secret", ""], ["", f"{part}/secret", ""]])
+    assert "a secret" not in seen()
+
+
+def test_a_source_that_its_extension_may_write_shows_no_other_folder(tmp_path: Path) -> None:
+    """Its file could be a link by the time the next worker starts."""
+    for name in ("data", "others"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "others" / "act.py").write_text(CODE)
+    (tmp_path / "data" / "act.py").symlink_to(tmp_path / "others" / "act.py")
+    source = ExtensionSource(str(tmp_path / "data" / "act.py"))
+    assert str(tmp_path / "others") in code_of(source, "python3")
+    shown = code_of(source, "python3", write=[str(tmp_path / "data")])
+    assert not [path for path in shown if path.startswith(str(tmp_path))]
