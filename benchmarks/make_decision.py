@@ -1,6 +1,7 @@
 """Measure who owns failures, and write the tables and the picture of docs/decision.md.
 
     python benchmarks/make_decision.py [--policies shipped,index] [--episodes 4096] [--cases 2] [--quick]
+    python benchmarks/make_decision.py --draw    # the picture, from the tables of the page; plays nothing
 
 Real workflows start real processes: some seconds a run; both policies take 25 minutes at two cases. Their
 seconds depend on the machine and on what else it does; the game's do not. `--json` prints what was found and
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,10 @@ from training.decision.words import (
     HEAD,
     MODES,
     SETTING_WORDS,
+    TITLE,
     differences,
+    in_two_lines,
     matrix,
-    success_by_setting,
     tables,
 )
 from training.judging.setting import Setting
@@ -61,10 +64,23 @@ def matrix_of(result: dict[str, Any]) -> str:
     return table(("", "measured", *MODES), rows)
 
 
-def picture_of(result: dict[str, Any]) -> str:
-    """Success by setting and mode, as an SVG of its own."""
-    palette = colours(MODES)
-    return Picture(grouped_bars(success_by_setting(result), palette), palette).text + "\n"
+def success_in(page: str, policy: str) -> dict[str, dict[str, float | None]]:
+    """Setting in words -> mode -> success, as the tables of a policy on the page have it."""
+    block = page.partition(f"<!-- decision-{policy}:begin -->")[2].partition("<!--")[0]
+    out: dict[str, dict[str, float | None]] = {}
+    for words, each in re.findall(
+        r"^\*\*(.+?)\*\*(.*?)(?=^\*\*|\Z)", block, re.DOTALL | re.MULTILINE
+    ):
+        shares = dict(re.findall(r"^\| (\w+) \| ([\d.]+)% \|", each, re.MULTILINE))
+        out[words] = {mode: float(shares[mode]) / 100.0 for mode in MODES}
+    return out
+
+
+def picture_of(page: str, policy: str) -> str:
+    """Success by setting and mode, as an SVG of its own, from the tables of the page."""
+    palette, found = colours(MODES), success_in(page, policy)
+    title = f"{TITLE}: success by setting and by mode, policy {policy}"
+    return Picture(grouped_bars(in_two_lines(found), palette), palette, title).text + "\n"
 
 
 def main() -> None:
@@ -76,10 +92,14 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=4096, help="levels of each setting")
     parser.add_argument("--cases", type=int, default=2, help="inputs of each kind, for real")
     parser.add_argument("--quick", action="store_true", help="the game alone, 256 levels")
+    parser.add_argument("--draw", action="store_true", help="draw what the page says, play nothing")
     parser.add_argument("--json", action="store_true", help="print what was found, write nothing")
     asked = parser.parse_args()
-    settings, episodes = (QUICK, 256) if asked.quick else (SETTINGS, asked.episodes)
     names = asked.policies.split(",")
+    if asked.draw:
+        PICTURE.write_text(picture_of(PAGE.read_text("utf-8"), names[0]), "utf-8")
+        return
+    settings, episodes = (QUICK, 256) if asked.quick else (SETTINGS, asked.episodes)
     results = {name: found_by(name, settings, episodes, asked.cases) for name in names}
     if asked.json or asked.quick:
         print(json.dumps(results))
@@ -89,7 +109,7 @@ def main() -> None:
         text = put(text, f"decision-{name}", tables_of(result))
     text = put(text, "alignment", matrix_of(results[names[0]]))
     PAGE.write_text(text, "utf-8")
-    PICTURE.write_text(picture_of(results[names[0]]), "utf-8")
+    PICTURE.write_text(picture_of(text, names[0]), "utf-8")
 
 
 if __name__ == "__main__":

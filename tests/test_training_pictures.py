@@ -52,6 +52,23 @@ def test_a_legend_has_room_of_its_own():
     assert fills[1:] == list(NAMES.values())
 
 
+def test_a_bar_of_nothing_stands_on_its_zero():
+    shown = {"one": {"a <b>": 0.0, "index": 0.5}}
+    root = drawn(Picture(grouped_bars(shown, NAMES)))
+    nothing, half = (root.find(f".//{SVG}rect[@fill='{NAMES[name]}']").attrib for name in NAMES)
+    foot = float(half["y"]) + float(half["height"])
+    assert float(nothing["height"]) == 1.0
+    assert float(nothing["y"]) + 1.0 == foot
+    below = ET.fromstring(grouped_bars({"one": {"index": -0.1}}, NAMES, share=False)[18:-6])
+    assert float(below.find(".//rect").attrib["height"]) > 50
+
+
+def test_a_picture_names_itself_where_it_is_told_to():
+    root = drawn(Picture(DRAWINGS["grouped_bars"], NAMES, "Who & what"))
+    assert root[0].tag == SVG + "title" and root[0].text == "Who & what"
+    assert drawn(Picture(DRAWINGS["grouped_bars"], NAMES)).find(SVG + "title") is None
+
+
 def test_a_timeline_shows_when_and_how_it_went():
     spans = [Span(0, 1, "fast", False), Span(1, 3, "wait", None), Span(3, 4, "plain", True)]
     root = drawn(Picture(timeline({"read": spans})))

@@ -118,12 +118,23 @@ def gain(found: dict[str, float] | None) -> str:
     return f"{100 * found['success_rate']:+.0f} points, {found['latency_s_mean']:+.1f} s"
 
 
-def success_by_setting(result: dict[str, Any]) -> dict[str, dict[str, float | None]]:
-    """Setting in words, in two lines where they have a comma -> mode -> success, as bars are drawn of it."""
-    return {
-        SETTING_WORDS[name].replace(", ", "\n"): {m: modes[m]["success_rate"] for m in MODES}
-        for name, modes in result["settings"].items()
-    }
+Shares = dict[str, dict[str, float | None]]
+"""Setting in words -> mode -> a share."""
+
+
+def success_by_setting(result: dict[str, Any]) -> Shares:
+    """Success, as bars are drawn of it."""
+    return in_two_lines(
+        {
+            SETTING_WORDS[name]: {m: modes[m]["success_rate"] for m in MODES}
+            for name, modes in result["settings"].items()
+        }
+    )
+
+
+def in_two_lines(shares: Shares) -> Shares:
+    """The same with names in two lines where they have a comma, for the room below bars."""
+    return {words.replace(", ", "\n"): modes for words, modes in shares.items()}
 
 
 def write_page(path: Path, result: dict[str, Any]) -> Path:

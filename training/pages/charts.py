@@ -265,6 +265,11 @@ def spread_out(heights: Sequence[float], row: float, least: float) -> list[float
     return [max(height, least + i * row) for i, height in enumerate(apart)]
 
 
+def bar_edges(ends: float, zero: float) -> tuple[float, float]:
+    """The upper and the lower edge of a bar, which is seen even of nothing: it then stands on its zero."""
+    return (min(ends, zero - 1.0), zero) if ends <= zero else (zero, max(ends, zero + 1.0))
+
+
 def grouped_bars(
     groups: dict[str, dict[str, float | None]], palette: dict[str, str], share: bool = True
 ) -> str:
@@ -296,11 +301,13 @@ def grouped_bars(
             value = each.get(name)
             if value is None:
                 continue
-            a, b = sorted((y(value), y(0.0)))
-            text = f"{name}, {group}: " + (f"{value:.1%}" if share else f"{value:.3f}")
+            a, b = bar_edges(y(value), y(0.0))
+            text = f"{name}, {group}: ".replace("\n", " ") + (
+                f"{value:.1%}" if share else f"{value:.3f}"
+            )
             shape = (
                 f'<rect x="{begins + i * bar_width:.1f}" y="{a:.1f}" width="{bar_width - 1:.1f}" '
-                f'height="{max(1.0, b - a):.1f}" fill="{colour}"/>'
+                f'height="{b - a:.1f}" fill="{colour}"/>'
             )
             parts.append(titled(shape, text))
         middle = left + (g + 0.5) * group_width

@@ -23,20 +23,22 @@ class Picture:
     Args:
         drawing: what a function of `charts.py` answers.
         palette: what its colours stand for, to be said above it.
+        title: what it shows, for those who do not see it; empty where the page says it.
 
     Raises:
         ValueError: it is no drawing, as where a chart had nothing to draw.
     """
 
-    def __init__(self, drawing: str, palette: Mapping[str, str] | None = None):
+    def __init__(self, drawing: str, palette: Mapping[str, str] | None = None, title: str = ""):
         found = DRAWN.search(drawing)
         if found is None:
             raise ValueError("there is nothing drawn here; did the chart get any values?")
         width, height, inside = int(found[1]), int(found[2]), found[3]
         down = LEGEND if palette else 0
+        named = f"<title>{html.escape(title)}</title>" if title else ""
         self.text = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height + down}" '
-            f'viewBox="0 0 {width} {height + down}"><style>{STYLE}</style>'
+            f'viewBox="0 0 {width} {height + down}">{named}<style>{STYLE}</style>'
             f'<rect width="100%" height="100%" fill="#fff"/>{legend(palette or {})}'
             f'<g transform="translate(0,{down})">{inside}</g></svg>'
         )
