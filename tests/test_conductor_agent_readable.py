@@ -80,6 +80,21 @@ def test_a_python_beside_a_file_in_a_home_is_somebody_elses(home: Path) -> None:
         bound(home, f'source = "act.py"\npython = "{environment}/python"')
 
 
+def test_a_bare_name_is_what_the_path_finds_and_nothing_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("own", "work", "work/sort", "programs"):
+        (tmp_path / name).mkdir()
+    program = tmp_path / "programs" / "sort"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.chdir(tmp_path / "work")
+    shown = code_of(bound(tmp_path / "own", 'command = ["sort", "./run"]'), "python3")
+    assert str(tmp_path / "work" / "sort") not in shown
+    assert str(program) in shown
+
+
 def test_homes_and_what_is_everybodys_are_common(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

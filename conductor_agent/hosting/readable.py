@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -43,7 +44,7 @@ def code_of(source: ExtensionSource, python: str, write: Iterable[str] = ()) -> 
     paths += [str(ROOT / package) for package in NEEDED]
     if python == sys.executable:
         paths += _imported_from()
-    paths += [*source.import_paths, *source.command[:1]]
+    paths += [*source.import_paths, *filter(None, map(shutil.which, source.command[:1]))]
     if source.source.endswith(".py") and firm([source.source], write):
         file = Path(source.source).resolve()
         paths.append(str(file if common(file.parent) else file.parent))
