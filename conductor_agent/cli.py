@@ -147,7 +147,8 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
     if as_json:
         print_json({"runs": rows})
         return
-    from conductor_agent.commands.show import Terminal, show_runs
+    from conductor_agent.commands.show import Terminal
+    from conductor_agent.commands.show_runs import show_runs
 
     show_runs(Terminal(), rows)
 

@@ -14,8 +14,8 @@ from conductor_agent.commands.show import (
     Terminal,
     show_plan,
     show_result,
-    show_runs,
 )
+from conductor_agent.commands.show_runs import show_runs
 from conductor_agent.commands.show_steps import show_head, show_steps
 from conductor_agent.explain import explain
 from conductor_agent.hosting.enforcement import enforcement
@@ -291,3 +291,27 @@ def test_one_attempt_is_singular_and_columns_fold(tmp_path):
     assert "succeeded" in text
     assert text.count("m") > 90
     assert max(map(len, text.splitlines())) <= 80
+
+
+ROW = {
+    "run_id": "20260102-030405-abcdef", "name": "Read a scanned page in three ways", "policy": "retry_fallback",
+    "status": "succeeded", "attempts": 12, "elapsed_s": 1234.5, "cost": 17.25,
+}  # fmt: skip
+
+
+def test_runs_are_legible_in_80_columns_and_one_line_each_where_there_is_room():
+    rows = [ROW, {**ROW, "name": "Total", "status": "failed", "cost": 0.5}]
+    console, out = terminal(80)
+    show_runs(console, rows)
+    assert [text.rstrip() for text in out.getvalue().splitlines()] == [
+        "run                     status     attempts  seconds  cost",
+        "  policy  workflow",
+        "20260102-030405-abcdef  succeeded  12        1234.50  17.25",
+        "  retry_fallback  Read a scanned page in three ways",
+        "20260102-030405-abcdef  failed     12        1234.50  0.50",
+        "  retry_fallback  Total",
+    ]
+    console, out = terminal(140)
+    show_runs(console, [*rows, {"run_id": "x", "status": "unreadable", "problem": "x: gone"}])
+    assert len(out.getvalue().splitlines()) == 5
+    assert "17.25  retry_fallback  Read a scanned page in three ways" in out.getvalue()

@@ -199,26 +199,3 @@ def columns(*titles: str, whole: tuple[str, ...] = ()) -> Table:
     for title in titles:
         table.add_column(title, no_wrap=title in whole, overflow="fold")
     return table
-
-
-def show_runs(console: Terminal, rows: list[dict[str, Any]]) -> None:
-    """The runs of a journal."""
-    figures = ("status", "attempts", "seconds", "cost")
-    table = columns("run", "workflow", "policy", *figures, whole=("run", *figures))
-    for row in rows:
-        if "problem" in row:
-            table.add_row(line(row["run_id"]), "", "", line((row["status"], "red")))
-            continue
-        table.add_row(
-            line(row["run_id"]),
-            line(row["name"]),
-            line(row["policy"]),
-            line((row["status"], COLOURS[row["status"]])),
-            str(row["attempts"]),
-            f"{row['elapsed_s']:.2f}",
-            f"{row['cost']:.2f}",
-        )
-    console.print(table)
-    for row in rows:
-        if "problem" in row:
-            console.tell((row["problem"], "red"))
