@@ -2,10 +2,11 @@
 
 The sequence is the attempts, then a token for each call and each artifact. An attempt sees itself and those
 before it; calls and artifacts see everything. (What an attempt holds of the call that it tried is as of now.)
-With one layer attempts hear nothing of each other before calls read them; with two they do. A token has no name and no place: it has an *address*, a call
-or an artifact, an attempt that of the call that it tried. What calls and artifacts are to each other (the
-links of the level, a shared function or provider) adds to the attention between tokens that have them for an
-address (compare Graphormer, Ying et al. 2021), so that the order of calls makes no difference.
+With one layer attempts hear nothing of each other before calls read them; with two they do. A token has no
+name and no place: it has an *address*, a call or an artifact, an attempt that of the call that it tried. What
+calls and artifacts are to each other (the links of the level, a shared function or provider) adds to the
+attention between tokens that have them for an address (compare Graphormer, Ying et al. 2021), so that the
+order of calls makes no difference.
 
 Letters in shapes: N batch, C calls, A artifacts, T attempts (the newest first), S = C + A addresses,
 L = T + S tokens, R relations, E heads, H hidden.
