@@ -24,6 +24,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from conductor_agent.files.checks import ValueType
+from conductor_agent.files.folders import no_manifest
 from fqg_env.level import Variant
 from fqg_env.level_file import explain
 from policies.resource.limits import ExtensionClass
@@ -266,9 +267,7 @@ def find_manifest(path: Path) -> Path:
     """
     file = path / FILE if path.is_dir() else path
     if not file.is_file():
-        raise ManifestError(
-            f"{file}: there is no manifest; write one with `conductor extension new {path}`"
-        )
+        raise ManifestError(no_manifest(path, FILE))
     return file
 
 

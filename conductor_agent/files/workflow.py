@@ -28,6 +28,7 @@ from typing import Any
 import yaml
 
 from conductor_agent.files.checks import Check, check_schema, measure_named
+from conductor_agent.files.folders import no_workflow
 from conductor_agent.files.workflow_binding import bind, bind_manifest
 from conductor_agent.files.workflow_inputs import read_inputs
 from conductor_agent.files.workflow_parts import (
@@ -71,6 +72,8 @@ def read_workflow(
         WorkflowError: with one sentence that says what is wrong, where, and what to do.
     """
     path = Path(path)
+    if path.is_dir():
+        raise WorkflowError(no_workflow(path))
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -17,6 +17,7 @@ from typing import Any, Self
 import msgspec
 from pydantic import ValidationError
 
+from conductor_agent.files.folders import no_journal
 from conductor_agent.record.events import Event, from_json, kind_of, to_json
 from conductor_agent.record.tables import APPLICATION_ID, VERSION, statements_from
 from fqg_env.level import Level
@@ -78,7 +79,7 @@ class Journal:
         Raises:
             JournalError: the file is something else, damaged, of a newer version, or cannot be written.
         """
-        path = Path(path)
+        path = _no_folder(path)
         if str(path) == ":memory:":
             raise JournalError("a journal is a file, `:memory:` is none; name a file")
         new = not path.exists()
@@ -111,7 +112,7 @@ class Journal:
         Raises:
             JournalError: there is none, or it cannot be used.
         """
-        path = Path(path)
+        path = _no_folder(path)
         if not path.is_file():
             raise JournalError(f"{path}: there is no journal; `conductor run FILE` makes one here")
         try:
@@ -379,6 +380,12 @@ def _remove(path: Path) -> None:
     for ending in ("", "-wal", "-shm", "-journal"):
         with suppress(OSError):
             path.with_name(path.name + ending).unlink()
+
+
+def _no_folder(path: str | Path) -> Path:
+    if Path(path).is_dir():
+        raise JournalError(no_journal(Path(path)))
+    return Path(path)
 
 
 def _unusable(path: Path, problem: Exception) -> JournalError:
