@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,56 @@ def test_another_observation_and_a_damaged_file_are_refused(folder: Path, tmp_pa
     file = out / "data/main_data.hdf5"
     file.write_bytes(file.read_bytes()[:5000])
     with pytest.raises(LevelError, match="old: the dataset is damaged; make it again"):
+        open_datasets([out])
+
+
+def test_damage_in_the_middle_is_one_sentence(folder: Path, tmp_path: Path) -> None:
+    """Wherever it lies, and not only where the last episode does: whoever reads all of it is told."""
+    out = tmp_path / "hurt"
+    shutil.copytree(folder, out)
+    file = out / "data/main_data.hdf5"
+    whole, told = file.read_bytes(), 0
+    for start in range(0, len(whole) - 4096, len(whole) // 40):
+        file.write_bytes(whole[:start] + bytes(4096) + whole[start + 4096 :])
+        try:
+            decisions_of([out])
+        except LevelError as problem:
+            assert (
+                str(problem) == f"{out}: the dataset is damaged; make it again, in another folder"
+            )
+            told += 1
+    assert told > 30  # what is left lay in room that holds nothing
+    file.write_bytes(whole)
+    decisions_of([out])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("total_episodes", "many"),
+        ("total_episodes", 0),
+        ("total_steps", []),
+        ("dataset_size", "large"),
+        ("function_quest.tiers", 3),
+        ("function_quest.seed", -1),
+        ("function_quest.size", None),
+        ("function_quest.return_mean", "good"),
+        ("function_quest", {}),
+    ],
+)
+def test_metadata_that_is_damaged_is_one_sentence(
+    folder: Path, tmp_path: Path, key: str, value: Any
+) -> None:
+    out = tmp_path / "hurt"
+    shutil.copytree(folder, out)
+    file = out / "data/metadata.json"
+    metadata = json.loads(file.read_text())
+    *path, last = key.split(".")
+    (metadata[path[0]] if path else metadata)[last] = value
+    file.write_text(json.dumps(metadata))
+    said = only_sentence(fqg("dataset", "show", out))
+    assert f"{file}: {key}" in said and "is not what `fqg dataset make` writes" in said
+    with pytest.raises(LevelError, match=key):
         open_datasets([out])
 
 

@@ -79,7 +79,7 @@ def show(
 ) -> None:
     """Say what a dataset holds, and how it was made."""
     need("datasets")
-    from training.datasets.write import describe_dataset
+    from training.datasets.about import describe_dataset
 
     tell(describe_dataset(folder), as_json)
 

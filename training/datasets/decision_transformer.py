@@ -41,8 +41,8 @@ from policies.recovery.base import Decision, Observation
 from policies.recovery.features import network_inputs
 from policies.recovery.network import masked_softmax
 from policies.recovery.registry import policy_named
+from training.datasets.about import describe_dataset
 from training.datasets.reader import Decisions, open_datasets, read_decisions
-from training.datasets.write import describe_dataset
 from training.disk import NotWritten, writing
 from training.judging.episodes import joined, play
 from training.judging.setting import Setting, deal

@@ -6,6 +6,7 @@ Letters in shapes: M decisions, C calls.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +16,22 @@ from minari import MinariDataset
 from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.features import network_inputs
-from training.datasets.write import DATA, describe_dataset
+from training.datasets.about import DATA, describe_dataset
 
 POOL = 512
 """Episodes whose decisions lie in memory together, and are shuffled."""
+
+
+DAMAGE = (
+    AssertionError,
+    IndexError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What Minari and h5py raise where a file is not what it was."""
 
 
 class Decisions(NamedTuple):
@@ -34,6 +47,21 @@ class Decisions(NamedTuple):
     """[M] the rewards from this decision on."""
 
 
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """A block that reads the file of a dataset.
+
+    Raises:
+        LevelError: the file is damaged.
+    """
+    try:
+        yield
+    except DAMAGE:
+        raise LevelError(
+            f"{folder}: the dataset is damaged; make it again, in another folder"
+        ) from None
+
+
 def open_dataset(folder: Path) -> MinariDataset:
     """The dataset in a folder.
 
@@ -46,11 +74,9 @@ def open_dataset(folder: Path) -> MinariDataset:
             f"{folder}: its observations are of version {version}, and those of this game of version "
             f"{OBSERVATION_VERSION}; make the dataset again"
         )
-    try:
+    with reading(folder):
         dataset = MinariDataset(folder / DATA)
         dataset[len(dataset) - 1]
-    except (OSError, KeyError, ValueError, AssertionError):
-        raise LevelError(f"{folder}: the dataset is damaged; make it again") from None
     return dataset
 
 
@@ -109,16 +135,18 @@ def read_decisions(
         names: what the network reads, see network_inputs.py.
         batch: decisions in a batch; the last of each pool of episodes may have fewer.
         random: draws the order of episodes, and that of the decisions of each pool.
+
+    Raises:
+        LevelError: the file of a dataset is damaged.
     """
     every = np.array([(i, e) for i, one in enumerate(datasets) for e in one.episode_indices])
     order = random.permutation(every)
     for first in range(0, len(order), POOL):
         pool = order[first : first + POOL]
-        episodes = [
-            episode
-            for i, one in enumerate(datasets)
-            for episode in one.iterate_episodes(pool[pool[:, 0] == i, 1])
-        ]
+        episodes: list[Any] = []
+        for i, one in enumerate(datasets):
+            with reading(one.storage.data_path.parent):
+                episodes += one.iterate_episodes(pool[pool[:, 0] == i, 1])
         decisions = together(episodes, names)
         shuffled = random.permutation(len(decisions.action))
         for start in range(0, len(shuffled), batch):

@@ -26,6 +26,7 @@ from fqg_env.fields import OBSERVATION_VERSION
 from fqg_env.lanes import Lanes
 from fqg_env.spaces import action_space, observation_space
 from policies.recovery.registry import PolicyError
+from training.datasets.about import DATA, OURS, describe_dataset, levels_of
 from training.datasets.file import EPISODES_FILE, Episode, open_file, write_episodes
 from training.disk import NotWritten
 from training.judging.blame import blamed
@@ -35,10 +36,8 @@ from training.judging.episodes import actions_of, ask
 from training.judging.setting import Setting, check_setting, deal, mixes_of
 from training.learning.out_folder import check_writable, is_there
 
-DATA, NEW = "data", "data.new"
-"""Folders in OUT: the dataset, and one being written."""
-OURS = "function_quest"
-"""What Minari's metadata calls the part that is ours."""
+NEW = "data.new"
+"""Folder in OUT: the dataset while it is written."""
 CHUNK, SLOW_CHUNK = 256, 16
 """Episodes played side by side, and those of a policy that thinks."""
 
@@ -201,7 +200,7 @@ def write_dataset(
             progress(len(returns))
         about = {
             "policy": policy,
-            **told_of(setting),
+            **levels_of(setting),
             "return_mean": float(np.mean(returns)),
             "success_rate": successes / len(returns),
             "observation_version": OBSERVATION_VERSION,
@@ -216,39 +215,3 @@ def write_dataset(
             }
         )
     return describe_dataset(out)
-
-
-def told_of(setting: Setting) -> dict[str, Any]:
-    """Which levels were played, as the metadata says it."""
-    return {
-        "split": setting.split,
-        "seed": setting.seed,
-        "tiers": list(setting.tiers) if setting.drawn else None,
-        "size": setting.size,
-        "mix": ",".join(mixes_of(setting)),
-        "mode": setting.mode,
-    }
-
-
-def describe_dataset(out: Path) -> dict[str, Any]:
-    """What a dataset is and holds, as `fqg dataset show --json` prints it.
-
-    Raises:
-        LevelError: there is none in the folder, or it is none of this game.
-    """
-    try:
-        metadata = MinariStorage.read_raw_metadata(out / DATA)
-        return {
-            "dataset": str(out),
-            "id": metadata["dataset_id"],
-            **metadata[OURS],
-            "episodes": metadata["total_episodes"],
-            "decisions": metadata["total_steps"],
-            "megabytes": metadata["dataset_size"],
-            "minari_version": metadata["minari_version"],
-        }
-    except (ValueError, KeyError, TypeError, OSError):
-        raise LevelError(
-            f"{out}: there is no dataset of Function Quest here; make one with "
-            f"`fqg dataset make --policy index --out {out}`"
-        ) from None
