@@ -19,7 +19,8 @@ from conductor_agent.files.checks import measured_within
 from conductor_agent.files.declared import as_declared, failed, unusable
 from conductor_agent.files.workflow import Workflow
 from conductor_agent.hosting.contract import CallRequest, Host
-from fqg_env.level import CallKind, Responsibility
+from conductor_agent.hosting.signature import PARAMETER
+from fqg_env.level import Call, CallKind, Responsibility
 from fqg_env.outcome import (
     Blame,
     BlamedInput,
@@ -121,9 +122,19 @@ class LiveWorld:
         usage = dataclasses.asdict(reply.usage)
         if isinstance(reply.outcome, StandardError):
             outcome = cautious(reply.outcome, request.effects)
-            return Answer(outcome, reply.usage.wall_s, usage=usage)
+            return Answer(self.placed(call, outcome), reply.usage.wall_s, usage=usage)
         judged = await self.judge(attempt.call, reply.outcome, left_s - reply.usage.wall_s)
         return dataclasses.replace(judged, elapsed_s=reply.usage.wall_s, usage=usage)
+
+    def placed(self, call: Call, failure: StandardError) -> StandardError:
+        """A refusal of a parameter, with where the workflow sets it."""
+        name = failure.ext.get(PARAMETER)
+        variant = self.level.functions[call.function].variants[call.variant]
+        if not isinstance(name, str) or name not in variant.parameters:
+            return failure
+        where = f"functions.{call.function}.variants.{call.variant}.parameters"
+        text = f"{failure.message} It is set in {self.workflow.path.name}: {where}."
+        return replace(failure, message=text)
 
     def refuse(self, attempt: Attempt) -> StandardError | None:
         """Why the attempt cannot even begin: an input is missing or rejected, or its repeats are used up."""

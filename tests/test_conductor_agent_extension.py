@@ -48,6 +48,9 @@ def count(
     return len(text.split()) + least
 
 
+COUNT = "count(text, *, least=0, how='a')"
+
+
 def test_a_function_gets_what_its_parameters_are_named_after():
     assert outputs(count, {"text": "so it is"}) == {"words": 3}
     assert outputs(count, {"text": "so it is"}, {"least": 2}) == {"words": 5}
@@ -60,8 +63,9 @@ def test_a_function_gets_what_its_parameters_are_named_after():
         ({}, {}, "The input 'text' is missing.", ("text",), Blame.CALLER),
         ({"text": 7}, {}, "The input 'text' is of the wrong kind: expected str, got int.", ("text",), Blame.UPSTREAM),
         ({"text": b"x"}, {}, "The input 'text' is of the wrong kind: expected str, got bytes.", ("text",), Blame.UPSTREAM),
-        ({"text": "x", "txt": 1}, {}, "There is no input 'txt'. Did you mean 'text'?", ("txt",), Blame.CALLER),
-        ({"text": "x"}, {"lest": 1}, "There is no parameter 'lest'. Did you mean 'least'?", (), Blame.CALLER),
+        ({"text": "x", "txt": 1}, {}, f"There is no input 'txt' in {COUNT}. Did you mean 'text'?", ("txt",), Blame.CALLER),
+        ({"text": "x"}, {"lest": 1}, f"There is no parameter 'lest' in {COUNT}. Did you mean 'least'?", (), Blame.CALLER),
+        ({"text": "x"}, {"zoom": 1}, f"There is no parameter 'zoom' in {COUNT}.", (), Blame.CALLER),
         ({"text": "x"}, {"least": -1}, "The parameter 'least' is of the wrong kind: expected int >= 0.", (), Blame.CALLER),
         ({"text": "x"}, {"how": "c"}, "The parameter 'how' is of the wrong kind: Invalid enum value 'c'.", (), Blame.CALLER),
     ],

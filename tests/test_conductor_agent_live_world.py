@@ -53,6 +53,44 @@ def finished(run):
     return [event for event in run.recorder.events if isinstance(event, Finished)]
 
 
+# --- a parameter that does not fit --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"lest": 1}, "There is no parameter 'lest' in count(page, *, least=1). Did you mean 'least'? "),
+        ({"least": "one"}, "The parameter 'least' is of the wrong kind: expected int, got str. "),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_does_not_fit_is_found_in_the_workflow(parameters, says):
+    @extension(output="text")
+    def count(page: str, *, least: int = 1):
+        return page[:least]
+
+    variants = {"fast": {"cost": 1, "parameters": parameters}, "fine": {"cost": 2}}
+    flow = workflow({"count": {**work(), "variants": variants}})
+
+    def ask(request):
+        return call(count, {"page": "a page"}, request.parameters)
+
+    run, _ = played(flow, {"count": ask}, HandRule(Rule.CASCADE))
+    failed = next(event.outcome for event in finished(run) if event.call == "count/fast")
+    assert failed.message == (
+        f"{says}It is set in test.yaml: functions.count.variants.fast.parameters."
+    )
+
+
+@pytest.mark.parametrize(
+    "ext", [{"parameter": ["lest"]}, {"parameter": "other"}, {"parameter": None}, {}]
+)
+def test_what_an_extension_says_of_parameters_is_not_taken_on_trust(ext):
+    flow = workflow({"bad": work(parameters={"lest": 1})})
+    odd = error(Category.INVALID_INPUT, "no", phase=Phase.INPUT, ext=ext)
+    run, _ = played(flow, {"bad": lambda _: odd}, HandRule(Rule.CASCADE))
+    assert finished(run)[0].outcome.message == "no"
+
+
 # --- one answer does not poison the journal -----------------------------------------------------------
 
 POISON = {

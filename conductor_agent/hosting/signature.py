@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from conductor_agent.hosting.context import Context
 
 AS_DICTS = ("inputs", "parameters", "context")
+MAX_SIGNATURE = 300
+PARAMETER = "parameter"
+"""Key of `ext` under which a refusal names the parameter that it is about."""
 _REST = 0x08
 """Flag of code that takes `**names`."""
 _LIST = 0x04
@@ -135,21 +138,21 @@ class ByName:
     ) -> StandardError | None:
         for name in inputs:
             if name not in self._names or name == "context":
-                return _refused("input", name, f"There is no input {name!r}.{self._near(name)}")
+                return _refused("input", name, self._no_such("input", name))
         for name in parameters:
             if (name not in self._names and not self._taken.rest) or name == "context":
-                text = f"There is no parameter {name!r}.{self._near(name)}"
-                return _refused("parameter", name, text)
+                return _refused("parameter", name, self._no_such("parameter", name))
         return None
 
     def _missing(self, name: str) -> StandardError:
         kind = "parameter" if self._is_parameter(name) else "input"
         return _refused(kind, name, f"The {kind} {name!r} is missing.")
 
-    def _near(self, name: str) -> str:
-        from fqg_env.errors import suggest  # only a mistake needs it
+    def _no_such(self, kind: str, name: str) -> str:
+        from fqg_env.errors import near  # only a mistake needs it
 
-        return suggest(name, [known for known in self._names if known != "context"])
+        meant = near(name, [known for known in self._names if known != "context"])
+        return f"There is no {kind} {name!r} in {_signature(self._function)}.{meant}"
 
     def _fitted(self, name: str, value: Any, is_input: bool) -> Any:
         """The value as the annotation wants it, or why it does not fit."""
@@ -170,6 +173,17 @@ class ByName:
             return value
 
 
+def _signature(function: Callable[..., Any]) -> str:
+    """`count(text, *, least=0)`, cut where it is long."""
+    import inspect  # only a mistake needs it
+
+    found, bare = inspect.signature(function), inspect.Signature.empty
+    names = [one.replace(annotation=bare) for one in found.parameters.values()]
+    name = getattr(function, "__name__", type(function).__name__)
+    text = f"{name}{found.replace(parameters=names, return_annotation=bare)}"
+    return text if len(text) <= MAX_SIGNATURE else f"{text[:MAX_SIGNATURE]}...)"
+
+
 def _types_of(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function, include_extras=True)
@@ -179,4 +193,12 @@ def _types_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _refused(kind: str, name: str, text: str, blame: Blame = Blame.CALLER) -> StandardError:
     blamed = (BlamedInput(name, text),) if kind == "input" else ()
-    return error(Category.INVALID_INPUT, text, blame=blame, blamed_inputs=blamed, phase=Phase.INPUT)
+    ext = {} if kind == "input" else {PARAMETER: name}
+    return error(
+        Category.INVALID_INPUT,
+        text,
+        blame=blame,
+        blamed_inputs=blamed,
+        phase=Phase.INPUT,
+        ext=ext,
+    )
