@@ -126,9 +126,16 @@ def test_all_eight_lucks_have_to_succeed() -> None:
 
 def test_groups_are_by_tier_and_by_what_is_in_the_way() -> None:
     by = breakdown(EIGHT)
+    error = float(np.std(EIGHT["return"], ddof=1)) / 8**0.5
     assert by["tier"] == {
-        "3": {"episodes": 8, "success_rate": 0.375, "return_mean": pytest.approx(0.4)}
+        "3": {
+            "episodes": 8,
+            "success_rate": 0.375,
+            "return_mean": pytest.approx(0.4),
+            "return_se": pytest.approx(error),
+        }
     }
+    assert by["cell"]["implicit_permanent"]["return_se"] is None  # one level has no spread
     assert by["fault"]["flaky"]["episodes"] == 3 and by["fault"]["none"]["episodes"] == 5
     assert by["cell"]["implicit_permanent"]["episodes"] == 1
     assert by["template"] == {} and set(by["family"]) == {"chain"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from policies.recovery.registry import BUILT_IN
 from training.judging.episodes import EPISODE, Played
@@ -200,7 +201,7 @@ PALETTE = colours(["a", "b"])
 def test_lines_run_from_corner_to_corner_and_say_whose_they_are() -> None:
     drawn = line_chart({"<a>": ([-1.0, 1.0], [1.0, 0.0])}, {"<a>": "#123456"}, "return", "share")
     assert "<title>&lt;a&gt;</title>" in drawn
-    assert f'points="48.0,22.0 {PAGE - 20:.1f},322.0"' in drawn
+    assert f'points="52.0,22.0 {PAGE - 20:.1f},322.0"' in drawn
     assert ">100%<" in drawn and ">-0.5<" in drawn
     assert line_chart({}, {}, "x", "y") == ""
 
@@ -264,17 +265,56 @@ def test_shares_fill_the_whole_bar() -> None:
 
 
 def group(mean: float, episodes: int) -> dict[str, Any]:
-    return {"episodes": episodes, "success_rate": mean, "return_mean": mean}
+    error = 0.1 if episodes > 1 else None
+    return {
+        "episodes": episodes, "success_rate": mean, "return_mean": mean, "return_se": error,
+    }  # fmt: skip
 
 
 def test_neighbouring_tiers_are_put_together_by_their_episodes() -> None:
     by = {str(tier): group(float(tier), tier) for tier in range(1, 9)}
-    bands = banded({"a": {"by": {"tier": by}}}, "tier")
+    bands, halves = banded({"a": {"by": {"tier": by}}}, "tier")
     assert list(bands) == ["1 to 2", "3 to 4", "5 to 6", "7 to 8"]
     assert bands["1 to 2"]["a"] == pytest.approx(5 / 3)
+    assert halves["1 to 2"]["a"] is None  # one level has no spread
+    assert halves["3 to 4"]["a"] == pytest.approx(1.96 * 0.1 * (3**2 + 4**2) ** 0.5 / 7)
     few = banded({"a": {"by": {"tier": {"4": group(0.5, 1)}}}}, "tier")
-    assert few == {"4": {"a": 0.5}}
-    assert list(banded({"a": {"by": {"template": by}}}, "template")) == list(by)
+    assert few == ({"4": {"a": 0.5}}, {"4": {"a": None}})
+    assert list(banded({"a": {"by": {"template": by}}}, "template")[0]) == list(by)
+
+
+def test_a_bar_of_a_mean_has_its_interval_as_a_whisker() -> None:
+    groups, halves = {"1 to 2": {"a": 0.5, "b": 0.2}}, {"1 to 2": {"a": 0.25, "b": None}}
+    drawn = grouped_bars(groups, PALETTE, share=False, halves=halves)
+    (whisker,) = re.findall(r'y1="([\d.]+)" x2="[\d.]+" y2="([\d.]+)" stroke="#111"', drawn)
+    low, high = map(float, whisker)
+    assert low - high == pytest.approx(170.0 * 0.5 / 0.75, abs=0.1)  # 0.25 to 0.75 of 0 to 0.75
+    assert "a, 1 to 2: 0.500 [0.250, 0.750]" in drawn
+
+
+def widest(words: str, bold: bool) -> float:
+    """Pixels of words at the size of a narrow screen, in a font that is wider than most."""
+    return float(ImageFont.load_default(15).getlength(words)) * (1.3 if bold else 1.15)
+
+
+def test_no_name_is_cut_at_the_edge_on_a_narrow_screen_either() -> None:
+    long = "mine:TheCarefulOneOfMine"
+    policies = {name: figures(0.5) for name in (long, "index")}
+    points = dict.fromkeys(policies, (0.2, 0.5, 0.4, 0.6))
+    shares = {"one": dict.fromkeys(policies, 1.0)}
+    for drawn in (
+        bars(policies, long),
+        scatter(points, colours(list(points)), "cost", "return"),
+        grouped_bars(shares, colours(list(points))),
+        line_chart({"a": ([0.0, 1.0], [1.0, 0.0])}, PALETTE, "return", "share"),
+    ):
+        wide = float(re.findall(r'viewBox="0 0 (\d+)', drawn)[0])
+        words = r'<text x="([\d.]+)" y="[\d.]+" text-anchor="(\w+)"( class="us")?[^>]*>([^<]*)'
+        for x, anchor, bold, text in re.findall(words, drawn):
+            begins = (
+                float(x) - widest(text, bool(bold)) * {"start": 0, "middle": 0.5, "end": 1}[anchor]
+            )
+            assert begins >= 0 and begins + widest(text, bool(bold)) <= wide, text
 
 
 def test_the_champion_is_told_nothing_hidden() -> None:

@@ -125,12 +125,14 @@ def reactions(played: Played) -> dict[str, dict[str, Any]]:
 
 
 def group(episodes: np.ndarray, which: np.ndarray) -> dict[str, Any]:
-    """Success and return on some of the episodes."""
+    """Success and return on some of the episodes; one alone has no standard error."""
     chosen = episodes[which]
+    n = len(chosen)
     return {
-        "episodes": len(chosen),
+        "episodes": n,
         "success_rate": mean_of(chosen["success"].astype(float)),
         "return_mean": mean_of(chosen["return"]),
+        "return_se": float(chosen["return"].std(ddof=1) / np.sqrt(n)) if n > 1 else None,
     }
 
 

@@ -14,6 +14,8 @@ LEGIBLE = 640.0
 """A plot shrinks to this width at most; on a narrower screen it scrolls."""
 NAME_ROW = 17.0
 """Between the names of a column."""
+LETTER, BOLD_LETTER = 9.2, 10.0
+"""Mean width of a letter at the size that words have on a narrow screen, which is the largest."""
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -53,7 +55,7 @@ def bars(policies: dict[str, dict[str, Any]], ours: str) -> str:
         return ""
     low = min(0.0, *(p["return_ci95"][0] for p in shown.values()))
     high = max(0.05, *(p["return_ci95"][1] for p in shown.values()))
-    left = max(60.0, 16 + 8.5 * max(map(len, shown)))
+    left = max(60.0, 16 + BOLD_LETTER * max(map(len, shown)))
     width, row, bottom = max(400.0, PAGE - 60 - left), 30, 10 + 30 * len(shown)
 
     def x(value: float) -> float:
@@ -179,7 +181,7 @@ def line_chart(
     xs = [x for its, _ in series.values() for x in its]
     if not xs:
         return ""
-    height, left, top = 300.0, 48.0, 22.0
+    height, left, top = 300.0, 52.0, 22.0
     width = PAGE - 20 - left
     low, high = min(xs), max(xs)
 
@@ -216,7 +218,7 @@ def scatter(
     if not points:
         return ""
     height, left, top = 300.0, 52.0, 22.0
-    names = max(90.0, 8.0 * max(map(len, points)))
+    names = max(90.0, 12 + LETTER * max(map(len, points)))
     width = max(420.0, PAGE - 26 - names - left)
     low = min(0.0, *(p[2] for p in points.values()))
     high = max(0.05, *(p[3] for p in points.values()))
@@ -271,19 +273,36 @@ def bar_edges(ends: float, zero: float) -> tuple[float, float]:
 
 
 def grouped_bars(
-    groups: dict[str, dict[str, float | None]], palette: dict[str, str], share: bool = True
+    groups: dict[str, dict[str, float | None]],
+    palette: dict[str, str],
+    share: bool = True,
+    halves: dict[str, dict[str, float | None]] | None = None,
 ) -> str:
-    """For each group a bar per policy, of shares (0 to 100%) or of returns; none where there is no value."""
+    """For each group a bar per policy, of shares (0 to 100%) or of returns; none where there is no value.
+
+    Args:
+        groups: group -> policy -> value.
+        palette: policy -> colour.
+        share: the values are shares.
+        halves: group -> policy -> half of the value's interval, drawn as a whisker; None: there is none.
+    """
     values = [v for each in groups.values() for v in each.values() if v is not None]
     if not values:
         return ""
-    room = PAGE - 10 - 48
+    left, top, height = 52.0, 10.0, 170.0
+    room = PAGE - 10 - left
     bar_width = max(5.0, min(24.0, room / (len(groups) * (len(palette) + 1))))
     longest = max(len(words) for group in groups for words in group.split("\n"))
     group_width = max(
         12.0 + 6.5 * longest, bar_width * (len(palette) + 1), room / max(3, len(groups))
     )
-    left, top, height = 48.0, 10.0, 170.0
+    whiskers = {
+        (group, name): (each[name] - half, each[name] + half)
+        for group, each in groups.items()
+        for name, half in (halves or {}).get(group, {}).items()
+        if half is not None and each.get(name) is not None
+    }
+    values += [end for ends in whiskers.values() for end in ends]
     low, high = (0.0, 1.0) if share else (min(0.0, *values), max(0.05, *values))
     right = left + group_width * len(groups)
 
@@ -309,6 +328,10 @@ def grouped_bars(
                 f'<rect x="{begins + i * bar_width:.1f}" y="{a:.1f}" width="{bar_width - 1:.1f}" '
                 f'height="{b - a:.1f}" fill="{colour}"/>'
             )
+            if ends := whiskers.get((group, name)):
+                x = begins + (i + 0.5) * bar_width - 0.5
+                shape += line(x, y(ends[0]), x, y(ends[1]), "#111", 2)
+                text += f" [{ends[0]:.3f}, {ends[1]:.3f}]"
             parts.append(titled(shape, text))
         middle = left + (g + 0.5) * group_width
         for i, words in enumerate(group.split("\n")):

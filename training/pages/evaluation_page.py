@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,21 +53,40 @@ def champion(result: dict[str, Any]) -> str:
     return max(rivals, key=lambda name: policies[name]["return_mean"], default="")
 
 
-def banded(policies: dict[str, dict[str, Any]], field: str) -> dict[str, dict[str, float | None]]:
-    """Mean return by group, neighbouring tiers together where there are many."""
+Bands = dict[str, dict[str, float | None]]
+"""Group in words -> policy -> a figure."""
+
+
+def banded(policies: dict[str, dict[str, Any]], field: str) -> tuple[Bands, Bands]:
+    """Mean return by group, and half of its 95% interval; neighbouring tiers together where there are many."""
     names = list(next(iter(policies.values()))["by"][field])
     width = -(-len(names) // MOST_GROUPS) if field == "tier" else 1
-    out: dict[str, dict[str, float | None]] = {}
+    means: Bands = {}
+    halves: Bands = {}
     for first in range(0, len(names), width):
         band = names[first : first + width]
         words = band[0] + (f" to {band[-1]}" if len(band) > 1 else "")
-        out[words] = {}
+        means[words], halves[words] = {}, {}
         for name, p in policies.items():
-            groups = [p["by"][field][each] for each in band]
-            weights = [each["episodes"] for each in groups]
-            means = [each["return_mean"] for each in groups]
-            out[words][name] = float(np.average(means, weights=weights))
-    return out
+            means[words][name], halves[words][name] = together(
+                [p["by"][field][each] for each in band]
+            )
+    return means, halves
+
+
+def together(groups: Sequence[dict[str, Any]]) -> tuple[float, float | None]:
+    """The mean return of groups, and half of its 95% interval; None where one has no standard error.
+
+    A group is a stratum: as many of its levels are in each sample, so that what differs between groups is no
+    part of the error.
+    """
+    weights = np.array([each["episodes"] for each in groups], float)
+    weights /= weights.sum()
+    mean = float(weights @ [each["return_mean"] for each in groups])
+    errors = [each["return_se"] for each in groups]
+    if None in errors:
+        return mean, None
+    return mean, 1.96 * float(np.sqrt(weights**2 @ np.square(np.array(errors, float))))
 
 
 def plots(result: dict[str, Any]) -> str:
@@ -152,11 +172,13 @@ def by_group(policies: Policies, palette: dict[str, str]) -> str:
         "template": "Return by template or file",
     }
     by = next(iter(policies.values()))["by"]
-    return "".join(
-        f"<h2>{title}</h2>{key(palette)}{grouped_bars(banded(policies, field), palette, share=False)}"
-        for field, title in words.items()
-        if by[field]
-    )
+    legend, note = key(palette), '<p class="note">Whisker: 95% interval of the mean.</p>'
+    parts = []
+    for field in (field for field in words if by[field]):
+        means, halves = banded(policies, field)
+        drawn = grouped_bars(means, palette, share=False, halves=halves)
+        parts.append(f"<h2>{words[field]}</h2>{legend}{drawn}{note}")
+    return "".join(parts)
 
 
 def cell_table(policies: dict[str, dict[str, Any]]) -> str:
