@@ -20,7 +20,7 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
 from conductor_agent import cli as conductor  # noqa: E402
-from conductor_agent.files.schema import schema_of, schemas  # noqa: E402
+from conductor_agent.files.schema import BY_CLASS, schema_of, schemas  # noqa: E402
 from conductor_agent.files.schema_files import FOLDER  # noqa: E402
 from training import cli as fqg  # noqa: E402
 from training.learning.recipe import Recipe  # noqa: E402
@@ -131,7 +131,10 @@ def files_page() -> str:
         schema = made[name]
         parts.append(f"## {title}\n")
         if name == "limits":
-            parts.append("A class (`instrument`, `operator`, `motif`), and any of its limits.\n")
+            parts.append(
+                "A class (`instrument`, `operator`, `motif`), and any of its limits: what stands here is its "
+                "ceiling. The limits are those of [a workflow](#a-workflow-limits).\n"
+            )
         else:
             parts.append(_table(schema, schema["$defs"]))
         for part, own in schema["$defs"].items():
@@ -153,6 +156,7 @@ def _table(schema: dict[str, Any], parts: dict[str, Any]) -> str:
         if default not in (None, "", [], {}) and not isinstance(default, dict):
             shown = f"`{json.dumps(default)}`".replace('"', "")
         meaning = field.get("description", "").replace("|", "\\|")
+        shown = "by class" if BY_CLASS in meaning else shown
         lines.append(f"| `{key}` | {_kind(field, parts)} | {shown} | {meaning} |")
     return "\n".join(lines) + "\n"
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from test_commands import COMMANDS, own
 
+from policies.resource.limits import ExtensionClass, ResourceLimits, limits_for
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("commands.md", "files.md")
 
@@ -42,6 +44,22 @@ def test_every_command_and_every_option_is_there():
         for one in own(command):
             names = one.opts if one.param_type_name == "option" else [one.name.upper()]
             assert all(f"`{name}`" in section for name in names), (words, names)
+
+
+def test_no_class_passes_for_all_where_limits_differ_by_class():
+    text = (ROOT / "docs/files.md").read_text("utf-8")
+    table = text.split("### A workflow: limits\n")[1].split("\n### ")[0]
+    rows = dict(line[2:].split("`", 2)[1:] for line in table.splitlines() if line.startswith("| `"))
+    for name in ResourceLimits.model_fields:
+        values = {kind: getattr(limits_for(kind.value), name) for kind in ExtensionClass}
+        if len({*values.values()}) == 1:
+            assert "by class" not in rows[name].lower()
+            continue
+        assert "| by class |" in rows[name]
+        for kind in ExtensionClass:
+            assert f" {kind.value} " in rows[name]
+    assert "instrument 120 to 300, operator 20 to 30, motif 5 to 10." in rows["wall_s"]
+    assert "operator 192 MiB to 256 MiB" in rows["memory_bytes"]
 
 
 def test_every_part_of_a_file_has_its_table():

@@ -21,10 +21,16 @@ from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement
 from fqg_env.level import Artifact, Level, Name, Shield
 from fqg_env.puzzle import Puzzle
-from policies.resource.limits import ExtensionClass, ResourceLimits
+from policies.resource.limits import (
+    ExtensionClass,
+    ResourceLimits,
+    ceiling_for,
+    limits_for,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 LIMITS = "#/$defs/ResourceLimits"
+BY_CLASS = "By class, default to ceiling:"
 
 
 def level_file() -> type[BaseModel]:
@@ -108,6 +114,8 @@ def _parts(title: str, model: type[BaseModel], *beside: type[BaseModel]) -> dict
     known = {name: kind for one in (model, *beside) for name, kind in models_in(one).items()}
     for name, part in parts.items():
         _say(part, words_of(known[name]) if name in known else {})
+        if name == ResourceLimits.__name__:
+            _say_by_class(part)
     whole = parts.pop(model.__name__)
     return {"$schema": DIALECT, "title": title, **whole, "$defs": parts}
 
@@ -121,6 +129,33 @@ def _say(part: dict[str, Any], words: Mapping[str, str]) -> None:
         if name in words:
             field["description"] = words[name]
         _mend(field)
+
+
+def _say_by_class(part: dict[str, Any]) -> None:
+    """What classes of extension differ in has no one default: the limits of each are told."""
+    for name, field in part["properties"].items():
+        spans = {kind.value: _span(kind.value, name) for kind in ExtensionClass}
+        if len(set(spans.values())) > 1 and all(spans.values()):
+            told = ", ".join(map(" ".join, spans.items()))
+            field["description"] += f" {BY_CLASS} {told}."
+            del field["default"]
+
+
+def _span(kind: str, field: str) -> str:
+    """`20 to 30`: default and ceiling of a limit that is a number; empty: it is none."""
+    ends: tuple[Any, ...] = getattr(limits_for(kind), field), ceiling_for(kind).get(field)
+    if not all(isinstance(end, int | float) for end in ends):
+        return ""
+    told = (_size(end) if "bytes" in field else f"{end:g}" for end in ends)
+    return " to ".join(dict.fromkeys(told))
+
+
+def _size(count: int) -> str:
+    """Bytes as the largest unit that they are a whole number of."""
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count % size == 0:
+            return f"{count // size} {unit}"
+    return f"{count} bytes"
 
 
 BOUNDS = {
