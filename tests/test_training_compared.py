@@ -16,6 +16,7 @@ from conductor_agent import cli as conductor
 from conductor_agent.by_mode import cases
 from conductor_agent.record.journal import Journal, JournalError
 from fqg_env.errors import LevelError
+from fqg_env.level import Responsibility
 from policies.recovery.registry import PolicyError
 from training import cli
 from training.decision import compared, words
@@ -207,6 +208,24 @@ def test_a_real_setting_is_played_and_kept(tmp_path: Path, monkeypatch: pytest.M
     with Journal.read(journal) as kept:
         assert len(kept.run_ids()) == sum(figures["runs"] for figures in modes.values()) > 0
     assert "Scenario 1, real" in report.read_text("utf-8")
+
+
+def test_the_expert_and_the_naive_setting_play_extensions_of_different_authors() -> None:
+    pytest.importorskip("RNA", reason="ViennaRNA is not installed")
+    plan = planned(Question("index", ("scenario_2_real", "scenario_2_naive")))
+    sources = {
+        name: {
+            case.workflow(mode).extensions["fold"].source.source
+            for case in its
+            for mode in Responsibility
+        }
+        for name, its in plan.cases.items()
+    }
+    room = "conductor_agent.rna_folding"
+    assert sources == {
+        "scenario_2_real": {f"{room}.expert_fold"},
+        "scenario_2_naive": {f"{room}.naive_fold"},
+    }
 
 
 def test_what_is_missing_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:

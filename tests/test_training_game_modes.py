@@ -11,10 +11,12 @@ from fqg_env.arrays import CODES, HISTORY, SIZES, History
 from fqg_env.fields import COUNT_UNIT
 from fqg_env.history import CALL_UNIT, CATEGORY_UNIT
 from fqg_env.lanes import Lanes
+from fqg_env.level import Responsibility
 from fqg_env.outcome import Category
+from fqg_env.rules import FIRST_CALL
 from policies.recovery.registry import policy_named
 from training.decision import game_modes
-from training.decision.game_modes import Count, figures, play_modes
+from training.decision.game_modes import Count, dealt, figures, play_modes
 from training.judging import episodes
 from training.judging.setting import Setting, deal
 
@@ -67,6 +69,19 @@ def test_community_leaves_the_conductor_no_choice_after_a_failure(
     assert figures(tallies["community"])["failures_with_a_choice"] == 0
     assert figures(tallies["community"])["failures_seen_by_conductor"] > 0
     assert figures(tallies["conductor"])["failures_with_a_choice"] > 0
+
+
+def test_from_the_first_move_on_community_leaves_the_next_call_of_the_plan_alone() -> None:
+    """What is legal is that of the mode before anything is attempted, not that of the mode as dealt."""
+    community, hybrid = (
+        dealt(LEVELS, mode, 0, LEVELS.episodes)
+        for mode in (Responsibility.COMMUNITY, Responsibility.HYBRID)
+    )
+    calls = community.masks[:, FIRST_CALL:]
+    assert (calls.sum(axis=1) == 1).all()
+    assert (calls.argmax(axis=1) == community.levels["plan"][:, 0]).all()
+    assert (hybrid.masks[:, FIRST_CALL:].sum(axis=1) > 1).any()
+    assert (community.observations["run"] != hybrid.observations["run"]).any(axis=1).all()
 
 
 def entry(call: int, category: int, own: int, elapsed: float = 0.1) -> np.ndarray:
