@@ -91,6 +91,21 @@ def test_what_an_extension_says_of_parameters_is_not_taken_on_trust(ext):
     assert finished(run)[0].outcome.message == "no"
 
 
+# --- what said that a repeat is in vain ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inputs", [[], ["page"]])
+@pytest.mark.parametrize("repeats", ["forbidden", "allowed"])
+def test_what_reads_nothing_that_can_be_made_anew_is_not_tried_again(inputs, repeats):
+    """As docs/faq.md says it, under "Why is a call not tried again?"."""
+    variants = {"default": {"cost": 1}, "other": {"cost": 1}}
+    shield = {} if repeats == "forbidden" else {"final_repeats": "allowed"}
+    flow = workflow({"read": {**work(), "inputs": inputs, "variants": variants}}, shield=shield)
+    run, _ = played(flow, {"read": lambda _: error(Category.FORBIDDEN, "no")}, HandRule(Rule.RETRY))
+    made = [event.call for event in finished(run)]
+    assert (len(made) == len(set(made))) == (repeats == "forbidden")
+
+
 # --- one answer does not poison the journal -----------------------------------------------------------
 
 POISON = {

@@ -215,6 +215,12 @@ def test_the_points_of_a_check_and_the_keys_of_a_manifest_are_all_there():
         assert f"[{name}" in table, name
 
 
+def test_the_question_why_a_call_is_not_tried_again_names_every_key_that_may_be_why():
+    text = (ROOT / "docs/faq.md").read_text("utf-8")
+    answer = text.split("## Why is a call not tried again?\n")[1].split("\n## ")[0]
+    assert [key for key in Shield.model_fields if f"`{key}" not in answer] == []
+
+
 def test_messages_that_the_questions_quote_are_said_somewhere():
     """Each piece of a quoted heading that is not filled in stands in the code."""
     source = " ".join(
