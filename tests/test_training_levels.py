@@ -18,6 +18,7 @@ from fqg_env.lanes import Lanes
 from fqg_env.level import Artifact, CallKind, Goal
 from fqg_env.puzzle import PLAIN, Faults, Puzzle, read_puzzle, write_puzzle
 from fqg_env.splits import Source, level_key
+from training.cli import app as fqg
 from training.commands.levels import Generated, app, chosen, find, generated
 from training.judging.hidden_words import WORDS, clashing, fault_words, window_words
 
@@ -209,3 +210,19 @@ def test_find_takes_a_name_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert find("escape_the_room") == chosen("escape_the_room", Generated())
     with pytest.raises(LevelError, match="in the library or as a file"):
         find("nothing")
+
+
+def test_files_are_played_as_their_split_only_under_the_same_seed(tmp_path: Path) -> None:
+    """Also where the numbers in their names get another digit: seed9 comes before seed10."""
+    out = str(tmp_path / "made")
+    assert run("make", "--tier", "12", "--count", "4", "--seed", "8", "--out", out).exit_code == 0
+
+    def played(*options: str) -> tuple[float, float]:
+        asked = ["evaluate", "--policies", "index", "--episodes", "4", "--no-cache", "--json"]
+        result = CliRunner().invoke(fqg, [*asked, *options])
+        figures = json.loads(result.stdout)["policies"]["index"]
+        return figures["return_mean"], figures["attempts_mean"]
+
+    of_the_split = played("--split", "test", "--tiers", "12", "--seed", "8")
+    assert played("--levels", out, "--seed", "8") == of_the_split
+    assert played("--levels", out) != of_the_split

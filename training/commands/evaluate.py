@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +58,16 @@ def tier_range(text: str) -> tuple[int, int]:
     return pair
 
 
+def numbered(files: tuple[str, ...]) -> tuple[str, ...]:
+    """Files in the order of the numbers in their names: `seed9` before `seed10`, as they were made."""
+    return tuple(sorted(files, key=lambda file: [*map(part_in_order, re.split(r"(\d+)", file))]))
+
+
+def part_in_order(part: str) -> tuple[int, str]:
+    """Digits by their number, other parts of a name by their letters."""
+    return (int(part), "") if part.isdecimal() else (-1, part)
+
+
 def refuse_draws(context: typer.Context) -> None:
     """Leave where an option says how levels are drawn, beside level files."""
     those = [f"--{name}" for name in DRAWS if given(context, name)]
@@ -93,7 +104,12 @@ def evaluate(
     mix: MixesOption = "",
     mode: ModeOption = "hybrid",
     levels_dir: Annotated[
-        Path | None, typer.Option("--levels", help="Folder of level files to play instead.")
+        Path | None,
+        typer.Option(
+            "--levels",
+            help="Folder of level files to play instead, in turn, in the order of their names; their luck is "
+            "that of `--split test` at the --seed that is given here.",
+        ),
     ] = None,
     simulations: Annotated[
         int | None, typer.Option(min=1, help="What planners may simulate for one decision.")
@@ -145,7 +161,7 @@ def evaluate(
         size=size,
         mix=mix,
         mode=mode,
-        levels=level_files(levels_dir) if levels_dir else (),
+        levels=numbered(level_files(levels_dir)) if levels_dir else (),
     )
     cache = None if no_cache else ResultCache(default_folder())
     question = judge.Question(

@@ -293,6 +293,10 @@ def make(
 ) -> None:
     """Write generated levels to files that hold the hidden faults too, so that others can judge on them.
 
+    A file holds the level and its faults; the luck of attempts is drawn when it is played, by --seed of
+    `fqg evaluate --levels`. Levels of `test` are played as `fqg evaluate --split test` plays them only with
+    the same --seed everywhere; those of another split under another luck than there.
+
     Example: fqg levels make --tier 12 --split test --count 10 --seed 0 --out levels
     """
     written = []
