@@ -104,7 +104,10 @@ def test_everything_else_shows_it_as_text_too(tmp_path):
 
 
 def test_an_author_sees_why_an_extension_failed(tmp_path):
-    trace = '  File "tool.py", line 3, in tool\n    raise RuntimeError("died")\n'
+    trace = (
+        '  File "above.py", line 9, in above\n    tool(rows[0])\n         ~~~~^^^\n'
+        '  File "tool.py", line 3, in tool\n    raise RuntimeError("died")\n'
+    )
     died = error(
         Category.CRASHED, "The extension crashed.", detail="RuntimeError: died",
         cause=Cause("RuntimeError", "died", trace, Cause("KeyError", "'x'")),
@@ -132,6 +135,7 @@ def test_an_author_sees_why_an_extension_failed(tmp_path):
     show_steps(console, steps)
     assert "RuntimeError: died" in out.getvalue()
     assert 'raise RuntimeError("died")' in out.getvalue()
+    assert 'File "tool.py"' in out.getvalue() and "~~~~^^^" not in out.getvalue()
     assert "KeyError: 'x'" in out.getvalue()
 
 

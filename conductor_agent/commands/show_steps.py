@@ -225,5 +225,12 @@ def _why(told: Mapping[str, Any]) -> Iterator[str]:
         said = beyond(message, f"{cause['type']}: {cause['message']}".removesuffix(": "))
         if said and said != detail:
             yield said
-        yield from (cause["trace"] or "").splitlines()[-TRACE_LINES:]
+        yield from _end_of((cause["trace"] or "").splitlines())
         cause = cause["cause"]
+
+
+def _end_of(trace: list[str]) -> list[str]:
+    """The last lines of a trace, from a place on: marks below a line that is not shown say nothing."""
+    lines = trace[-TRACE_LINES:]
+    places = [i for i, one in enumerate(lines) if one.lstrip().startswith("File ")]
+    return lines[places[0] :] if places else lines
