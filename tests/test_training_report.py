@@ -14,7 +14,7 @@ from PIL import ImageFont
 from policies.recovery.registry import BUILT_IN
 from training.judging.episodes import EPISODE, Played
 from training.judging.evaluate import Judged, Question
-from training.judging.replay import Replay, Step, Told
+from training.judging.replay import Replay, Step, ToldLevel
 from training.judging.setting import Setting
 from training.pages.charts import (
     LEGIBLE,
@@ -331,7 +331,7 @@ def test_two_replays_stand_beside_each_other() -> None:
     other = Replay(
         (Step(0.0, "stop and deliver", (), None),), "stopped, text is missing", 0.0, False
     )
-    told = Told("a <level>", ("read: fails now and then",))
+    told = ToldLevel("a <level>", ("read: fails now and then",))
     look = how_to_look(Setting(seed=4, mode="community"), 3, 18)
     page = replayed({"a": one, "b": other}, told, "the first", look)
     assert "a &lt;level&gt;" in page and "read: fails now and then" in page

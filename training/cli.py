@@ -26,7 +26,7 @@ from training.commands.compile import compile_rules
 from training.commands.evaluate import evaluate_command
 from training.commands.play import play
 from training.commands.tune import tune_command
-from training.pages.tables import figures_table, or_dash, print_figures
+from training.pages.terminal_tables import figures_table, or_dash, print_figures
 from training.terminal import (
     BAD_INPUT,
     INTERRUPTED,
@@ -277,9 +277,9 @@ class QuickstartBars(TrainingBars):
 
     def progress(self) -> Any:
         """What the quickstart tells."""
-        from training.quickstart import Progress as Told
+        from training.quickstart import Progress
 
-        return Told(self.training, self.fitting, self.episodes, self.page, self.stage)
+        return Progress(self.training, self.fitting, self.episodes, self.page, self.stage)
 
     def stage(self, title: str) -> None:
         """A stage begins."""

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fqg_env.errors import LevelError
-from training.deploy import JOURNAL as JOURNAL_FILE
-from training.deploy import PageRun, deploy, replayed, totals
+from training.deploy import JOURNAL, PageRun, deploy, replayed, totals
 from training.disk import writing
 from training.judging.evaluate import episodes_to_play, evaluate
 from training.judging.setting import Setting
@@ -83,7 +82,7 @@ def deployed(plan: Plan, rule: str, policy: str, progress: Progress) -> dict[str
         for label, each in runs.items()
     }
     ran = [run.run_id for each in runs.values() for run in each]
-    out["replay"] = replayed(plan.out / JOURNAL_FILE, ran)
+    out["replay"] = replayed(plan.out / JOURNAL, ran)
     return out
 
 

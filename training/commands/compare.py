@@ -122,7 +122,7 @@ def show(result: dict[str, Any]) -> None:
         matrix,
         tables,
     )  # fmt: skip
-    from training.pages.tables import figures_table
+    from training.pages.terminal_tables import figures_table
 
     console = Console(highlight=False, markup=False)
     for name, rows in tables(result).items():

@@ -18,7 +18,7 @@ from training.commands.setting_options import (
     TiersOption,
 )
 from training.judging.setting import Setting
-from training.pages.tables import or_dash
+from training.pages.terminal_tables import or_dash
 from training.terminal import JsonOption, bar, command, counted, fail, need, print_json
 
 app = typer.Typer(

@@ -24,7 +24,7 @@ from training.commands.setting_options import (
     SplitOption,
     TiersOption,
 )
-from training.pages.tables import print_figures
+from training.pages.terminal_tables import print_figures
 from training.terminal import (
     INTERRUPTED,
     NOT_ACHIEVED,

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from policies.recovery.registry import TUNABLE
-from training.pages.tables import figures_table
+from training.pages.terminal_tables import figures_table
 from training.terminal import (
     CONSOLE,
     INTERRUPTED,

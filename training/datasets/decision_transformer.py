@@ -51,7 +51,7 @@ from training.learning.out_folder import check_writable
 from training.learning.pointer_network import Answer
 from training.learning.sequence_network import SequenceNetwork
 from training.learning.teacher import ILLEGAL
-from training.pages.tables import figures_table
+from training.pages.terminal_tables import figures_table
 from training.terminal import JsonOption, RunSeedOption, bar, command, fail, print_json
 
 BATCH, RATE = 256, 1e-3

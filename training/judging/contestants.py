@@ -94,7 +94,7 @@ def thinks(policy: Any) -> bool:
     return any(takes(policy, {name: None}) for name in vars(AS_IT_IS))
 
 
-class Told:
+class ToldPlanner:
     """A planner that is told with every decision how long to think."""
 
     def __init__(self, policy: Any, options: dict[str, Any]):
@@ -110,4 +110,4 @@ def with_options(policy: Any, options: dict[str, Any]) -> Any:
     """The same policy, told how long to think."""
     if accepts(type(policy), options):
         return type(policy)(**options)
-    return Told(policy, options)
+    return ToldPlanner(policy, options)

@@ -46,7 +46,7 @@ class Replay(NamedTuple):
     success: bool
 
 
-class Told(NamedTuple):
+class ToldLevel(NamedTuple):
     """A level in words, with what is hidden in it."""
 
     title: str
@@ -68,7 +68,7 @@ def level_of(setting: Setting, lanes: Lanes, episode: int) -> Level:
     return describe(lanes.levels[0], f"{setting.split} level {setting.seed + episode}")
 
 
-def told(setting: Setting, episode: int) -> Told:
+def told(setting: Setting, episode: int) -> ToldLevel:
     """An episode's level and what is really wrong in it."""
     lanes = deal(setting, episode, 1)
     level = level_of(setting, lanes, episode)
@@ -76,7 +76,7 @@ def told(setting: Setting, episode: int) -> Told:
     level = level.model_copy(update={"key": int(level_key(split, setting.seed + episode))})
     puzzle = Puzzle(level=level, faults=describe_faults(level, lanes.hidden[0]))
     assert puzzle.faults is not None  # noqa: S101 (it was just given)
-    return Told(level.name, tuple(wrongs(puzzle, puzzle.faults)))
+    return ToldLevel(level.name, tuple(wrongs(puzzle, puzzle.faults)))
 
 
 def named(level: Level, action: int) -> str:

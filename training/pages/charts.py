@@ -296,12 +296,12 @@ def grouped_bars(
     group_width = max(
         12.0 + 6.5 * longest, bar_width * (len(palette) + 1), room / max(3, len(groups))
     )
-    whiskers = {
-        (group, name): (each[name] - half, each[name] + half)
-        for group, each in groups.items()
-        for name, half in (halves or {}).get(group, {}).items()
-        if half is not None and each.get(name) is not None
-    }
+    whiskers = {}
+    for group, each in (halves or {}).items():
+        for name, half in each.items():
+            mean = groups[group].get(name)
+            if mean is not None and half is not None:
+                whiskers[group, name] = mean - half, mean + half
     values += [end for ends in whiskers.values() for end in ends]
     low, high = (0.0, 1.0) if share else (min(0.0, *values), max(0.05, *values))
     right = left + group_width * len(groups)

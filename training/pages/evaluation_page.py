@@ -15,7 +15,7 @@ from training.judging.bounds import BOUNDS
 from training.judging.contestants import Contestant, own
 from training.judging.evaluate import Judged
 from training.judging.processes import Workers
-from training.judging.replay import Replay, Showing, Told, replay, told
+from training.judging.replay import Replay, Showing, ToldLevel, replay, told
 from training.judging.setting import Setting, mixes_of
 from training.judging.watch import Reaction
 from training.pages.charts import (
@@ -331,7 +331,7 @@ def how_to_look(setting: Setting, episode: int, tier: int) -> str:
     )
 
 
-def replayed(replays: dict[str, Replay], level: Told, why: str, look: str) -> str:
+def replayed(replays: dict[str, Replay], level: ToldLevel, why: str, look: str) -> str:
     """Two replays beside each other; `look` is what says how to look at the level."""
     columns = "".join(
         f"<div><h3>{html.escape(name)}: {'solved' if r.success else 'not solved'}, return "

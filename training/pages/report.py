@@ -13,7 +13,7 @@ from training.disk import writing
 from training.judging.contestants import own
 from training.judging.evaluate import evaluation_title
 from training.pages.charts import bars
-from training.pages.tables import known_shares, tie
+from training.pages.terminal_tables import known_shares, tie
 from training.terminal import counted
 
 STYLE = """
