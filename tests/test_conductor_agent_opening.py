@@ -68,6 +68,9 @@ def test_each_wall_is_named_by_the_limit_that_opens_it(tmp_path: Path, profile: 
     [
         ("[Errno 13] Permission denied", {}, "network"),
         ("[Errno 13] Permission denied", {"network": "host"}, None),
+        ("[Errno 101] Network is unreachable", {}, "network"),
+        ("[Errno -2] Name or service not known", {}, "network"),
+        ("[Errno -5] No address associated with hostname", {}, "network"),
         ("[Errno 1] Operation not permitted", {}, None),
         ("<urlopen error [Errno -3] Temporary failure in name resolution>", {}, "network"),
         ("[Errno 30] Read-only file system: '/usr/lib/a: b'", {}, "write_paths"),
@@ -88,3 +91,22 @@ def test_what_is_not_known_is_not_said(
     assert told.detail == (
         "" if keys is None else f"that is a wall around it, which the limit `{keys}` opens"
     )
+
+
+@pytest.mark.parametrize(
+    ("profile", "message", "keys"),
+    [
+        ("lock", "[Errno 2] No such file or directory: '/usr'", None),
+        ("lock", "[Errno 13] Permission denied: '/usr'", "read_paths` or `write_paths"),
+        ("group", "[Errno 13] Permission denied", None),
+        ("group", "[Errno 30] Read-only file system: '/usr/a'", None),
+    ],
+)
+def test_a_profile_without_a_wall_is_not_said_to_have_it(
+    profile: str, message: str, keys: str | None
+) -> None:
+    failure = error(Category.CRASHED, "x", detail="seen", cause=Cause("OSError", message))
+    told = with_the_key(failure, ResourceLimits(), PROFILES[profile])
+    assert isinstance(told, StandardError)
+    wall = [] if keys is None else [f"that is a wall around it, which the limit `{keys}` opens"]
+    assert told.detail == "; ".join(["seen", *wall])
