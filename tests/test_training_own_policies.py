@@ -11,12 +11,14 @@ import hand_drawn
 import numpy as np
 import pytest
 from own_policies import CallsOnce, Stops, puzzle
+from typer.testing import CliRunner
 
 from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
 from policies.recovery.base import Decision, certain
 from policies.recovery.oracle import Oracle
 from policies.recovery.registry import PolicyError, policy_named
+from training.cli import app as fqg
 from training.judging.contestants import Thinking
 from training.judging.episodes import ask, observations
 from training.judging.evaluate import Question, episodes_to_play, evaluate, judge
@@ -251,6 +253,18 @@ def test_a_failure_is_told_before_the_others_have_played_and_ends_the_policy(wor
     assert done <= 2 * 512  # no more than the first chunks of the others
     assert told == dict.fromkeys(policies, episodes_to_play(setting))
     assert "error" not in judged["policies"]["index"] and "error" not in judged["policies"]["stops"]
+
+
+def test_the_command_says_at_once_who_failed_and_judges_the_others() -> None:
+    names = f"index,{__name__}:Boom"
+    asked = ["evaluate", "--policies", names, "--episodes", "600", "--no-cache", "--json"]
+    result = CliRunner().invoke(fqg, asked)
+    assert result.exit_code == 0
+    assert set(json.loads(result.stdout)["policies"]["index"]) > {"return_mean"}
+    said = result.stderr.splitlines()
+    failed = next(i for i, line in enumerate(said) if "failed, and is left out" in line)
+    assert f"fqg: {__name__}:Boom failed, and is left out: ValueError: my bug" in said[failed]
+    assert any("50%" in line for line in said[failed:]), "the others have not played on yet"
 
 
 def line_with(words: str) -> int:

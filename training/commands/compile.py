@@ -25,7 +25,8 @@ def compile_rules(
 
     Nothing needs it: whatever plays compiles what it needs, once, and keeps it. That takes some minutes for
     each size, which this command spends ahead and on all cores. What is compiled lies in FQG_CACHE_DIR, else
-    in the cache folder of the user.
+    in the cache folder of the user. Of several commands that need the same size at once, one compiles and the
+    others wait for it.
     """
     from training.compile_ahead import compile_all
 
