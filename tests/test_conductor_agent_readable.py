@@ -80,6 +80,37 @@ def test_a_python_beside_a_file_in_a_home_is_somebody_elses(home: Path) -> None:
         bound(home, f'source = "act.py"\npython = "{environment}/python"')
 
 
+@pytest.mark.parametrize("ends", ["where it is named", "where it leads"])
+def test_both_ends_of_a_link_have_to_be_readable(tmp_path: Path, ends: str) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder in (own, other):
+        folder.mkdir()
+        (folder / "real").write_text("#!/bin/sh\n")
+        (folder / "real").chmod(0o755)
+    (own / "run").symlink_to(other / "real")
+    (other / "run").symlink_to(own / "real")
+    program = other / "run" if ends == "where it is named" else own / "run"
+    with pytest.raises(ManifestError, match="may not read"):
+        bound(own, f'command = ["{program}"]')
+    bound(own, f'command = ["{own / "real"}"]')
+
+
+def test_what_is_granted_by_a_link_may_be_named_by_it(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "own").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "run").write_text("#!/bin/sh\n")
+    (tmp_path / "real" / "run").chmod(0o755)
+    grant = {"read_paths": [str(link)]}
+    asks = f'[extension.limits]\nread_paths = ["{link}"]'
+    for at, least in ((link, grant), (tmp_path / "real", grant)):
+        file = tmp_path / "own" / FILE
+        file.write_text(f'[extension]\nclass = "motif"\ncommand = ["{at}/run"]\n{asks}\n')
+        manifest = read_manifest(file)
+        assert limits_of(manifest, file, least, {"motif": least}).read_paths == (str(link),)
+
+
 def test_a_bare_name_is_what_the_path_finds_and_nothing_in_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
