@@ -20,6 +20,7 @@ import minari
 from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION, observation_dtype
+from policies.recovery.base import Decision
 from policies.recovery.features import network_inputs
 from policies.recovery.registry import policy_named
 from training import terminal
@@ -368,7 +369,24 @@ class Mumbles(Raises):
         return "yes"
 
 
-@pytest.mark.parametrize(("kind", "said"), [(Raises, "a bug"), (Mumbles, "decide must return")])
+class Beyond(Raises):
+    """Somebody's policy that answers an action that there is not; the game would refuse it."""
+
+    name = "beyond"
+
+    def decide(self, observation, mask):
+        actions = np.full(len(mask), mask.shape[1])
+        return Decision(actions, mask.astype(np.float32), np.full(len(mask), self.name, object))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Raises, "a bug"),
+        (Mumbles, "decide must return"),
+        (Beyond, "it answered the action 18; they run from 0 to 17"),
+    ],
+)
 def test_somebodys_own_policy_that_fails_is_one_sentence(
     tmp_path: Path, kind: type, said: str
 ) -> None:

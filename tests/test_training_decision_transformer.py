@@ -29,7 +29,7 @@ from training.datasets.decision_transformer import (
     spent,
     train,
 )
-from training.datasets.reader import open_datasets, read_decisions
+from training.datasets.reader import open_datasets, picked, read_decisions
 from training.datasets.write import write_dataset
 from training.judging.episodes import observations
 from training.judging.setting import Setting, deal
@@ -75,6 +75,21 @@ def test_it_learns_what_was_logged(
     assert before == pytest.approx(chance, rel=0.01)  # it does not begin as the index rule
     assert after < 0.5 * chance
     assert learned[1] == pytest.approx(after, abs=0.3 * chance)
+
+
+def test_of_what_was_illegal_it_learns_nothing(folders: list[Path]) -> None:
+    """Somebody's own policy may have been refused; a loss of a billion would drown all that was legal."""
+    batch = everything(folders)
+    illegal, rows = batch.action.copy(), np.arange(0, len(batch.action), 3)
+    illegal[rows] = (batch.mask[rows] == 0).argmax(1)
+    assert (batch.mask[rows, illegal[rows]] == 0).all()
+    kept = np.setdiff1d(np.arange(len(batch.action)), rows)
+    network = DecisionTransformer()
+    with torch.no_grad():
+        found = loss_of(network, batch._replace(action=illegal)).item()
+        assert found == pytest.approx(loss_of(network, picked(batch, kept)).item(), rel=1e-4)
+        none = picked(batch._replace(action=illegal), rows)
+        assert loss_of(network, none).item() == 0.0
 
 
 def test_what_it_is_asked_for_changes_what_it_does(
@@ -167,6 +182,8 @@ def test_the_command_judges_each_target_and_keeps_the_policy(
             ("--dataset", "nowhere", "--targets", "high"),
             "--targets 'high': write returns separated",
         ),
+        (("--dataset", "nowhere", "--targets", "0.5,nan"), "--targets '0.5,nan': write returns"),
+        (("--dataset", "nowhere", "--targets", "1e400"), "--targets '1e400': write returns"),
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -32,7 +32,7 @@ from training.disk import NotWritten
 from training.judging.blame import blamed
 from training.judging.bounds import BAYES, why_no_bayes
 from training.judging.contestants import Contestant, thinks
-from training.judging.episodes import actions_of, ask
+from training.judging.episodes import AnswerError, actions_of, ask
 from training.judging.setting import Setting, check_setting, deal, mixes_of
 from training.learning.out_folder import check_writable, is_there
 
@@ -50,6 +50,17 @@ def by_lane(parts: Sequence[tuple[np.ndarray, ...]], n: int) -> list[list[np.nda
     return [np.split(array[order], ends) for array in arrays]
 
 
+def checked(actions: np.ndarray, of: int) -> np.ndarray:
+    """Actions [N], of which there are so many; the game refuses others, and Minari has no place for them.
+
+    Raises:
+        AnswerError: one is none of them.
+    """
+    if (none := (actions < 0) | (actions >= of)).any():
+        raise AnswerError(f"it answered the action {actions[none][0]}; they run from 0 to {of - 1}")
+    return actions
+
+
 def play_logged(policy: Any, lanes: Lanes, first: int) -> list[Episode]:
     """Let a policy play every lane to its end, and keep all of it; `first` is the level of the first lane.
 
@@ -59,7 +70,7 @@ def play_logged(policy: Any, lanes: Lanes, first: int) -> list[Episode]:
     seen, did = [], []
     while (running := np.flatnonzero(lanes.boards["stopped"] == 0)).size:
         seen.append((running, lanes.observations[running], lanes.masks[running]))
-        action = actions_of(ask(policy, lanes), lanes.n)
+        action = checked(actions_of(ask(policy, lanes), lanes.n), lanes.masks.shape[1])
         lanes.step(action)
         did.append((running, action[running], lanes.rewards[running]))
     seen.append((np.arange(lanes.n), lanes.observations.copy(), lanes.masks.copy()))
