@@ -285,6 +285,17 @@ def test_a_policy_that_fails_has_no_figures(
     )
 
 
+def test_a_policy_that_fails_in_real_runs_alone_is_told_before_anything_is_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "if len(mask) == 1: raise RuntimeError('one at a time')"
+    (tmp_path / "failing_alone.py").write_text(RAISES.format(body), "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    asked = Question("failing_alone:Own", ("generated", "scenario_1_real"), Setting(episodes=4))
+    with pytest.raises(PolicyError, match="RuntimeError: one at a time .*failing_alone"):
+        planned(asked)
+
+
 def test_a_journal_is_looked_at_before_anything_is_played(tmp_path: Path) -> None:
     foreign = tmp_path / "notes.txt"
     foreign.write_text("no journal", "utf-8")

@@ -54,11 +54,19 @@ def size_compiled(arguments: Iterable[Any]) -> Size | None:
     return None
 
 
+def size_of_ours(data: dict[str, Any]) -> Size | None:
+    """The same of what Numba tells of a compilation; None where the kernel is not ours."""
+    ours = data["dispatcher"].py_func.__module__.partition(".")[0] in OURS
+    return size_compiled(data["args"]) if ours else None
+
+
 class _Listener(event.Listener):
     """Numba tells it of every compilation; what is loaded from disk is none."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
+        self._told: set[str] = set()
+        """Sizes of which people know."""
         self._turns: dict[str, Turn] = {}
         self._within: list[Turn | None] = []
         """Of the kernels that are being compiled, each inside of the one before; the turn of the first."""
@@ -67,10 +75,11 @@ class _Listener(event.Listener):
         self._within.append(None)
         if len(self._within) > 1:
             return
-        turn = self._turn_for(event.data)
-        if turn is not None:
-            self._within[0] = turn
+        size = size_of_ours(event.data)
+        if size is not None:
+            turn = self._within[0] = self._turn_for(size)
             turn.begin()
+            self._tell(size, note(size))
 
     def on_end(self, event: Any) -> None:
         turn = self._within.pop()
@@ -82,15 +91,16 @@ class _Listener(event.Listener):
         for turn in self._turns.values():
             turn.close()
 
-    def _turn_for(self, data: dict[str, Any]) -> Turn | None:
-        """The turn that a kernel of ours needs; says so where it is the first one of its size."""
-        size = size_compiled(data["args"])
-        if size is None or data["dispatcher"].py_func.__module__.partition(".")[0] not in OURS:
-            return None
+    def _turn_for(self, size: Size) -> Turn:
         if size.name not in self._turns:
-            self._say(note(size))
-            self._turns[size.name] = Turn(size.name, lambda: self._say(waiting_note(size)))
+            self._turns[size.name] = Turn(size.name, lambda: self._tell(size, waiting_note(size)))
         return self._turns[size.name]
+
+    def _tell(self, size: Size, sentence: str) -> None:
+        """Say it, unless something has been said of this size."""
+        if size.name not in self._told:
+            self._told.add(size.name)
+            self._say(sentence)
 
 
 _open: list[_Listener] = []

@@ -15,6 +15,7 @@ from conductor_agent.by_mode.cases import Case, cases_of
 from conductor_agent.by_mode.figures import figures
 from conductor_agent.by_mode.play import play
 from conductor_agent.files.workflow import WorkflowError
+from conductor_agent.record.fold import Fold
 from conductor_agent.record.journal import Journal
 from fqg_env import library
 from fqg_env.errors import LevelError, suggest
@@ -23,6 +24,7 @@ from policies.recovery.registry import deciding, policy_named
 from training.decision import game_modes
 from training.decision.alignment import alignment
 from training.judging.blame import blamed
+from training.judging.episodes import actions_of, decision_of
 from training.judging.setting import Setting, check_setting
 from training.judging.stats import mean_ci95
 
@@ -101,7 +103,7 @@ def planned(question: Question) -> Plan:
     Raises:
         JournalError: the journal cannot be written.
         LevelError: there is no such setting, or its levels cannot be had, or no real run for the journal.
-        PolicyError: the policy cannot be had, or plans.
+        PolicyError: the policy cannot be had, plans, or fails at the first move of a real run.
     """
     for name in question.settings:
         if name not in SETTINGS:
@@ -119,6 +121,7 @@ def planned(question: Question) -> Plan:
     if len(missing) == len(question.settings):
         raise LevelError(next(iter(missing.values())))
     check_journal(question)
+    check_first_moves(question, cases)
     return Plan(question, cases, missing)
 
 
@@ -136,6 +139,20 @@ def check_journal(question: Question) -> None:
             f"the journal keeps real runs, and no setting has any; add one of {', '.join(REAL)}"
         )
     Journal.create(question.journal).close()
+
+
+def check_first_moves(question: Question, cases: dict[str, list[Case]]) -> None:
+    """See that the policy can begin each real workflow, before others have been played for minutes.
+
+    Raises:
+        PolicyError: it fails.
+    """
+    policy = policy_named(question.policy)
+    for its in cases.values():
+        fold = Fold(its[0].workflow(Responsibility.HYBRID).level)
+        with blamed(question.policy):
+            decision = policy.decide(fold.observation(), fold.mask.copy())
+            actions_of(decision_of(decision, "decide"), 1)
 
 
 def compare(plan: Plan, progress: Progress = lambda done, setting: None) -> dict[str, Any]:
