@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hosted import succeeds
 from conductor_agent.files.bindings import limits_of, source_of
 from conductor_agent.files.manifest import FILE, ManifestError, read_manifest
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
-from conductor_agent.hosting.readable import code_of, common
+from conductor_agent.hosting.readable import code_of, common, open_to_all
 from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
 from policies.resource.limits import ResourceLimits
@@ -109,6 +110,67 @@ def test_what_is_granted_by_a_link_may_be_named_by_it(tmp_path: Path) -> None:
         file.write_text(f'[extension]\nclass = "motif"\ncommand = ["{at}/run"]\n{asks}\n')
         manifest = read_manifest(file)
         assert limits_of(manifest, file, least, {"motif": least}).read_paths == (str(link),)
+
+
+@pytest.mark.parametrize("key", ["command", "python"])
+def test_a_workflow_that_tightens_grants_no_reading(tmp_path: Path, key: str) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "act.py").write_text(CODE)
+    (tmp_path / "other").symlink_to("/bin/sh")
+    named = f'"{tmp_path / "other"}"'
+    what = f"command = [{named}]" if key == "command" else f'source = "act.py"\npython = {named}'
+    file = tmp_path / "own" / FILE
+    file.write_text(f'[extension]\nclass = "motif"\n{what}\n')
+    for tightened in ({}, {"wall_s": 1.0}):
+        with pytest.raises(ManifestError, match=rf"extension\.{key}: .* may not read"):
+            limits_of(read_manifest(file), file, tightened)
+
+
+def test_a_relative_program_is_one_of_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("own/bin", "work/bin"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "run").symlink_to("/bin/sh")
+    monkeypatch.chdir(tmp_path / "work")
+    with pytest.raises(ManifestError, match="may not read"):
+        bound(tmp_path / "own", 'command = ["bin/run"]')
+    monkeypatch.chdir(tmp_path / "own")
+    bound(tmp_path / "own", 'command = ["bin/run"]')
+
+
+def test_of_an_environment_only_what_lies_in_it_and_its_interpreter_is_shown(
+    tmp_path: Path,
+) -> None:
+    environment, other = tmp_path / "environment", tmp_path / "other"
+    for folder in (environment, other):
+        (folder / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+        (folder / "bin").mkdir()
+    python = environment / "bin" / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    (environment / "pyvenv.cfg").write_text(f"home = {other / 'bin'}\n")
+    for link in ("lib/python3", "lib/libpython3.so", "bin/python-docs"):
+        (environment / link).symlink_to(other)
+    shown = code_of(ExtensionSource("json"), str(python))
+    assert {str(python), str(environment / "lib" / "python3.11")} <= set(shown)
+    assert not [path for path in shown if str(other) in (path, str(Path(path).resolve()))]
+
+
+def test_what_not_everybody_may_read_or_reach_is_not_open_to_all(tmp_path: Path) -> None:
+    file = tmp_path / "closed" / "file"
+    file.parent.mkdir()
+    file.write_text("")
+    for mode, folder_mode, above, beneath in (
+        (0o644, 0o755, True, True),
+        (0o640, 0o755, False, False),
+        (0o644, 0o750, False, True),
+    ):
+        file.chmod(mode)
+        file.parent.chmod(folder_mode)
+        assert open_to_all([str(file)], above=False) is beneath
+        reached = all(one.stat().st_mode & 0o1 for one in (tmp_path, *tmp_path.parents))
+        assert open_to_all([str(file)], above=True) is (above and reached)
+    assert open_to_all([str(tmp_path / "not there")], above=True)
 
 
 def test_a_bare_name_is_what_the_path_finds_and_nothing_in_the_working_folder(
