@@ -62,6 +62,16 @@ def test_a_file_in_a_home_is_shown_alone(home: Path) -> None:
     assert str(home) not in shown
 
 
+def test_a_home_that_python_imports_from_is_not_shown(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "packages").mkdir()
+    monkeypatch.setenv("PYTHONPATH", f"{home}:{home / 'packages'}")
+    shown = code_of(ExtensionSource("json"), sys.executable)
+    assert str(home / "packages") in shown
+    assert str(home) not in shown
+
+
 @pytest.mark.parametrize("what", ['source = "act"', 'command = ["./run"]'])
 def test_a_home_is_no_folder_of_an_extension(home: Path, what: str) -> None:
     with pytest.raises(ManifestError, match="a folder of its own"):
@@ -238,7 +248,9 @@ def test_a_source_that_its_extension_may_write_shows_no_other_folder(tmp_path: P
         (tmp_path / name).mkdir()
     (tmp_path / "others" / "act.py").write_text(CODE)
     (tmp_path / "data" / "act.py").symlink_to(tmp_path / "others" / "act.py")
-    source = ExtensionSource(str(tmp_path / "data" / "act.py"))
-    assert str(tmp_path / "others") in code_of(source, "python3")
+    (tmp_path / "data" / "beside").mkdir()
+    beside = str(tmp_path / "data" / "beside")
+    source = ExtensionSource(str(tmp_path / "data" / "act.py"), import_paths=(beside,))
+    assert {str(tmp_path / "others"), beside} <= set(code_of(source, "python3"))
     shown = code_of(source, "python3", write=[str(tmp_path / "data")])
     assert not [path for path in shown if path.startswith(str(tmp_path))]
