@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from policies.recovery.network import NetworkPolicy, load
 from policies.recovery.policy_file import HEADS
 from training.cli import app
-from training.commands.attention import lane_drawn, lane_of, moment
+from training.commands.attention import Moment, heatmap, lane_drawn, lane_of, moment, page_of
 from training.commands.levels import Generated, generated
 from training.learning.export import export
 from training.learning.pointer_network import Conductor
@@ -74,6 +75,7 @@ def test_the_page_says_what_happened_and_what_is_heeded(folder: Path, tmp_path: 
         (["--policy", "index", "--tier", "14"], "is no sequence model"),
         (["--policy", "sipped", "--tier", "14"], "there is no policy 'sipped'"),
         (["--policy", "HERE", "--tier", "14", "--failures", "60"], "fewer than 60 failures"),
+        (["--policy", "HERE", "escape_the_room", "--failures", "40"], "name another level or seed"),
         (["--policy", "HERE", "--tier", "14", "--out", "/"], "cannot be written"),
     ],
 )
@@ -81,3 +83,40 @@ def test_what_cannot_be_shown_is_told(folder: Path, words: list[str], told: str)
     given = [str(folder) if word == "HERE" else word for word in words]
     done = CliRunner().invoke(app, ["attend", *given])
     assert done.exit_code == 2 and told in done.stderr
+
+
+def test_who_chooses_and_whose_look_it_is_is_told(folder: Path, tmp_path: Path) -> None:
+    """On a level too large for a model the index rule chooses, not the model; a WAIT has no token of its own."""
+    small, page = tmp_path / "small", tmp_path / "attention.html"
+    shutil.copytree(folder, small)
+    manifest = json.loads((small / "manifest.json").read_text("utf-8"))
+    (small / "manifest.json").write_text(json.dumps({**manifest, "max_calls": 1}))
+    said = []
+    for policy in (folder, small):
+        words = [
+            "attend",
+            "--policy",
+            str(policy),
+            "--tier",
+            "14",
+            "--seed",
+            "3",
+            "--out",
+            str(page),
+        ]
+        said.append((CliRunner().invoke(app, words).stdout, page.read_text("utf-8")))
+    (its, its_page), (floors, floors_page) = said
+    assert its.startswith("after 1 attempt it chooses: ")
+    assert floors.startswith("after 1 attempt the floor chooses: ")
+    assert "the floor, which is the index rule, chooses in its place" in floors_page
+    assert "the floor" not in its_page and "the token of the call that is chosen" in its_page
+    level = generated(Generated("test", 14, 3)).level
+    tokens = ("done", *level.call_names, *level.artifact_names)
+    waits = Moment(level, ("done",), "wait", False, tokens, np.full((8, len(tokens)), 0.1))
+    assert "a call, the mean over all of them" in page_of(waits, "it", page).read_text("utf-8")
+
+
+def test_names_of_rows_have_room() -> None:
+    """In the widest of the usual fonts a letter takes 7.2; names end 8 before the cells."""
+    picture = heatmap(["layer 1, head 1"], ["a"], np.ones((1, 1)))
+    assert float(picture.split('<text x="')[1].split('"')[0]) >= 7.2 * len("layer 1, head 1")

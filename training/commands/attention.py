@@ -19,7 +19,7 @@ from fqg_env.render import category_name
 from fqg_env.rules import FIRST_CALL
 from fqg_env.splits import ALL_TIERS
 from policies.recovery.base import Observation
-from policies.recovery.network import NetworkPolicy
+from policies.recovery.network import FLOOR, NetworkPolicy
 from policies.recovery.policy_file import HEADS
 from policies.recovery.registry import PolicyError, policy_named
 from training.commands.levels import (
@@ -37,10 +37,10 @@ from training.judging.replay import named
 from training.judging.setting import Setting, deal
 from training.pages.charts import BLUE, label, line, svg, titled
 from training.pages.report import table, write_report
-from training.terminal import JsonOption, command, fail, print_json
+from training.terminal import JsonOption, command, counted, fail, print_json
 
-CELL, LEFT = 22.0, 96.0
-"""Size of a cell of the picture, and the least room for the names of its rows."""
+CELL, LEFT, LETTER = 22.0, 96.0, 7.6
+"""Size of a cell of the picture, least room for the names of its rows, and the most that a letter takes."""
 
 
 class Moment(NamedTuple):
@@ -50,6 +50,8 @@ class Moment(NamedTuple):
     attempts: tuple[str, ...]
     """What was tried and what came of it, the newest first."""
     choice: str
+    floor: bool
+    """The index rule chose it in the model's place."""
     tokens: tuple[str, ...]
     """Names of the tokens: attempts as they are told, calls, artifacts."""
     weights: np.ndarray
@@ -82,13 +84,15 @@ def moment(lanes: Lanes, level: Level, policy: NetworkPolicy, failures: int) -> 
     """The decision after so many failures, if the policy meets as many on the one lane, which it plays."""
     while not lanes.boards["stopped"][0]:
         seen: Observation = observations(lanes)
-        action = int(policy.decide(seen, lanes.masks).action[0])
+        decision = policy.decide(seen, lanes.masks)
+        action = int(decision.action[0])
         if lanes.boards["failed"][0] >= failures:
             attention = policy.attention(seen, lanes.masks)[0]
             told = attempts_told(level, seen["history"][0])
             weights = weights_of(attention, len(told), level, action)
             tokens = (*told, *level.call_names, *level.artifact_names)
-            return Moment(level, told, named(level, action), tokens, weights)
+            floor = decision.source[0] == FLOOR
+            return Moment(level, told, named(level, action), floor, tokens, weights)
         lanes.step(np.array([action]))
     return None
 
@@ -111,7 +115,7 @@ def lane_drawn(which: Generated) -> Lanes:
 
 def heatmap(rows: Sequence[str], columns: Sequence[str], weights: np.ndarray) -> str:
     """Weights [rows, columns] as cells, the darker the more; what each is says itself when pointed at."""
-    top, left = 12.0, max(LEFT, 16 + 6.4 * max(map(len, rows)))
+    top, left = 12.0, max(LEFT, 16 + LETTER * max(map(len, rows)))
     width = left + CELL * len(columns)
     parts = []
     for i, row in enumerate(rows):
@@ -145,10 +149,16 @@ def page_of(seen: Moment, policy: str, path: Path) -> Path:
     kind = ["attempt"] * len(seen.attempts) + ["call"] * len(seen.level.call_names)
     kind += ["artifact"] * len(seen.level.artifact_names)
     rows = [(html.escape(seen.tokens[j]), kind[j], f"{mean[j]:.0%}") for j in most]
+    chooses = (
+        "the floor, which is the index rule, chooses in its place" if seen.floor else "chooses"
+    )
+    one_call = seen.choice in seen.level.call_names
+    whose = "the call that is chosen" if one_call else "a call, the mean over all of them"
     explained = (
-        f"<p>Next <b>{html.escape(policy)}</b> chooses: <b>{html.escape(seen.choice)}</b>. What it heeds at "
-        "this choice: a row for each head of each layer, which adds up to 100%; attempts (the newest first), "
-        "then calls, then artifacts.</p>"
+        f"<p>Next <b>{html.escape(policy)}</b> {chooses}: <b>{html.escape(seen.choice)}</b>. What the token "
+        f"of {whose} heeds: a row for each head of each layer, which adds up to 100%; the darker, the more, "
+        "and each cell says how much when pointed at. First attempts (the newest first), then calls, then "
+        "artifacts.</p>"
     )
     sections = [
         f"<p>{html.escape(seen.level.name)}. So far:</p><ol>{attempts}</ol>",
@@ -188,7 +198,8 @@ def attend(
     lanes = lane_drawn(which) if level is None else lane_of(puzzle)
     seen = moment(lanes, puzzle.level, player, failures)
     if seen is None:
-        fail(f"the policy meets fewer than {failures} failures on this level; name another seed")
+        met = "no failure" if failures == 1 else f"fewer than {failures} failures"
+        fail(f"the policy meets {met} on this level; name another level or seed, or fewer failures")
     try:
         page_of(seen, policy, out)
     except OSError as problem:
@@ -196,7 +207,15 @@ def attend(
     if as_json:
         heeded = {"tokens": list(seen.tokens), "weights": seen.weights.round(4).tolist()}
         print_json(
-            {"choice": seen.choice, "attempts": list(seen.attempts), **heeded, "page": str(out)}
+            {
+                "choice": seen.choice,
+                "floor": seen.floor,
+                "attempts": list(seen.attempts),
+                **heeded,
+                "page": str(out),
+            }
         )
     else:
-        typer.echo(f"after {len(seen.attempts)} attempts it chooses: {seen.choice}\npage: {out}")
+        who = "the floor" if seen.floor else "it"
+        tried = counted(len(seen.attempts), "attempt")
+        typer.echo(f"after {tried} {who} chooses: {seen.choice}\npage: {out}")
