@@ -18,8 +18,8 @@ from fqg_env.puzzle import Puzzle
 from fqg_env.render import category_name
 from fqg_env.rules import FIRST_CALL
 from fqg_env.splits import ALL_TIERS
-from policies.recovery.base import Observation
-from policies.recovery.network import FLOOR, NetworkPolicy
+from policies.recovery.base import FLOOR, Observation
+from policies.recovery.network import NetworkPolicy
 from policies.recovery.policy_file import HEADS
 from policies.recovery.registry import PolicyError, policy_named
 from training.commands.levels import (
