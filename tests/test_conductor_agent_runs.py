@@ -333,21 +333,21 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path, monkeypatch, caps
 
 
 HEAD = "from conductor_agent.hosting.extension import extension\n"
+LOADS_NOT = "The extension does not load: "
 FINE = "@extension\ndef one():\n    return {}\n@extension\ndef two():\n    return {}\n"
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (FINE.replace("two()", "two("), "extensions.one, two: The extension does not load: SyntaxError: "
-         "invalid syntax (mine.py, line 6)"),
+        (FINE.replace("two()", "two("), f"extensions.one, two: {LOADS_NOT}SyntaxError: invalid syntax (mine.py, line 6)"),
         ("import no_such_module\n" + FINE, "extensions.one, two: The Python package no_such_module is missing"),
         (FINE.replace("two", "too"), "extensions.two: mine.py has no extension 'two'. Did you mean 'too'?"),
         ("", "extensions.one, two: mine.py has no extension: decorate a function with @extension"),
-        (FINE + "@two.load\ndef load():\n    open('model.bin')\n", "extensions.two: The extension does not load: "
-         "FileNotFoundError: [Errno 2] No such file or directory: 'model.bin' (mine.py, line 10)"),
-        (FINE + "import os, sys\nprint('model gone', flush=True)\nos._exit(3)\n", "extensions.one, two: The extension "
-         "ended without an answer (exit code 3) (model gone)"),
+        (FINE + "@two.load\ndef load():\n    open('model.bin')\n",
+         f"extensions.two: {LOADS_NOT}FileNotFoundError: [Errno 2] No such file or directory: 'model.bin' (mine.py, line 10)"),
+        (FINE + "import os, sys\nprint('model gone', flush=True)\nos._exit(3)\n",
+         "extensions.one, two: The extension ended without an answer (exit code 3) (model gone)"),
     ],
 )  # fmt: skip
 def test_a_dry_run_says_which_extension_does_not_load(tmp_path, monkeypatch, capsys, text, says):

@@ -48,12 +48,13 @@ def test_a_module_and_what_is_public_in_it_say_what_they_are(path):
 
 
 def test_the_floor_is_named_once():
-    named = [
-        relative(path)
-        for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Constant) and node.value == "floor"
-    ]
+    """As who decided; a key of a result may be called so too."""
+    named = []
+    for path in MODULES:
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        keys = {id(key) for node in nodes if isinstance(node, ast.Dict) for key in node.keys}
+        words = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in keys]
+        named += [relative(path) for node in words if node.value == "floor"]
     assert named == ["policies/recovery/base.py"]
 
 
