@@ -22,7 +22,7 @@ from policies.recovery.registry import BUILT_IN
 from training import cli
 from training.cli import app
 from training.judging.evaluate import evaluation_title
-from training.pages import tables
+from training.pages import terminal_tables
 
 
 def fqg(*arguments: str) -> Result:
@@ -77,9 +77,9 @@ def test_labels_with_brackets_are_printed_as_they_are() -> None:
         "wrong_delivered_rate": 0.0,
         "decision_ms_p50": None,
     }
-    console = tables.Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = terminal_tables.Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     told = {"policies": {"runs/[/b]x": p}, "paired": {}}
-    tables.print_figures(console, told, "1 level of [/b]")
+    terminal_tables.print_figures(console, told, "1 level of [/b]")
     text = console.export_text()
     console.file.close()
     assert "runs/[/b]x" in text and "1 level of [/b]" in text
@@ -89,8 +89,8 @@ def test_labels_with_brackets_are_printed_as_they_are() -> None:
 def test_a_dash_is_explained_in_one_line_below_its_table() -> None:
     heads = ("policy", "ex/tr", "im/tr", "pass^8", "gap")
     whole = ("index", "50%", "40%", "30.0%", "0%")
-    assert tables.why_dashes(heads, [whole]) == ""
-    told = tables.why_dashes(heads, [whole, ("-", "-", "-", "30.0%", "-")])
+    assert terminal_tables.why_dashes(heads, [whole]) == ""
+    told = terminal_tables.why_dashes(heads, [whole, ("-", "-", "-", "30.0%", "-")])
     assert told == (
         "\n-: no such fault in the way (ex/tr, im/tr); "
         "the bound is not above the rule on these levels (gap)"
@@ -112,9 +112,9 @@ def test_a_long_label_shows_its_end_where_that_tells_it_from_others() -> None:
         "index",
         "else/a/very/long/way/to/a/policy",
     )
-    assert tables.short(near, [far, near]) == "index"
-    assert tables.short(far, [far, near]) == ".../to/a/policy"
-    assert tables.short(far, [far, same]) == far
+    assert terminal_tables.short(near, [far, near]) == "index"
+    assert terminal_tables.short(far, [far, near]) == ".../to/a/policy"
+    assert terminal_tables.short(far, [far, same]) == far
 
 
 def test_differences_stand_below_the_table_each_pair_once() -> None:
@@ -188,7 +188,7 @@ def test_what_is_unknown_is_refused_before_a_bar_appears(arguments: list[str], s
 def test_what_was_cut_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FQG_CACHE_DIR", str(tmp_path))
 
-    def cut(question: object, tell: object) -> None:
+    def cut(question: object, tell: object, failed: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("training.judging.evaluate.judge", cut)

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conductor_agent.commands.compiling import told_of_compiling
 from conductor_agent.commands.usage import usage_sentence
 from conductor_agent.interrupts import hear_sigterm_as_ctrl_c
 from training.commands import dataset, levels
@@ -38,7 +37,6 @@ from training.terminal import (
     fail,
     need,
     print_json,
-    say,
 )
 
 app = typer.Typer(
@@ -148,7 +146,7 @@ def train(
         find_checkpoint(out, chosen, seed)
     else:
         clear_earlier(out, force)
-    with told_of_compiling(say), contextlib.ExitStack() as bars:
+    with contextlib.ExitStack() as bars:
         shown = TrainingBars(chosen, bars)
         shown.begin("training", chosen.decisions)
         try:
@@ -217,7 +215,7 @@ def quickstart(
     chosen = read_recipe(recipe)
     workers = max(1, min(2, os.cpu_count() or 1))
     plan = whole.Plan(chosen, seed, out, episodes, pages, workers)
-    with told_of_compiling(say), contextlib.ExitStack() as bars:
+    with contextlib.ExitStack() as bars:
         shown = QuickstartBars(plan, bars)
         try:
             result = whole.quickstart(plan, shown.progress())

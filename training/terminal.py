@@ -22,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from conductor_agent.commands.compiling import told_of_compiling
 from fqg_env.errors import LevelError
 from training.disk import NO_ROOM, NotWritten
 
@@ -75,12 +76,13 @@ def counted(n: int, noun: str) -> str:
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:
-    """A command whose bad input is answered with one sentence."""
+    """A command whose bad input is answered with one sentence, and which says so where it compiles first."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            function(*args, **kwargs)
+            with told_of_compiling(say):
+                function(*args, **kwargs)
         except LevelError as problem:
             fail(str(problem))
         except KeyboardInterrupt:

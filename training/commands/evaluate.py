@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from conductor_agent.commands.compiling import told_of_compiling
 from fqg_env.errors import LevelError
 from fqg_env.shapes import TIERS
 from fqg_env.splits import SPLITS
@@ -208,8 +207,7 @@ def judged_or_refused(question: Any, tell: Any) -> Any:
     from training.judging import evaluate as judge
 
     try:
-        with told_of_compiling(say):
-            return judge.judge(question, tell, tell_failed)
+        return judge.judge(question, tell, tell_failed)
     except PolicyError as problem:
         fail(str(problem))
     except KeyboardInterrupt:
