@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pytest
 from hand_drawn import (
@@ -21,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqg_env import reading, rules
-from fqg_env.arrays import CANCELLED, MAX_STEPS, Effect, Gate, Stopped, Verdict
+from fqg_env.arrays import CANCELLED, MAX_STEPS, Gate, Stopped
 from fqg_env.lanes import Lanes
 from fqg_env.level import (
     Artifact,
@@ -165,132 +163,6 @@ def test_what_has_gone_stale_is_neither_read_nor_delivered() -> None:
     assert "read" not in events.legal()
 
 
-class TestShield:
-    def test_retries_per_function_count_all_its_variants(self) -> None:
-        variants = {"fast": preset(), "slow": preset()}
-        shield = Shield(retries_per_function=2, retry_share=1.0)
-        events = Events(level({"read": maker("text", variants=variants)}, shield=shield))
-        for i, name in enumerate(("read/fast", "read/slow", "read/fast")):
-            assert name in events.legal()
-            events.run(name, i + 1, Category.UNAVAILABLE)
-        assert events.legal() == ["WAIT", "STOP"]
-
-    def test_share_of_retries_holds_over_all_functions(self) -> None:
-        shield = Shield(retries_per_function=9, retry_share=0.25)
-        events = Events(
-            level(
-                {"read": maker("text"), "copy": maker("text")},
-                shield=shield,
-                budget=Budget(time_s=320.0, cost=100.0, attempts=8),
-            )
-        )
-        for i in range(3):  # one first attempt, two retries of the two allowed
-            events.run("read", i + 1, Category.UNAVAILABLE)
-        assert events.legal() == ["WAIT", "STOP", "copy"]  # a first attempt is no retry
-        events.run("copy", 4, Category.UNAVAILABLE)
-        assert events.legal() == ["WAIT", "STOP"]
-
-    @pytest.mark.parametrize("effect", [Effect.POSSIBLE, Effect.COMMITTED])
-    def test_an_unsafe_repeat_is_masked_unless_allowed(self, effect: Effect) -> None:
-        for allowed in (False, True):
-            shield = Shield(unsafe_repeats="allowed" if allowed else "forbidden")
-            drawn = level({"pay": maker("text", idempotent=False)}, shield=shield)
-            events = Events(drawn)
-            events.run("pay", 1, Category.TIMEOUT, effect=effect)
-            assert ("pay" in events.legal()) == allowed
-        events.begin("pay", 1)
-        assert events.board["unsafe_repeats"] == 1
-
-    @pytest.mark.parametrize("repeats", ["forbidden", "allowed"])
-    def test_a_repeat_in_vain_is_masked_until_what_it_reads_is_new(
-        self, repeats: Literal["forbidden", "allowed"]
-    ) -> None:
-        functions = {"clean": maker("page"), "read": maker("text")}
-        events = Events(level(functions, shield=Shield(final_repeats=repeats)))
-        events.run("read", 1, Category.INVALID_INPUT, retryable=0)
-        assert ("read" in events.legal()) == (repeats == "allowed")
-        events.run("clean", 2, None, ("page",))
-        assert "read" in events.legal()
-
-    @pytest.mark.parametrize("retryable", [1, 2])
-    def test_only_who_says_that_a_repeat_is_in_vain_is_masked(self, retryable: int) -> None:
-        events = Events(level({"read": maker("text")}, shield=Shield(final_repeats="forbidden")))
-        events.run("read", 1, Category.UNABLE, retryable=retryable)
-        assert "read" in events.legal()
-        events.run("read", 2, Category.CANCELLED, retryable=0)  # nobody has judged that one
-        assert "read" in events.legal()
-
-    def test_a_safe_failure_may_be_repeated(self) -> None:
-        events = Events(level({"pay": maker("text", idempotent=False)}))
-        events.run("pay", 1, Category.INVALID_INPUT, effect=Effect.NONE)
-        assert "pay" in events.legal()
-
-    def test_a_made_but_rejected_output_is_a_committed_effect(self) -> None:
-        drawn = level({"pay": maker("text", idempotent=False)}, GATED)
-        effects = set()
-        for seed in range(40):
-            game = Game(drawn, seed, functions={"pay": "silent"})
-            game.act("pay")
-            if not game.board["lost"][0]:
-                effects.add((game.last("pay"), int(game.board["effect"][0])))
-        assert {name for name, _ in effects} >= {"LOW_QUALITY", "INVALID_OUTPUT"}
-        assert {effect for _, effect in effects} == {Effect.COMMITTED}
-
-
-class TestWait:
-    def test_the_quantum_doubles(self) -> None:
-        game = Game(one_move())
-        times = []
-        for _ in range(4):
-            game.act("WAIT")
-            times.append(float(game.board["at_s"]))
-        assert times == [10.0, 30.0, 70.0, 150.0]  # 1/32 of 320 s, then twice as long each
-
-    def test_it_begins_anew_after_an_attempt(self) -> None:
-        game = Game(one_move())
-        game.act("WAIT", "WAIT", "read")
-        now = float(game.board["at_s"])
-        game.act("WAIT")
-        assert game.board["at_s"] == now + 10.0
-
-    def test_it_ends_at_an_announced_retry_after(self) -> None:
-        events = Events(one_move())
-        events.run("read", 1, Category.RATE_LIMITED, retry_after_s=2.5)
-        assert reading.wait_until(events.level, events.board) == 3.5
-
-    def test_it_ends_when_an_announced_outage_ends(self) -> None:
-        events = Events(one_move())
-        rules.signal(events.level, events.board, 0, 0, 4.0, 1.0)
-        assert reading.wait_until(events.level, events.board) == 4.0
-        rules.signal(events.level, events.board, 0, 1, 0.0, 2.0)
-        assert reading.wait_until(events.level, events.board) == 12.0
-
-    def test_it_ends_when_a_flight_passes_its_p95(self) -> None:
-        variants = {"default": preset(1.0, p95_s=3.0)}
-        events = Events(level({"read": maker("text", variants=variants)}, max_in_flight=2))
-        events.begin("read", 0)
-        assert reading.wait_until(events.level, events.board) == 3.0
-        rules.waited(events.level, events.board, 3.0)
-        assert reading.wait_until(events.level, events.board) == 23.0  # now the quantum, doubled
-
-    def test_it_ends_at_a_completion(self) -> None:
-        drawn = level({"read": maker("text")}, max_in_flight=2)
-        game = Game(drawn)
-        game.act("read")
-        assert game.board["in_flight"] == 1 and game.board["at_s"] == 0.0
-        game.act("WAIT")  # the declared 10 s times 0.7 to 1.3
-        if game.board["in_flight"]:
-            assert game.board["at_s"] == 10.0
-            game.act("WAIT")
-        assert game.held("text") and game.board["waits_in_a_row"] == 0
-
-    def test_it_never_passes_the_time_budget(self) -> None:
-        game = Game(one_move())
-        while not game.board["stopped"]:
-            game.act("WAIT")
-        assert game.board["at_s"] == 320.0 and game.board["stopped"] == Stopped.TIME
-
-
 class TestBudgets:
     def test_time_cancels_what_is_in_flight_and_charges_its_part(self) -> None:
         variants = {"default": preset(320.0, 8.0)}
@@ -364,128 +236,6 @@ class TestCommunity:
     def test_an_empty_plan_is_the_first_maker_of_each(self) -> None:
         drawn = self.drawn.model_copy(update={"plan": ()})
         assert [drawn.call_names[c] for c in drawn.default_plan] == ["draw", "read"]
-
-
-class TestHints:
-    drawn = level(
-        {
-            "draw": maker("draft"),
-            "read": maker("text", inputs=("draft",), variants={"a": preset(), "b": preset()}),
-            "look": probe(CallKind.INSPECT, "draft"),
-        },
-        CHAIN,
-    )
-
-    def test_the_latest_stays_until_the_input_changes(self) -> None:
-        events = Events(self.drawn)
-        b = events.call("read/b")
-        events.run("draw", 1, made=("draft",))
-        events.run("look", 2, hint={"read/b": 0.5})
-        assert events.board["hint"][b] == 0.5 and events.board["hint_giver"][b] == 3
-        events.run("read/a", 3, Category.INVALID_INPUT, hint={"read/b": 0.8})
-        assert events.board["hint"][b] == 0.8
-        assert events.board["hint_giver"][b] == events.call("read/a")
-        events.run("draw", 4, made=("draft",))
-        assert events.board["hint"][b] == 0.0 and events.board["hint_giver"][b] == -1
-
-    def test_a_failed_rebuild_leaves_it(self) -> None:
-        events = Events(self.drawn)
-        events.run("draw", 1, made=("draft",), hint={"read/b": 0.5})
-        events.run("draw", 2, Category.CRASHED)
-        assert events.board["hint"][events.call("read/b")] == 0.5
-
-
-class TestBlame:
-    drawn = TestHints.drawn
-
-    def test_it_falls_on_the_maker_of_the_version_that_was_read(self) -> None:
-        events = Events(self.drawn)
-        events.run("draw", 1, made=("draft",))
-        events.run("read/a", 2, Category.DEPENDENCY_FAILED, blamed=("draft",))
-        assert events.board["blamed"][events.call("draw")] == 1
-
-    def test_what_is_said_of_an_old_version_does_not_hold_for_the_new(self) -> None:
-        functions = {**self.drawn.functions, "judge": probe(CallKind.VERIFY, "draft")}
-        drawn = self.drawn.model_copy(update={"functions": functions, "max_in_flight": 4})
-        events = Events(drawn)
-        events.run("draw", 1, made=("draft",))
-        reader, judge = events.begin("read/a", 1), events.begin("judge", 1)
-        events.run("draw", 2, made=("draft",))
-        events.finish(reader, 3, Category.DEPENDENCY_FAILED, blamed=("draft",))
-        events.finish(judge, 3, verdict={"draft": Verdict.BAD})
-        assert events.board["blamed"].sum() == 0
-        assert events.board["times_rejected"][events.artifact("draft")] == 0
-
-
-def test_a_lost_answer_leaves_a_possible_effect() -> None:
-    for idempotent in (True, False):
-        events = Events(level({"pay": maker("text", idempotent=idempotent)}))
-        rules.lose(events.level, events.board, events.begin("pay"), 5.0)
-        board = events.board
-        assert board["lost"][0] == 1 and board["in_flight"] == 0 and board["at_s"] == 5.0
-        assert board["effect"][0] == (Effect.NONE if idempotent else Effect.POSSIBLE)
-        assert ("pay" in events.legal()) == idempotent
-
-
-def test_an_answer_that_comes_twice_counts_once() -> None:
-    events = Events(one_move())
-    attempt = events.begin("read")
-    assert events.finish(attempt, 1, made=("text",)) == 0
-    before = events.boards.tobytes()
-    assert events.finish(attempt, 2, made=("text",)) == -1
-    rules.lose(events.level, events.board, attempt, 2.0)
-    assert events.boards.tobytes() == before
-
-
-def test_news_of_an_outage_is_kept_until_it_is_over() -> None:
-    events = Events(one_move())
-    rules.signal(events.level, events.board, 0, 0, 50.0, 1.0)
-    assert events.board["down_until_s"][0] == 50.0 and events.board["at_s"] == 1.0
-    rules.signal(events.level, events.board, 0, 1, 0.0, 2.0)
-    assert events.board["down_until_s"][0] == 0.0
-
-
-class TestFlights:
-    def two(self, **more: object) -> Game:
-        slow = {"default": preset(100.0, 4.0)}
-        quick = {"default": preset(10.0, 2.0)}
-        functions = {
-            "quick": maker("text", variants=quick),
-            "slow": maker("text", variants=slow, **more),  # type: ignore[arg-type]
-        }
-        return Game(level(functions, max_in_flight=2))
-
-    def test_the_redundant_one_is_cancelled_and_charged_its_part(self) -> None:
-        game = self.two()
-        game.act("slow", "quick")  # both slots are taken: time runs to a completion
-        assert game.held("text") and game.board["in_flight"] == 0
-        assert game.last("slow") == "CANCELLED" and game.last("quick") == "SUCCESS"
-        ran = float(game.board["at_s"])
-        charged = float(game.board["cost"]) - ran / 10.0 * 2.0
-        # it would have cost 4 for 100 s, in proportion whatever it really took
-        assert charged == pytest.approx(ran / 100.0 * 4.0)
-
-    def test_what_is_not_idempotent_flies_on(self) -> None:
-        game = self.two(idempotent=False)
-        game.act("slow", "quick")
-        assert game.held("text") and game.board["in_flight"] == 1
-        game.act("STOP")
-        assert game.last("slow") == "CANCELLED"
-        assert game.board["effect"][1] == Effect.POSSIBLE
-
-    def test_a_call_in_flight_is_not_begun_again(self) -> None:
-        game = self.two()
-        game.act("slow")
-        assert "slow" not in game.legal and "quick" in game.legal
-
-    def test_a_failure_does_not_cancel_the_other(self) -> None:
-        functions = {
-            "quick": maker("text"),
-            "slow": maker("text", variants={"default": preset(100.0)}),
-        }
-        game = Game(level(functions, max_in_flight=2), functions={"quick": "broken"})
-        game.act("slow", "quick")
-        assert game.board["in_flight"] == 1 and not game.held("text")
 
 
 def test_success_needs_every_essential_goal_and_no_other() -> None:
