@@ -137,6 +137,15 @@ def test_a_name_that_leads_to_this_machine_leads_nowhere(monkeypatch, address) -
     assert asyncio.run(_address(address, 80)) == address
 
 
+def test_a_request_goes_on_without_what_was_meant_for_the_proxy() -> None:
+    asked = (
+        b"GET http://example.org:81/a?b=c HTTP/1.1\r\nHost: example.org:81\r\nproxy-authorization: x\r\n"
+        b"Connection: keep-alive\r\nProxy-Connection: keep-alive\r\nAccept: d\r\n\r\n"
+    )
+    first = b"GET /a?b=c HTTP/1.1\r\nConnection: close\r\nHost: example.org:81\r\nAccept: d\r\n\r\n"
+    assert _destination(asked) == ("example.org", 81, first)
+
+
 @pytest.mark.parametrize("odd", ["\0", "%00", "\\", "\x1b[m", " ", "%lo", "~", "\x7f"])
 def test_a_host_that_no_destination_could_name_is_no_host(odd: str) -> None:
     """The resolver reads a name up to a NUL: what is allowed by its end would lead to its beginning."""
