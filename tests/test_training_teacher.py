@@ -13,6 +13,7 @@ from tiny_training import TAUGHT
 from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
+from policies.recovery.base import Decision
 from training.learning.export import ROUNDING, example, largest_difference, to_onnx
 from training.learning.lane_groups import LaneGroups
 from training.learning.luck import forget_luck
@@ -113,6 +114,55 @@ def test_an_expert_that_will_not_do_is_named(name: str, told: str) -> None:
     with pytest.raises(LevelError, match="^teacher.expert: ") as caught:
         Expert(network, env, TEACHING.model_copy(update={"expert": name}))
     assert told in str(caught.value)
+
+
+class Says:
+    """Somebody's own expert, that answers what it should not."""
+
+    name = "says"
+    answer: Any = None
+
+    def decide(self, observation, mask):
+        return self.answer(mask) if self.answer else None
+
+
+def of_probabilities(likely: Any) -> Any:
+    return staticmethod(lambda mask: Decision(mask.argmax(1), likely(mask), np.full(len(mask), "")))
+
+
+class Unshaped(Says):
+    answer = of_probabilities(lambda mask: np.ones((3, 2), np.float32))
+
+
+class Numberless(Says):
+    answer = of_probabilities(lambda mask: np.full(mask.shape, np.nan, np.float32))
+
+
+class Lawless(Says):
+    answer = of_probabilities(lambda mask: (mask == 0).astype(np.float32))
+
+
+class Fails(Says):
+    answer = of_probabilities(lambda mask: 1 // 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (Says, "decide must return a Decision"),
+        (Unshaped, r"it answered probabilities of shape \(3, 2\)"),
+        (Numberless, "it answered no probabilities of the legal actions"),
+        (Lawless, "it answered no probabilities of the legal actions"),
+        (Fails, "failed: ZeroDivisionError"),
+    ],
+)
+def test_somebodys_own_expert_that_answers_ill_is_named(kind: type, told: str) -> None:
+    """And is not learned from: probabilities that are no numbers would teach nothing but noise."""
+    network, env = ready()
+    name = f"{__name__}:{kind.__name__}"
+    expert = Expert(network, env, TEACHING.model_copy(update={"expert": name}))
+    with pytest.raises(LevelError, match=f"^teacher.expert: the policy '{name}'.*{told}"):
+        expert.play()
 
 
 def test_batches_hold_every_label_once_and_histories_of_a_length_together() -> None:

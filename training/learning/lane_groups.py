@@ -12,7 +12,7 @@ from fqg_env.lanes import STATE, Lanes
 from policies.recovery.advantages import advantages
 from policies.recovery.base import Policy
 from policies.recovery.features import network_inputs
-from training.judging.episodes import observations
+from training.judging.episodes import AnswerError, decision_of, observations
 from training.learning.luck import forget_luck
 from training.learning.recipe import Draws
 
@@ -85,11 +85,23 @@ class LaneGroups:
         return {name: corner([one[name] for one in seen]) for name in self.names}
 
     def choices(self, policy: Policy) -> np.ndarray:
-        """[N, 2 + C] how likely a policy is to choose each action; NaN where it is illegal."""
+        """[N, 2 + C] how likely a policy is to choose each action; NaN where it is illegal.
+
+        Raises:
+            AnswerError: it answers what is no decision, or no probabilities of legal actions.
+        """
 
         def asked(lanes: Lanes) -> np.ndarray:
-            probabilities = policy.decide(observations(lanes), lanes.masks).probabilities
-            return np.where(lanes.masks > 0, probabilities, np.float32(np.nan))
+            answer = policy.decide(observations(lanes), lanes.masks.copy())
+            likely = np.asarray(decision_of(answer, "decide").probabilities)
+            if likely.shape != lanes.masks.shape:
+                raise AnswerError(
+                    f"it answered probabilities of shape {likely.shape}, not {lanes.masks.shape}"
+                )
+            legal = lanes.masks > 0
+            if not (np.where(legal, likely, 0.0).sum(1) > 0.0).all():  # nor no number
+                raise AnswerError("it answered no probabilities of the legal actions")
+            return np.where(legal, likely, np.float32(np.nan))
 
         return corner([asked(lanes) for lanes in self.groups], np.nan)
 

@@ -25,6 +25,7 @@ from torch import Tensor
 from fqg_env.arrays import History
 from fqg_env.errors import LevelError
 from policies.recovery.registry import PolicyError, policy_named
+from training.judging.blame import blamed
 from training.learning.pointer_network import PointerNetwork
 from training.learning.recipe import Recipe, Teaching
 from training.learning.vec_env import ConductorVecEnv
@@ -212,8 +213,16 @@ class Expert(Teacher):
             )
 
     def label(self, logits: Tensor, decision: int) -> Tensor:
-        """[N, 2 + C] how likely the expert is to choose each action; NaN: illegal."""
-        return torch.as_tensor(self.env.lanes.choices(self.policy))
+        """[N, 2 + C] how likely the expert is to choose each action; NaN: illegal.
+
+        Raises:
+            LevelError: the expert is somebody's own and fails, or answers no probabilities.
+        """
+        try:
+            with blamed(self.teaching.expert):
+                return torch.as_tensor(self.env.lanes.choices(self.policy))
+        except PolicyError as problem:
+            raise LevelError(f"teacher.expert: {problem}") from None
 
     def loss(self, logits: Tensor, told: Tensor) -> Tensor:
         """[M] the cross-entropy to the expert."""
