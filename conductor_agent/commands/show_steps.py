@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from conductor_agent.commands.show import CERTAIN, COLOURS, Terminal, beyond, counted
@@ -229,7 +229,7 @@ def _why(told: Mapping[str, Any]) -> Iterator[str]:
         cause = cause["cause"]
 
 
-def _end_of(trace: list[str]) -> list[str]:
+def _end_of(trace: Sequence[str]) -> Sequence[str]:
     """The last lines of a trace, from a place on: marks below a line that is not shown say nothing."""
     lines = trace[-TRACE_LINES:]
     places = [i for i, one in enumerate(lines) if one.lstrip().startswith("File ")]
