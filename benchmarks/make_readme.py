@@ -33,7 +33,7 @@ SHOWN = {
     "router": "tuned",
     "index": "tuned: it is told the posterior over the faults",
     "shipped": "trained, an hour of one core",
-    "sequence": "trained to read the raw attempts",
+    "sequence": "a transformer over the attempts",
     "oracle": "it is told the faults",
 }
 """Policy -> what it is, in words."""

@@ -23,6 +23,13 @@ def test_a_recipe_that_was_saved_is_read_again() -> None:
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
+def test_a_sequence_has_two_layers_where_nothing_is_said() -> None:
+    """In one, no attempt hears another before the calls hear it."""
+    assert Recipe(name="set").rounds == 1
+    assert Recipe(name="seq", network="sequence", hidden=8).rounds == 2
+    assert Recipe(name="seq", network="sequence", hidden=8, rounds=1).rounds == 1
+
+
 def test_two_recipes_differ_by_name_and_value() -> None:
     assert differences(TINY, TINY) == []
     assert differences(TINY, TINY.model_copy(update={"hidden": 9})) == ["hidden: 8 then, 9 now"]
@@ -51,6 +58,7 @@ def test_two_recipes_differ_by_name_and_value() -> None:
         ({"lanes": 16.0}, "lanes: Input should be a valid integer; change 16.0"),
         ({"rollout": True}, "rollout: Input should be a valid integer; change True"),
         ({"steps": "128"}, "steps: Input should be a valid integer; change '128'"),
+        ({"network": "sequence", "hidden": 10}, "hidden: 10 is no multiple of 4, the heads"),
         ({"clip": True}, "clip: Input should be a valid number; change True"),
         ({"draws": [{"share": True}]}, "draws.0.share: Input should be a valid number"),
         ({"draws": [{"tiers": [6.0, 20]}]}, "draws.0.tiers.0: Input should be a valid integer"),

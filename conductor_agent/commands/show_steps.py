@@ -192,8 +192,6 @@ def _outcome(told: Mapping[str, Any], action: str) -> str:
             return f"the answer of attempt {told['attempt']} was lost in a crash"
         case "signal":
             return f"news: {told['provider']} is {'up' if told['up'] else 'down'}"
-        case "refused":
-            return f"refused: {told['action']} was not legal"
         case _:
             return f"the run ended by {ENDED.get(told['reason'], told['reason'])}"
 

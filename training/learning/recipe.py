@@ -12,6 +12,7 @@ from fqg_env.errors import LevelError, suggest
 from fqg_env.level_file import explain, read_yaml
 from fqg_env.shapes import TIERS
 from fqg_env.splits import ALL_TIERS, Source, source_of
+from policies.recovery.policy_file import HEADS
 from policies.resource.wrong_key import wrong_key
 
 FOLDER = Path(__file__).parent.parent / "recipes"
@@ -103,7 +104,8 @@ class Recipe(BaseModel):
     hidden: Width = 32
     value_hidden: Width = 32
     rounds: Annotated[int, Field(strict=True, ge=0, le=4)] = 1
-    """Of messages between calls and artifacts; layers of attention in a sequence."""
+    """Of messages between calls and artifacts; layers of attention in a sequence, 2 where nothing is said: in
+    the first attempts hear each other, in the second the calls hear what they heard."""
     trust: Annotated[float, Field(strict=True, ge=0, le=100)] = 3.0
     """What the index rule's choice adds to its logit at the start."""
     without: tuple[Part, ...] = ()
@@ -123,6 +125,23 @@ class Recipe(BaseModel):
     def decisions(self) -> int:
         """Decisions of a whole training, the teacher's labels among them."""
         return self.steps + (self.teacher.labels if self.teacher else 0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _layers(cls, data: Any) -> Any:
+        """A sequence of one layer would hear attempts one by one."""
+        if isinstance(data, dict) and data.get("network") == "sequence":
+            return {"rounds": 2, **data}
+        return data
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Recipe:
+        """Every head of attention gets the same share of a token."""
+        if self.network == "sequence" and self.hidden % HEADS:
+            raise ValueError(
+                f"hidden: {self.hidden} is no multiple of {HEADS}, the heads of a sequence"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_batches(self) -> Recipe:
