@@ -12,7 +12,8 @@ from fqg_env.rules import FIRST_CALL, STOP, WAIT
 def strategy_of(fold: Fold, action: int) -> Strategy:
     """The label of an action on the board as it is."""
     if action == WAIT:
-        return Strategy.AWAIT if fold.flights() else Strategy.BACK_OFF
+        waits = bool(fold.flights()) or not fold.board["failed"]
+        return Strategy.AWAIT if waits else Strategy.BACK_OFF
     if action == STOP:
         return _stopping(fold)
     return _calling(fold, action - FIRST_CALL)

@@ -103,6 +103,7 @@ CASES = [
     (board().begin("guess"), "read", Strategy.HEDGE),
     (board().made("guess", "text"), "judge", Strategy.VERIFY),
     (board().begin("guess"), "WAIT", Strategy.AWAIT),
+    (board(), "WAIT", Strategy.AWAIT),
     (board().failed("guess"), "WAIT", Strategy.BACK_OFF),
     (board(), "STOP", Strategy.GIVE_UP),
     (board().made("guess", "text"), "STOP", Strategy.DEGRADE),

@@ -68,7 +68,7 @@ def show_steps(console: Terminal, steps: Iterable[Step]) -> None:
 
 
 LABELS = {
-    Strategy.AWAIT.value: "wait for what is in flight",
+    Strategy.AWAIT.value: "wait for an answer or for news",
     Strategy.DELIVER.value: "deliver what is held",
 }
 """Strategies whose word alone does not tell."""
