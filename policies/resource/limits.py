@@ -176,7 +176,9 @@ def _read(path: Path) -> Any:
             tomllib.loads(text) if path.suffix == ".toml" else yaml.load(text, OnceLoader)  # noqa: S506  (a SafeLoader)
         )
     except OSError as problem:
-        raise LimitError(f"{path}: {problem.strerror or problem}.") from None
+        raise LimitError(
+            f"{path}: it cannot be read ({problem.strerror or problem}); name a file of limits"
+        ) from None
     except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as problem:
         line = " ".join(str(problem).split())
         raise LimitError(f"{path}: not readable as {path.suffix or 'YAML'}: {line}.") from None
