@@ -21,6 +21,7 @@ from conductor_agent.bad_input import BadInput
 from conductor_agent.commands import extension, health, write  # noqa: F401  (health adds `list` and `pardon`)
 from conductor_agent.commands.options import JOURNAL, JournalOption, JsonOption
 from conductor_agent.commands.usage import usage_sentence
+from conductor_agent.commands.version import program
 from conductor_agent.delivery import check_out, write_values
 from conductor_agent.plain import clean, print_json
 
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 
 
+app.callback()(program)
 app.command(short_help="Write a workflow that runs at once.")(write.new)
 app.command(short_help="Print the JSON Schema of a file.")(write.schema)
 app.add_typer(extension.app)

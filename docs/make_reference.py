@@ -29,7 +29,8 @@ PROGRAMS = {"conductor": conductor.app, "fqg": fqg.app}
 COMMANDS = """\
 # Commands
 
-Made from the commands themselves by `python docs/make_reference.py`. `COMMAND --help` says the same.
+Made from the commands themselves by `python docs/make_reference.py`. `COMMAND --help` says the same,
+`fqg --version` and `conductor --version` the version.
 
 Where there is `--json`, standard output is one JSON object and nothing else. Exit codes: 0 done, 1 a fault of
 ours, 2 bad input, 3 partly done, 4 not achieved, 130 interrupted, with how to go on.

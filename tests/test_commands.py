@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import shlex
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import click
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from conductor_agent import cli as conductor
 from training import cli as fqg
@@ -146,3 +148,10 @@ def test_a_benchmark_has_help_with_an_example_and_answers_as_json(script: Path):
     for options in ast.walk(ast.parse(script.read_text("utf-8"))):
         if isinstance(options, ast.Call) and getattr(options.func, "attr", "") == "add_argument":
             assert "help" in {word.arg for word in options.keywords}, ast.unparse(options)
+
+
+@pytest.mark.parametrize("program", GROUPS)
+def test_a_program_tells_its_version(program: str):
+    told = CliRunner().invoke(GROUPS[program], ["--version"])
+    assert told.exit_code == 0
+    assert told.output == f"fqg-conductor {importlib.metadata.version('fqg-conductor')}\n"

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conductor_agent.commands.usage import usage_sentence
+from conductor_agent.commands.version import program
 from conductor_agent.interrupts import hear_sigterm_as_ctrl_c
 from training.commands import dataset, levels
 from training.commands.attention import attend
@@ -45,6 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.callback()(program)
 app.add_typer(levels.app, name="levels")
 app.add_typer(dataset.app, name="dataset")
 app.command()(play)
