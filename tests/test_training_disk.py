@@ -11,6 +11,7 @@ import pytest
 import typer
 from tiny_training import TINY, fqg, largest_file, only_sentence, recipe_file
 
+from training.disk import write_whole
 from training.learning import ppo
 from training.learning.out_folder import CHECKPOINT
 from training.learning.ppo import train
@@ -114,3 +115,11 @@ def test_every_command_tells_a_full_disk(
     assert end.value.exit_code == code
     said = capsys.readouterr().err
     assert said == "fqg: report.html: so it is; make room, then run the same command again\n"
+
+
+def test_a_page_is_written_whole_or_the_one_before_stays(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    write_whole(page, "the one before")
+    with largest_file(10_000), pytest.raises(OSError, match="File too large"):
+        write_whole(page, "x" * 20_000)
+    assert contents(tmp_path) == {"page.html": b"the one before"}

@@ -152,6 +152,7 @@ def test_a_policy_that_raises_costs_only_itself() -> None:
         ("not_onnx", "not a valid ONNX graph"),
         ("not_json", "not JSON"),
         ("no_model", "cannot be read"),
+        ("no_manifest", "there is no manifest.json in it, so it is no policy; check the path"),
         ("wrong_key", "manifest.json"),
     ],
 )
@@ -177,7 +178,8 @@ def test_a_damaged_policy_gets_one_sentence(
             text = json.dumps(manifest | {"surprise": 1})
     if damage != "no_model":
         (folder / "policy.onnx").write_bytes(model)
-    (folder / "manifest.json").write_text(text)
+    if damage != "no_manifest":
+        (folder / "manifest.json").write_text(text)
     with pytest.raises(PolicyFileError, match=says) as caught:
         load(folder)
     assert "\n" not in str(caught.value)

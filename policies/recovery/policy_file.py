@@ -84,6 +84,10 @@ def read_policy_file(path: str | Path) -> tuple[Manifest, bytes]:
     below = folder / "policy"
     if not (folder / MANIFEST_FILE).exists() and (below / MANIFEST_FILE).is_file():
         raise PolicyFileError(f"{folder}: there is no {MANIFEST_FILE}; did you mean {below}?")
+    if not (folder / MANIFEST_FILE).exists():
+        raise PolicyFileError(
+            f"{folder}: there is no {MANIFEST_FILE} in it, so it is no policy; check the path"
+        )
     try:
         text = (folder / MANIFEST_FILE).read_text("utf-8")
         model = (folder / MODEL_FILE).read_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from policies.recovery.policy_file import OUTPUTS, Manifest
+from policies.recovery.policy_file import ATTENTION, OUTPUTS, Manifest
 
 CARD_FILE = "CARD.md"
 CARD = """\
@@ -63,11 +63,12 @@ def card(manifest: Manifest) -> str:
     if manifest.strange_above is not None:
         where.append(f"on boards stranger than {manifest.strange_above:.3g}")
     hands_over = ", ".join(where) + " and where its numbers are not finite"
+    heeds = (ATTENTION,) if "history" in manifest.inputs else ()
     return CARD.format(
         name=manifest.name,
         version=manifest.observation_version,
         inputs=", ".join(manifest.inputs),
-        outputs=", ".join(OUTPUTS),
+        outputs=", ".join(OUTPUTS + heeds),
         hands_over=hands_over,
         recipe=table(manifest.recipe),
         results=table({k: v for k, v in manifest.results.items() if k != "held_out"}),

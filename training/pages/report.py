@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.deploy import JOURNAL
-from training.disk import writing
+from training.disk import write_whole
 from training.judging.contestants import own
 from training.judging.evaluate import evaluation_title
 from training.pages.charts import bars
@@ -198,11 +198,10 @@ def write_report(path: Path, title: str, sections: Sequence[str]) -> Path:
         OSError: it cannot be written; with its name.
     """
     body = "".join(sections)
-    with writing(path):
-        path.write_text(
-            f'<!doctype html><html lang="en"><meta charset="utf-8">'
-            f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{html.escape(title)}</title>'
-            f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>\n",
-            "utf-8",
-        )
+    write_whole(
+        path,
+        f'<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{html.escape(title)}</title>'
+        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>\n",
+    )
     return path
