@@ -127,7 +127,8 @@ def picture(result: dict[str, Any]) -> str:
     width = right + 20
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{base + 62}" '
-        f'font-family="system-ui,sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
+        f'font-family="system-ui,sans-serif" font-size="12">'
+        f'<title>Mean return by tiers, of the bounds and of rules</title><rect width="100%" height="100%" fill="#fff"/>'
         f'<text x="{left}" y="18">mean return (whisker: 95% interval)</text>{"".join(parts)}</svg>\n'
     )
 
