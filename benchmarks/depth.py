@@ -128,7 +128,8 @@ def picture(result: dict[str, Any]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{base + 62}" '
         f'font-family="system-ui,sans-serif" font-size="12">'
-        f'<title>Mean return by tiers, of the bounds and of rules</title><rect width="100%" height="100%" fill="#fff"/>'
+        f"<title>Mean return by tiers, of the bounds and of rules</title>"
+        f'<rect width="100%" height="100%" fill="#fff"/>'
         f'<text x="{left}" y="18">mean return (whisker: 95% interval)</text>{"".join(parts)}</svg>\n'
     )
 
