@@ -106,20 +106,20 @@ def test_both_ends_of_a_link_have_to_be_readable(tmp_path: Path, ends: str) -> N
     bound(own, f'command = ["{own / "real"}"]')
 
 
-def test_what_is_granted_by_a_link_may_be_named_by_it(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "own").mkdir()
-    link = tmp_path / "link"
-    link.symlink_to(tmp_path / "real")
-    (tmp_path / "real" / "run").write_text("#!/bin/sh\n")
-    (tmp_path / "real" / "run").chmod(0o755)
-    grant = {"read_paths": [str(link)]}
-    asks = f'[extension.limits]\nread_paths = ["{link}"]'
-    for at, least in ((link, grant), (tmp_path / "real", grant)):
+def test_a_program_may_be_named_by_a_link_in_what_is_granted(tmp_path: Path) -> None:
+    for name in ("own", "granted", "granted/real"):
+        (tmp_path / name).mkdir()
+    granted = tmp_path / "granted"
+    (granted / "link").symlink_to(granted / "real")
+    (granted / "real" / "run").write_text("#!/bin/sh\n")
+    (granted / "real" / "run").chmod(0o755)
+    grant = {"read_paths": [str(granted)]}
+    asks = f'[extension.limits]\nread_paths = ["{granted}"]'
+    for at in (granted / "link", granted / "real"):
         file = tmp_path / "own" / FILE
         file.write_text(f'[extension]\nclass = "motif"\ncommand = ["{at}/run"]\n{asks}\n')
         manifest = read_manifest(file)
-        assert limits_of(manifest, file, least, {"motif": least}).read_paths == (str(link),)
+        assert limits_of(manifest, file, grant, {"motif": grant}).read_paths == (str(granted),)
 
 
 @pytest.mark.parametrize("key", ["command", "python"])

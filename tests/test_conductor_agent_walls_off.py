@@ -53,9 +53,17 @@ WorkerProcess.end = end
 """
 
 
+FOLLOWS_LINKS = """
+from conductor_agent.hosting import launch
+launch.places = lambda field, paths: {}
+"""
+
+
 @pytest.mark.parametrize(
     ("profile", "name", "off", "sentence"),
     [
+        ("jail", "privacy/granted_link", FOLLOWS_LINKS, "the secret"),
+        ("lock", "privacy/granted_link", FOLLOWS_LINKS, "the secret"),
         ("jail", "network/flood_the_way_out", EVERY_CONNECTION, " of 64"),
         ("jail", "network/names_with_another_end", EVERY_NAME, "it managed '\\x00'"),
         ("group", "protocol/two_parts", NOTHING_COUNTS, "it answered"),

@@ -45,6 +45,15 @@ def planted_python(parameters: Values, context: Any) -> Any:
 
 
 @attack
+def granted_link(parameters: Values, context: Any) -> Any:
+    """Reads that file by a path that it was granted, in whose place another has put a link."""
+    tries, secret = Tries(), Path(parameters["bait"]["secret"])
+    for folder in (os.environ["GRANTED"], str(secret.parent)):
+        tries.way(folder, lambda folder=folder: Path(folder, secret.name).read_text())
+    return tries.answer()
+
+
+@attack
 def environments(parameters: Values, context: Any) -> Any:
     """Reads the secrets in its own environment and in everybody's."""
     tries, wanted = Tries(), parameters["bait"]["variable"]

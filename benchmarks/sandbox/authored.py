@@ -1,6 +1,7 @@
 """An attack as its author hands it over: a source, in a folder of its own where its neighbours attack too.
 
-A manifest may ask for what nobody granted; an environment may say that its Python lies elsewhere.
+A manifest may ask for what nobody granted; an environment may say that its Python lies elsewhere; a granted
+folder may have become a link.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +44,7 @@ def handed_over(case: Case, bait: Mapping[str, Any]) -> Iterator[Handed | Standa
         case: whose extension it is.
         bait: what the host could lose, by name (bait.py).
     """
-    if not case.asks and not case.planted:
+    if not (case.asks or case.planted or case.linked):
         yield Handed(_source(case), case.allowed)
         return
     with tempfile.TemporaryDirectory(prefix="authored-") as name:
@@ -50,6 +52,9 @@ def handed_over(case: Case, bait: Mapping[str, Any]) -> Iterator[Handed | Standa
         folder.chmod(0o755)
         if case.planted:
             yield Handed(_with_python(case, folder, Path(bait["folder"])), case.allowed)
+            return
+        if case.linked:
+            yield _granted(case, folder / "granted", Path(bait["folder"]))
             return
         try:
             yield _by_manifest(case, folder, bait)
@@ -82,6 +87,13 @@ def _by_manifest(case: Case, folder: Path, bait: Mapping[str, Any]) -> Handed:
     file.write_text(text, "utf-8")
     manifest = read_manifest(file)
     return Handed(source_of(manifest, file), limits_of(manifest, file))
+
+
+def _granted(case: Case, link: Path, target: Path) -> Handed:
+    """The attack, granted a path that is a link by the time it starts."""
+    link.symlink_to(target)
+    source = replace(_source(case), environment=(("GRANTED", str(link)),))
+    return Handed(source, case.allowed.model_copy(update={"read_paths": (str(link),)}))
 
 
 def _with_python(case: Case, folder: Path, target: Path) -> ExtensionSource:

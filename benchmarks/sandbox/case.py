@@ -64,6 +64,8 @@ class Case:
     """Tables of a manifest that asks for more than anybody granted; names in braces are the bait's."""
     planted: bool = False
     """It brings a Python of its own, whose settings and links lead to the bait."""
+    linked: bool = False
+    """In place of a folder that it is granted another extension has put a link to the bait: it never starts."""
     deadly: bool = False
     """It would end everything, so it runs in a process namespace of the suite's own alone."""
 

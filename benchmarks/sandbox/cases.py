@@ -136,6 +136,7 @@ PRIVACY = [
     _probe("privacy", "secret_file", "filesystem"),
     _probe("privacy", "siblings", "filesystem"),
     _probe("privacy", "planted_python", "filesystem", planted=True, settings=OWNER),
+    _probe("privacy", "granted_link", "filesystem", codes=("GRANT_LEADS_AWAY",), linked=True, settings=OWNER),
     *(_probe("privacy", name, "conductor_safety") for name in (
         "environments", "memory_of_others", "trace_others", "kill_bystander", "kill_conductor",
         "user_namespace", "mount", "kernel", "capabilities", "terminal", "host_names",

@@ -145,7 +145,7 @@ async def _attacked(
             ended = await attack(supervisor, source, {**parameters, **case.again}, limits, before)
         harm = bait.reachable()
         survivors, late_s = await before.settled() if ended.over else (0, 0.0)
-        works = case.loads or await _works(supervisor, source, limits)
+        works = case.loads or case.linked or await _works(supervisor, source, limits)
     lived_on, _ = await before.settled()
     harm += [*await neighbour.harm(), *bait.harm(), *await before.leaks()]
     seen = Seen(

@@ -17,6 +17,7 @@ from typing import Any
 from conductor_agent.files.manifest import Manifest, ManifestError
 from conductor_agent.hosting.command import command_source
 from conductor_agent.hosting.contract import ExtensionSource
+from conductor_agent.hosting.grants import FIELDS, LedAwayError, places
 from conductor_agent.hosting.readable import SYSTEM, common
 from fqg_env.errors import suggest
 from policies.resource.freedoms import FREEDOMS
@@ -151,18 +152,19 @@ def limits_of(
 
     Raises:
         ManifestError: it asks for more than its class may have, or to reach what nobody granted.
-        LimitError: the workflow asks for more than the manifest, or for what there is not.
+        LimitError: the workflow asks for more than the manifest, for what there is not, or for a path that
+            leads elsewhere.
     """
     kind, asked = manifest.extension.kind.value, asked_by(manifest)
     _check_granted(asked, {**(ceiling or {}).get(kind, {}), **(tightened or {})}, file)
     try:
-        own = limits_for(kind, asked, ceiling)
+        own = straight(limits_for(kind, asked, ceiling))
     except LimitError as problem:
         raise ManifestError(f"{file}: {problem}") from None
     if not tightened:
         _check_shown(manifest, file, own.read_paths)
         return own
-    limits = limits_for(kind, {**asked, **tightened}, ceiling)
+    limits = straight(limits_for(kind, {**asked, **tightened}, ceiling))
     for field in tightened:
         if _looser(field, getattr(limits, field), getattr(own, field)):
             raise LimitError(
@@ -170,6 +172,20 @@ def limits_of(
                 f"{getattr(own, field)}; a workflow may only tighten."
             )
     _check_shown(manifest, file, limits.read_paths)
+    return limits
+
+
+def straight(limits: ResourceLimits) -> ResourceLimits:
+    """Limits whose paths mean themselves: no link leads them elsewhere.
+
+    Raises:
+        LimitError: one does.
+    """
+    try:
+        for field in FIELDS:
+            places(field, getattr(limits, field))
+    except LedAwayError as problem:
+        raise LimitError(f"Limit {problem}.") from None
     return limits
 
 

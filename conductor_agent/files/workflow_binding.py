@@ -6,7 +6,13 @@ import importlib.util
 import shutil
 from pathlib import Path
 
-from conductor_agent.files.bindings import limits_of, misfit, source_of, unpassable
+from conductor_agent.files.bindings import (
+    limits_of,
+    misfit,
+    source_of,
+    straight,
+    unpassable,
+)
 from conductor_agent.files.manifest import ManifestError, find_manifest, read_manifest
 from conductor_agent.files.workflow_parts import Bound, ExtensionEntry, WorkflowError
 from conductor_agent.hosting.contract import ExtensionSource
@@ -30,7 +36,7 @@ def bind(name: str, entry: ExtensionEntry, path: Path, ceiling: Settings | None)
     elif not entry.python:
         _find_module(source, f"{where}.source")
     try:
-        limits = limits_for(entry.kind, entry.limits, ceiling)
+        limits = straight(limits_for(entry.kind, entry.limits, ceiling))
     except LimitError as problem:
         field = "class" if "class" in str(problem) and "Unknown" in str(problem) else "limits"
         raise WorkflowError(f"{where}.{field}: {problem}") from None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from policies.resource.limits import ResourceLimits
 
 SCRATCH = "/tmp"  # noqa: S108  (in there, it is the jail's own)
+COVERED = ("/proc", "/dev")
+"""Folders of its own; what somebody may write is shown over them."""
 SHARED_MEMORY_SHARE = 8
 """So large a part of the scratch space is /dev/shm, where semaphores are made."""
 SIGNAL_OFFSET = 128
@@ -55,6 +57,12 @@ def jail_of(limits: ResourceLimits, code: list[str], uid: int | None) -> Jail:
         network=limits.network == "host",
         drop_to=uid,
     )
+
+
+def covers(path: str) -> bool:
+    """Whether the jail has something of its own at a path, whatever is shown there to be read."""
+    folders = (PurePosixPath(path), *PurePosixPath(path).parents)
+    return path in ("/", SCRATCH) or any(str(folder) in COVERED for folder in folders)
 
 
 def arguments(jail: Jail) -> list[str]:

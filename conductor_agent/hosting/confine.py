@@ -8,7 +8,8 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from conductor_agent.hosting import landlock
 
@@ -36,6 +37,8 @@ class Confinement:
     """Landlock: what may be read; None: no Landlock."""
     write: tuple[str, ...] = ()
     use: tuple[str, ...] = ()
+    granted: Mapping[str, Sequence[int] | None] = field(default_factory=dict)
+    """Device and number of what has to lie at a path of these, where something can be reached there."""
     network: bool = False
     program: bytes = b""
     """Filter of system calls."""
@@ -53,9 +56,23 @@ def confine(wanted: Confinement) -> None:
     if os.getuid() == 0 and not wanted.root_stays:
         _become(wanted.uid)
     if wanted.read is not None:
-        landlock.restrict(wanted.read, wanted.write, wanted.use, network=wanted.network)
+        landlock.restrict(
+            wanted.read, wanted.write, wanted.use, network=wanted.network, granted=wanted.granted
+        )
+    else:
+        _look(wanted.granted)
     if wanted.program:
         _filter(wanted.program)
+
+
+def _look(granted: Mapping[str, Sequence[int] | None]) -> None:
+    """What the jail shows is what was granted: a link could have been put in its place meanwhile."""
+    for path, place in granted.items():
+        try:
+            found = os.stat(path)  # noqa: PTH116
+        except OSError:
+            continue  # nothing is reached there from here on either
+        landlock.check_place(path, found, place)
 
 
 def _limit(wanted: Confinement) -> None:

@@ -6,10 +6,11 @@ System calls by number, the same on every architecture. Standard library alone.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _PATH_BENEATH = 1
@@ -33,7 +34,12 @@ def version() -> int:
 
 
 def restrict(
-    read: Iterable[str], write: Iterable[str], use: Iterable[str], *, network: bool
+    read: Iterable[str],
+    write: Iterable[str],
+    use: Iterable[str],
+    *,
+    network: bool,
+    granted: Mapping[str, Sequence[int] | None],
 ) -> None:
     """From now on this process reaches nothing else. Needs no privilege, cannot be undone.
 
@@ -42,9 +48,10 @@ def restrict(
         write: files and folders to change as well.
         use: devices to read and write.
         network: TCP stays open.
+        granted: device and number of what has to lie at a path of these.
 
     Raises:
-        OSError: the kernel has no Landlock.
+        OSError: the kernel has no Landlock, or something else lies at a path.
     """
     found = version()
     every = max(rights for since, rights in _ALL_BY_VERSION.items() if since <= max(found, 1))
@@ -55,20 +62,35 @@ def restrict(
     try:
         for paths, rights in ((read, READ), (use, USE), (write, every & ~_IOCTL_DEV)):
             for path in paths:
-                _allow(ruleset, path, rights & every)
+                _allow(ruleset, path, rights & every, granted)
         _checked(ctypes.CDLL(None, use_errno=True).prctl(38, 1, 0, 0, 0))  # no new privileges
         _checked(_system_call(_RESTRICT, ruleset, 0))
     finally:
         os.close(ruleset)
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def check_place(path: str, found: os.stat_result, place: Sequence[int] | None) -> None:
+    """What was found at a path is what was granted, by device and number.
+
+    Raises:
+        OSError: it is something else.
+    """
+    if place is None or (found.st_dev, found.st_ino) != tuple(place):
+        raise OSError(errno.ESTALE, "what is granted was replaced meanwhile", path)
+
+
+def _allow(
+    ruleset: int, path: str, rights: int, granted: Mapping[str, Sequence[int] | None]
+) -> None:
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # what is not there need not be allowed
     try:
-        if not stat.S_ISDIR(os.fstat(fd).st_mode):
+        found = os.fstat(fd)
+        if path in granted:
+            check_place(path, found, granted[path])
+        if not stat.S_ISDIR(found.st_mode):
             rights &= _ON_FILES
         _checked(_system_call(_ADD, ruleset, _PATH_BENEATH, struct.pack("=Qi", rights, fd), 0))
     finally:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +27,7 @@ from msgspec import json
 from conductor_agent.hosting import bubblewrap, cgroups, enter, seccomp, tree
 from conductor_agent.hosting.confine import Confinement
 from conductor_agent.hosting.enter import ROOT
+from conductor_agent.hosting.grants import FIELDS, places
 from conductor_agent.hosting.handover import VARIABLES, take_over
 from conductor_agent.hosting.profiles import Profile, give_back_uid, private_uid
 from conductor_agent.hosting.readable import NAMES, NEEDED, SYSTEM, code_of, firm, open_to_all
@@ -84,6 +85,7 @@ def launch(
 
     Raises:
         OSError: the Python does not exist or the system is out of something.
+        LedAwayError: a path that is granted leads elsewhere.
     """
     found = shutil.which(python)
     if found is None:
@@ -160,8 +162,11 @@ def _plan(
     """The jail, the first process in it, and what that becomes."""
     write = limits.write_paths
     code = code_of(source, python, write)
-    paths = {"read_paths": firm(limits.read_paths, write), "write_paths": firm(write, write)}
-    limits = limits.model_copy(update={field: tuple(kept) for field, kept in paths.items()})
+    paths = {field: tuple(firm(getattr(limits, field), write)) for field in FIELDS}
+    limits = limits.model_copy(update=paths)
+    read, written = (places(field, paths[field]) for field in FIELDS)
+    if profile.jailed:
+        read = {path: place for path, place in read.items() if not bubblewrap.covers(path)}
     uid = _uid(limits, profile, code)
     scratch = bubblewrap.SCRATCH if profile.jailed else str(_own_folder(directory, uid))
     shelf = ROOT
@@ -179,7 +184,10 @@ def _plan(
     worker = (python, "-P", "-u", "-m", "conductor_agent.hosting.worker", location, setup)
     entry = enter.Entry(
         command=worker,
-        confinement=_confinement(limits, profile, code, scratch, uid),
+        confinement=replace(
+            _confinement(limits, profile, code, scratch, uid),
+            granted=read | written if profile.filtered else {},
+        ),
         keeper=None if profile.jailed else os.getpid(),
         directory=str(directory),
         hand_over=channel if _by_name(limits) else None,

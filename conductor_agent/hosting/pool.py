@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from conductor_agent.hosting import frames
 from conductor_agent.hosting.classify import Fault, as_told, from_cancel, from_protocol, from_spawn
+from conductor_agent.hosting.grants import LedAwayError, led_away
 from conductor_agent.hosting.launch import Launched, launch
 from conductor_agent.hosting.process import WorkerProcess
 from conductor_agent.hosting.watch import Watchdog
@@ -97,6 +98,8 @@ class WorkerPool:
             worker = await self._launched(shelf)
         except OSError as problem:
             return from_spawn(problem, shelf.source.python or self._python)
+        except LedAwayError as problem:
+            return led_away(problem)
         failure = await self._greet(worker, shelf.limits)
         return worker if failure is None else failure
 
