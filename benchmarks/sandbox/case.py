@@ -65,7 +65,7 @@ class Case:
     planted: bool = False
     """It brings a Python of its own, whose settings and links lead to the bait."""
     linked: bool = False
-    """In place of a folder that it is granted another extension has put a link to the bait: it never starts."""
+    """In place of a folder that it is granted another has put a link to the bait, so that it never starts."""
     deadly: bool = False
     """It would end everything, so it runs in a process namespace of the suite's own alone."""
 
