@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from conductor_agent.authoring import bad_conduct as conduct
+from conductor_agent.authoring.attacks import _met_a_wall
 from conductor_agent.authoring.grade import Report, grade, letter_of, report
 from conductor_agent.authoring.reporting import Judgement, of_bad_input, of_hard_input
 from conductor_agent.authoring.trial import Finding
 from conductor_agent.files.manifest import FILE, Manifest, read_manifest
-from fqg_env.outcome import Blame, BlamedInput, Category, Success, error
+from fqg_env.outcome import Blame, BlamedInput, Category, Cause, Success, error
 from policies.resource.violations import Limit, evidence, violation
 
 HEAD = """
@@ -138,6 +139,12 @@ def test_an_extension_that_reaches_out_is_told_where_that_is_refused(tmp_path: P
     surroundings = point(found, "surroundings")
     if surroundings.score is not None:  # (a profile that closes nothing sees nothing)
         assert surroundings.score == 0.0 and "declare" in surroundings.advice
+
+
+@pytest.mark.parametrize(("number", "met"), [("13", True), ("2", False), ("9" * 6000, False)])
+def test_the_number_of_an_error_is_the_extensions_word(number: str, met: bool):
+    cause = Cause("OSError", "it ended", cause=Cause("X", f"[Errno {number}] a"))
+    assert _met_a_wall(error(Category.CRASHED, "no", cause=cause)) is met
 
 
 def test_scenarios_decide_what_works(tmp_path: Path):

@@ -146,10 +146,35 @@ def test_what_is_not_there_is_said(folder: Path):
         (OURS + 'environment = {"A=B" = "1"}', "`=` in a variable's name"),
         (OURS + 'python = "a\\u0000b"', "NUL character"),
         ('[extension]\ncommand = ["ls", "a\\u0000b"]\nclass = "motif"', "NUL character"),
+        (OURS + 'environment = {"" = "1"}', "environment: a variable has no name"),
+        (
+            OURS + f'environment = {{A = "{"a" * 130_000}"}}',
+            "environment.A: 130,002 bytes are more than",
+        ),
+        (
+            OURS
+            + "environment = {"
+            + ", ".join(f'A{i} = "{"a" * 99_999}"' for i in range(11))
+            + "}",
+            "of variables",
+        ),
+        (f'[extension]\ncommand = ["ls", "{"a" * 20_000}"]\nclass = "motif"', "of words"),
     ]
     for text, says in cases:
         with pytest.raises(ManifestError, match=says):
             source_of(written(folder, text), folder / FILE)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, "1" + "0" * 20, "1e308"])
+@pytest.mark.parametrize(
+    "table", ["extension.limits]\nwall_s", "runtime.resources]\nmemory_limit", "extension.environment]\nA"]
+)  # fmt: skip
+def test_a_number_that_fits_nowhere_is_said(folder: Path, table: str, number: str):
+    """Python reads a longer one than it can say, and says a longer one than a float can hold."""
+    with pytest.raises(ManifestError) as caught:
+        limits_of(written(folder, f"{OURS}[{table} = {number}"), folder / FILE)
+    assert str(folder / FILE) in str(caught.value)
+    assert len(str(caught.value)) < 500
 
 
 def test_sources(folder: Path):

@@ -53,6 +53,16 @@ def test_an_input_comes_from_a_file_in_the_form_that_is_declared(tmp_path):
     assert read_workflow(written(tmp_path, as_file)).inputs["page"] == b"[1, 2]"
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000])
+def test_an_input_that_is_no_json_is_said(tmp_path, text):
+    def as_json(data):
+        data["inputs"]["page"] = {"json": {"a": 1}}
+
+    (tmp_path / "other").write_text(text)
+    with pytest.raises(WorkflowError, match="cannot be read as json"):
+        read_workflow(written(tmp_path, as_json), inputs={"page": tmp_path / "other"})
+
+
 def test_a_function_whose_program_is_missing_is_left_out_with_a_note(tmp_path):
     def requires(data):
         data["extensions"]["crash"]["requires"] = {"program": "no-such-program"}
@@ -125,6 +135,9 @@ MISTAKES = [
     (put("plan", ["crush"]), "Did you mean 'crash'?"),
     (put("extensions/echo/python", "no-such-python"), "extensions.echo.python: 'no-such-python' is no program"),
     (put("extensions/echo/environment", {"A": "b\0"}), "extensions.echo: no process can be given a NUL"),
+    (put("extensions/echo/environment", {"A": "b\ud800"}), "extensions.echo: no process can be given half of a"),
+    (put("extensions/echo/environment", {"": "b"}), "extensions.echo: environment: a variable has no name"),
+    (put("budget/attempts", 1 << 64), "budget.attempts: a whole number of more than 64 bits fits nowhere"),
     (put("functions/echo/variants", {"default": {"parameters": {"a": float("nan")}}}), "parameters.a is nan"),
     (put("artifacts/text/goal", {"weight": 1, "kind": "optional"}), "no goal is essential"),
 ]  # fmt: skip

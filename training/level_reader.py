@@ -7,6 +7,7 @@ from pathlib import Path
 from fqg_env.errors import LevelError
 from fqg_env.level_file import read_yaml
 from fqg_env.puzzle import Puzzle, read_puzzle
+from policies.resource.outsized import outsized
 from policies.resource.wrong_key import wrong_key
 
 
@@ -18,8 +19,11 @@ def read_level_file(path: str | Path) -> Puzzle:
     """
     try:
         return read_puzzle(path)
-    except LevelError as problem:
+    except (ValueError, OverflowError) as problem:
         from conductor_agent.files.schema import level_file  # no file that is right needs it
 
-        wrong = wrong_key(read_yaml(Path(path)), level_file())
+        data = read_yaml(Path(path))
+        wrong = outsized(data) or wrong_key(data, level_file())
+        if wrong is None and not isinstance(problem, LevelError):
+            raise
         raise LevelError(f"{path}: {wrong}" if wrong else str(problem)) from None

@@ -22,7 +22,7 @@ from conductor_agent.hosting.supervisor import Supervisor
 from fqg_env.outcome import Category, StandardError
 from policies.resource.limits import ResourceLimits
 
-ERRNO = re.compile(r"\[Errno (\d+)\]")
+ERRNO = re.compile(r"\[Errno (\d{1,4})\]")
 WALLS = frozenset({errno.EPERM, errno.EACCES, errno.EROFS, errno.ENETUNREACH, errno.EAFNOSUPPORT})
 """Errors that a process meets which is walled in."""
 

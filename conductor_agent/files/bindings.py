@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from conductor_agent.files.manifest import Manifest, ManifestError
+from conductor_agent.files.passable import unpassable
 from conductor_agent.hosting.command import command_source
 from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.hosting.grants import FIELDS, LedAwayError, places
@@ -74,14 +75,6 @@ def source_of(manifest: Manifest, file: Path) -> ExtensionSource:
     )
 
 
-def unpassable(words: Iterable[str], variables: Mapping[str, str]) -> str | None:
-    """Why no process can be started with these words and environment variables, or None."""
-    texts = (*words, *variables, *variables.values())
-    if any("\0" in text for text in texts) or any("=" in name for name in variables):
-        return "no process can be given a NUL character, or `=` in a variable's name; remove it"
-    return None
-
-
 def below(folder: Path, name: str) -> Path:
     """A path in a folder: what an author names may be nowhere else.
 
@@ -116,7 +109,7 @@ def asked_by(manifest: Manifest) -> dict[str, Any]:
     if told:
         asked.setdefault("wall_s", min(told))
     if resources.memory_limit is not None:
-        asked.setdefault("memory_bytes", int(resources.memory_limit * MB))
+        asked.setdefault("memory_bytes", int(min(resources.memory_limit * MB, sys.maxsize)))
     if resources.cpu_limit is not None and "wall_s" in asked:
         asked.setdefault("cpu_s", asked["wall_s"] * resources.cpu_limit / 100)
     if manifest.failure_policies.max_retries is not None:

@@ -28,6 +28,7 @@ from conductor_agent.files.folders import no_manifest
 from fqg_env.level import Variant
 from fqg_env.level_file import explain
 from policies.resource.limits import ExtensionClass
+from policies.resource.outsized import outsized
 from policies.resource.wrong_key import wrong_key
 
 FILE = "extension.toml"
@@ -283,9 +284,13 @@ def read_manifest(path: Path) -> Manifest:
     file = find_manifest(path)
     try:
         data = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as problem:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         line = " ".join(str(problem).split())
         raise ManifestError(f"{file}: it cannot be read as TOML ({line}); mend it") from None
+    except (ValueError, RecursionError):
+        raise ManifestError(f"{file}: a value in it cannot be read; mend it") from None
+    if wrong := outsized(data):
+        raise ManifestError(f"{file}: {wrong}")
     try:
         return Manifest.model_validate(data)
     except ValidationError as problem:

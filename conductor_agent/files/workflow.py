@@ -46,6 +46,7 @@ from fqg_env.errors import LevelError, suggest
 from fqg_env.level import Level
 from fqg_env.level_file import OnceLoader, parse_level
 from policies.resource.limits import Settings, short
+from policies.resource.outsized import outsized
 from policies.resource.wrong_key import wrong_key
 
 SCHEMA = "conductor-workflow/1"
@@ -205,6 +206,8 @@ def _mapping(text: str, path: Path) -> dict[str, Any]:
         raise WorkflowError(f"{path}: it is not valid YAML{line}: {what}; mend it there") from None
     except (ValueError, RecursionError):
         raise WorkflowError(f"{path}: a value in it cannot be read; mend it") from None
+    if wrong := outsized(data):
+        raise WorkflowError(f"{path}: {wrong}")
     if not isinstance(data, dict):
         raise WorkflowError(f"{path}: it holds no mapping; begin with `workflow: {SCHEMA}`")
     return data

@@ -6,14 +6,9 @@ import importlib.util
 import shutil
 from pathlib import Path
 
-from conductor_agent.files.bindings import (
-    limits_of,
-    misfit,
-    source_of,
-    straight,
-    unpassable,
-)
+from conductor_agent.files.bindings import limits_of, misfit, source_of, straight
 from conductor_agent.files.manifest import ManifestError, find_manifest, read_manifest
+from conductor_agent.files.passable import unpassable
 from conductor_agent.files.workflow_parts import Bound, ExtensionEntry, WorkflowError
 from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.plain import said_by

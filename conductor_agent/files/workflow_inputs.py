@@ -74,7 +74,7 @@ def _from_file(path: Path, form: ValueType, where: str) -> Any:
         return text if form is ValueType.TEXT else json.loads(text)
     except FileNotFoundError:
         raise WorkflowError(f"{where}: there is no file {str(path)!r}; check the path") from None
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise WorkflowError(f"{where}: {path} cannot be read as {form.value} ({problem})") from None
 
 

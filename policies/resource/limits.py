@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from fqg_env.level_file import OnceLoader
 from policies.resource.freedoms import FREEDOMS, Network, check_network, check_paths
+from policies.resource.outsized import outsized
 from policies.resource.violations import amount
 from policies.resource.wrong_key import wrong_key
 
@@ -155,6 +156,8 @@ def load_ceiling(path: str | Path) -> dict[str, dict[str, Any]]:
         LimitError: the file is missing, not readable, or holds a class or field we do not know.
     """
     content = _read(Path(path))
+    if wrong := outsized(content):
+        raise LimitError(f"{path}: {wrong}.")
     if not isinstance(content, dict):
         raise LimitError(f"{path}: expected class names with their limits, found {short(content)}.")
     for name, fields in content.items():

@@ -208,7 +208,7 @@ def read_tables(path: Path) -> dict[str, Any]:
     source = path if path.exists() else tuned.FILE
     try:
         tables = tomllib.loads(source.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise LevelError(f"{source}: cannot be read ({problem}); name another file") from None
     for name, table in tables.items():
         if name not in (*TUNABLE, "made") or not isinstance(table, dict):

@@ -136,7 +136,7 @@ def find_checkpoint(out: Path, recipe: Recipe, seed: int) -> Path:
     try:
         data = json.loads(file.read_text("utf-8"))
         began_seed, began = data.pop("seed"), Recipe.model_validate(data)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise LevelError(f"{file}: it cannot be read; train anew with --force") from None
     told = differences(began.model_copy(update={"steps": recipe.steps}), recipe)
     if began_seed != seed:

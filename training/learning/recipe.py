@@ -13,6 +13,7 @@ from fqg_env.level_file import explain, read_yaml
 from fqg_env.shapes import TIERS
 from fqg_env.splits import ALL_TIERS, Source, source_of
 from policies.recovery.policy_file import HEADS
+from policies.resource.outsized import outsized
 from policies.resource.wrong_key import wrong_key
 
 FOLDER = Path(__file__).parent.parent / "recipes"
@@ -218,6 +219,8 @@ def read_recipe(name_or_file: str) -> Recipe:
             f"there is no recipe {name_or_file!r}." + suggest(name_or_file, recipe_names())
         )
     data = read_yaml(path)
+    if huge := outsized(data):
+        raise LevelError(f"{path}: {huge}")
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
