@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from conductor_agent.files.checks import measured_within
 from conductor_agent.files.declared import as_declared, failed, unusable
+from conductor_agent.files.patterns import fault_within
 from conductor_agent.files.workflow import Workflow
 from conductor_agent.hosting.contract import CallRequest, Host
 from conductor_agent.hosting.signature import PARAMETER
@@ -172,7 +173,7 @@ class LiveWorld:
         if not function.idempotent:
             success = replace(success, side_effects=SideEffects.COMMITTED)
         for name in function.outputs:
-            wrong = self.examine(name, success.outputs)
+            wrong = await self.examine(name, success.outputs, left_s)
             if wrong is not None:
                 return Answer(unusable(success, name, wrong))
         kept = as_declared(success, self.workflow.extensions[function_name].outputs)
@@ -186,12 +187,15 @@ class LiveWorld:
         failure = failed(success, Category.LOW_QUALITY, complaint, Phase.QUALITY)
         return Answer(failure, made=made, values=values)
 
-    def examine(self, name: str, outputs: Mapping[str, Any]) -> str | None:
-        """Why an output is no such artifact, or None."""
+    async def examine(self, name: str, outputs: Mapping[str, Any], left_s: float) -> str | None:
+        """Why an output is no such artifact, or None; in the time that is left of the run."""
         if outputs.get(name) is None:
             return "it is missing"
         check = self.workflow.checks.get(name)
-        return None if check is None else check.fault(outputs[name])
+        wrong = None if check is None else check.mistaken(outputs[name])
+        if wrong or check is None or check.rules is None:
+            return wrong
+        return await fault_within(left_s, outputs[name], check.rules, "it")
 
     async def measure(
         self, made: dict[str, Made], outputs: Mapping[str, Any], left_s: float

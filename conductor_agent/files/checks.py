@@ -29,6 +29,7 @@ from conductor_agent.plain import said_by
 from fqg_env.errors import suggest
 
 Measure = Callable[[Any], float]
+Matches = Callable[[str, str], bool]
 GATE_S = 60.0
 """The longest that a gate may take, where the run has that much time left."""
 
@@ -58,9 +59,14 @@ class Check(BaseModel):
 
     def fault(self, value: Any) -> str | None:
         """Why the value is no such artifact, or None."""
+        wrong = self.mistaken(value)
+        return wrong if wrong or self.rules is None else fault(value, self.rules, "it")
+
+    def mistaken(self, value: Any) -> str | None:
+        """Why the value is of another type, or None."""
         if self.type is not None and not IS[self.type](value):
             return f"it is {kind_of(value)}, not {self.type.value}"
-        return None if self.rules is None else fault(value, self.rules, "it")
+        return None
 
 
 def kind_of(value: Any) -> str:
@@ -151,8 +157,21 @@ def check_schema(schema: Any, where: str) -> None:
         check_schema(schema["items"], f"{where}.items")
 
 
-def fault(value: Any, schema: Mapping[str, Any], where: str) -> str | None:
-    """The first rule of a schema that a value breaks, as words, or None."""
+def _is_found(pattern: str, text: str) -> bool:
+    return re.search(pattern, text) is not None
+
+
+def fault(
+    value: Any, schema: Mapping[str, Any], where: str, matches: Matches = _is_found
+) -> str | None:
+    """The first rule of a schema that a value breaks, as words, or None.
+
+    Args:
+        value: plain data.
+        schema: as `check_schema` knows it.
+        where: how the words name the value.
+        matches: whether a pattern is found in a text; of a stranger's text see `patterns.py`.
+    """
     if "type" in schema and not TYPES[schema["type"]](value):
         return f"{where} is {kind_of(value)}, not of type {schema['type']}"
     if "enum" in schema and value not in schema["enum"]:
@@ -161,18 +180,18 @@ def fault(value: Any, schema: Mapping[str, Any], where: str) -> str | None:
         limit = schema.get(rule)
         if limit is not None and (measured < limit if rule.startswith("min") else measured > limit):
             return f"{where} has {word} {measured:g}, {rule} is {limit:g}"
-    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
+    if isinstance(value, str) and "pattern" in schema and not matches(schema["pattern"], value):
         return f"{where} does not match {schema['pattern']!r}"
     if isinstance(value, dict):
         for name in schema.get("required", ()):
             if name not in value:
                 return f"{where} lacks {name!r}"
         for name, part in schema.get("properties", {}).items():
-            if name in value and (found := fault(value[name], part, f"{where}.{name}")):
+            if name in value and (found := fault(value[name], part, f"{where}.{name}", matches)):
                 return found
     if isinstance(value, list) and "items" in schema:
         for i, item in enumerate(value):
-            if found := fault(item, schema["items"], f"{where}[{i}]"):
+            if found := fault(item, schema["items"], f"{where}[{i}]", matches):
                 return found
     return None
 
