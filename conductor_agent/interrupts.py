@@ -1,4 +1,6 @@
-"""How Ctrl-C and SIGTERM end a command: one sentence and exit code 130, also while it is still loading."""
+"""How Ctrl-C, also while a command is still loading, and SIGTERM, once it has, end it: one sentence and exit
+code 130.
+"""
 
 from __future__ import annotations
 

@@ -15,13 +15,12 @@ from conductor_agent.by_mode.cases import WORKFLOWS, Case, cases_of
 from conductor_agent.by_mode.figures import as_json, figures, story_of
 from conductor_agent.by_mode.play import Played, play
 from conductor_agent.files.workflow import WorkflowError
-from conductor_agent.interrupts import hear_sigterm_as_ctrl_c
+from conductor_agent.interrupts import INTERRUPTED, hear_sigterm_as_ctrl_c
 from conductor_agent.plain import to_json
 from conductor_agent.record.journal import JournalError
 from fqg_env.errors import suggest
 from policies.recovery.registry import PolicyError, deciding
 
-INTERRUPTED = 130
 COLUMNS = {
     "success_rate": "success",
     "quality_mean": "quality",
