@@ -320,7 +320,9 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setattr(terminal, "find_spec", lambda module: None)
     for arguments in (("make", "--out", tmp_path / "out"), ("show", tmp_path)):
         said = only_sentence(fqg("dataset", *arguments))
-        assert said.endswith('needs the extra datasets; install with: pip install -e ".[datasets]"')
+        assert said.endswith(
+            'the extra datasets; install with: pip install "fqg-conductor[datasets]"'
+        )
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_no_dataset(tmp_path: Path) -> None:

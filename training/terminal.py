@@ -22,12 +22,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from conductor_agent import interrupts
 from conductor_agent.commands.compiling import told_of_compiling
 from fqg_env.errors import LevelError
 from training.disk import NO_ROOM, NotWritten
 
 P = ParamSpec("P")
-DONE, OURS, BAD_INPUT, PARTLY, NOT_ACHIEVED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+DONE, OURS, BAD_INPUT, PARTLY, NOT_ACHIEVED, INTERRUPTED = 0, 1, 2, 3, 4, interrupts.INTERRUPTED
 """Exit codes."""
 
 CONSOLE = Console(stderr=True)
@@ -58,10 +59,8 @@ def need(*extras: str) -> None:
         extra for extra in extras if any(find_spec(module) is None for module in EXTRAS[extra])
     ]
     if missing:
-        names = ",".join(extras)
-        fail(
-            f'this needs the extra {" and ".join(missing)}; install with: pip install -e ".[{names}]"'
-        )
+        way = f'pip install "fqg-conductor[{",".join(extras)}]"'
+        fail(f"this needs the extra {' and '.join(missing)}; install with: {way}")
 
 
 def given(context: typer.Context, *names: str) -> bool:

@@ -17,13 +17,15 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from conductor_agent.hosting.raised import MODELS
+
 Fold = tuple[str, float]
 """Dots and brackets, and the free energy in kcal/mol as the library has it."""
 SPAN = 100
 """Letters between two that pair, at most: of `span` and `window`."""
 Hit = tuple[int, int, float, str]
 """A locally stable fold: begin and end (first letter outside), energy, structure."""
-MISSING = 'ViennaRNA is not installed in this Python: pip install "fqg-conductor[models]" brings it'
+MISSING = f"ViennaRNA is not installed in this Python: {MODELS} brings it"
 
 
 def library() -> Any:

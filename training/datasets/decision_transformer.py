@@ -32,7 +32,8 @@ try:
     from minari import MinariDataset
 except ImportError:
     raise SystemExit(
-        'fqg: this needs the extras train and datasets; install with: pip install -e ".[train,datasets]"'
+        "fqg: this needs the extras train and datasets; install with: "
+        'pip install "fqg-conductor[train,datasets]"'
     ) from None
 from torch import Tensor, nn
 
