@@ -23,6 +23,7 @@ from conductor_agent.commands.options import JOURNAL, JournalOption, JsonOption
 from conductor_agent.commands.usage import usage_sentence
 from conductor_agent.commands.version import program
 from conductor_agent.delivery import check_out, write_values
+from conductor_agent.interrupts import INTERRUPTED
 from conductor_agent.plain import clean, print_json
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from policies.recovery.base import Policy
 
 EXIT = {"succeeded": 0, "partial": 3, "failed": 4}
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="conductor",
@@ -83,9 +83,9 @@ def run(
     workflow = _admitted(workflow, journal)
     chosen = _policy(policy)
     if dry_run:
-        from conductor_agent.commands.dry_run import dry_run as checked
+        from conductor_agent.commands.dry_run import show_dry_run
 
-        checked(workflow, policy, as_json=as_json)
+        show_dry_run(workflow, policy, as_json=as_json)
         return
     check_out(out)
     run_id = runs.new_run_id()

@@ -16,7 +16,7 @@ MOST_TOLD = 3
 """Extensions whose fault is told; of more only how many there are."""
 
 
-def dry_run(workflow: Workflow, policy: str, *, as_json: bool) -> None:
+def show_dry_run(workflow: Workflow, policy: str, *, as_json: bool) -> None:
     """Load every extension, then show the plan.
 
     Raises:
