@@ -355,8 +355,9 @@ def _row_by_type(problem: BaseException) -> Row:
 
 def _with_its_words(row: Row, problem: BaseException, phase: Phase) -> Row:
     """The row with what was raised and where, so that its author finds it."""
-    loads = row is not _CRASH or phase is not Phase.ADMISSION
-    what = row.message.rstrip(".") if loads else "The extension does not load"
+    what = row.message.rstrip(".")
+    if row is _CRASH and phase is Phase.ADMISSION:
+        what = "The extension does not load"
     return row._replace(message=f"{what}: {in_words(problem).rstrip('.')}.")
 
 

@@ -195,9 +195,8 @@ def played_game(name: str, plan: Plan, tell: Callable[[int], None]) -> dict[str,
     if name in STORIES:
         file = str(Path(library.__file__).with_name(f"{name}.yaml"))
         setting = Setting("levels", setting.episodes, setting.seed, levels=(file,))
-    policy = policy_named(
-        plan.question.policy
-    )  # anew: one that draws answers alike in each setting
+    # Made anew, so that a policy that draws answers alike in each setting.
+    policy = policy_named(plan.question.policy)
     with blamed(plan.question.policy):
         tallies = game_modes.play_modes(policy, setting, tell)
     return {

@@ -276,8 +276,9 @@ def judge(
     contestants = [Contestant(label, name, thinking) for label, name in question.policies.items()]
     with Workers(question.workers) as staff:
         known = check_contestants(contestants, setting, staff)
-        for label in (label for label, k in known.items() if k.problem):
-            failed(label, known[label].problem)
+        for label, its in known.items():
+            if its.problem:
+                failed(label, its.problem)
         progress(contestants[0].label, 0)
         jobs = [
             job
@@ -310,11 +311,11 @@ def sorted_out(
     answers: dict[Job, Answer], jobs: Sequence[Job]
 ) -> tuple[dict[str, list[Played]], dict[str, str]]:
     """Label -> what it played under each luck; and label -> why it could not play on, where it could not."""
-    by_label: dict[str, list[Job]] = {}
+    grouped: dict[str, list[Job]] = {}
     for job in jobs:
-        by_label.setdefault(job.contestant.label, []).append(job)
+        grouped.setdefault(job.contestant.label, []).append(job)
     played, errors = {}, {}
-    for label, each in by_label.items():
+    for label, each in grouped.items():
         parts = [answers[job] for job in each]
         failures = [part for part in parts if isinstance(part, str)]
         if failures:
