@@ -140,7 +140,10 @@ def free(size: str) -> bool:
     return not waited
 
 
-def test_a_turn_is_kept_for_a_moment_and_given_back() -> None:
+def test_a_turn_is_kept_for_a_moment_and_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FQG_CACHE_DIR", str(tmp_path))
     turn = Turn("of the test", lambda: None, linger_s=3600.0)
     turn.begin()
     turn.give_back()

@@ -93,17 +93,7 @@ def test_who_chooses_and_whose_look_it_is_is_told(folder: Path, tmp_path: Path) 
     (small / "manifest.json").write_text(json.dumps({**manifest, "max_calls": 1}))
     said = []
     for policy in (folder, small):
-        words = [
-            "attend",
-            "--policy",
-            str(policy),
-            "--tier",
-            "14",
-            "--seed",
-            "3",
-            "--out",
-            str(page),
-        ]
+        words = ["attend", "--policy", str(policy), *"--tier 14 --seed 3 --out".split(), str(page)]
         said.append((CliRunner().invoke(app, words).stdout, page.read_text("utf-8")))
     (its, its_page), (floors, floors_page) = said
     assert its.startswith("after 1 attempt it chooses: ")
