@@ -1,4 +1,4 @@
-"""A policy file whose graph is valid and wrong: refused when it is loaded, in one sentence."""
+"""A policy file whose graph is valid and wrong: refused when it is loaded, or the floor decides."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fqg_env.arrays import SIZES
+from fqg_env.lanes import Lanes
+from fqg_env.splits import level_key, source_of
+from policies.recovery.base import FLOOR
+from policies.recovery.index import Index
 from policies.recovery.network import input_shapes, load
 from policies.recovery.policy_file import PolicyFileError
 
@@ -15,8 +21,10 @@ onnx = pytest.importorskip("onnx", reason="comes with the extra `train`")
 SHIPPED = Path(__file__).parent.parent / "policies" / "recovery" / "pretrained" / "shipped"
 
 
-def written(folder: Path, name: str, width: int | None, kind: int, answers: int = 18) -> Path:
-    """A policy whose graph reads one input and answers constants of its batch."""
+def written(
+    folder: Path, name: str, width: int | None, kind: int, answers: int = 18, **values: float
+) -> Path:
+    """A policy whose graph reads one input and answers constants for a batch of one: 0, or these by name."""
     h = onnx.helper
     shape = ["n", width] if width is None or name == "index" else ["n", "c", width]
     read = h.make_tensor_value_info(name, kind, [one for one in shape if one is not None])
@@ -24,12 +32,14 @@ def written(folder: Path, name: str, width: int | None, kind: int, answers: int 
         h.make_tensor_value_info(out, onnx.TensorProto.FLOAT, None)
         for out in ("logits", "success", "strangeness")
     ]
-    zeros = {"logits": [1, answers], "success": [1], "strangeness": [1]}
+    sizes = {"logits": [1, answers], "success": [1], "strangeness": [1]}
     nodes = [h.make_node("Shape", [name], ["unused"])]
-    nodes += [h.make_node("ConstantOfShape", [f"{out}_shape"], [out]) for out in zeros]
+    for out in sizes:
+        value = h.make_tensor("value", onnx.TensorProto.FLOAT, [1], [values.get(out, 0.0)])
+        nodes.append(h.make_node("ConstantOfShape", [f"{out}_shape"], [out], value=value))
     shapes = [
         h.make_tensor(f"{out}_shape", onnx.TensorProto.INT64, [len(size)], size)
-        for out, size in zeros.items()
+        for out, size in sizes.items()
     ]
     graph = h.make_graph(nodes, "g", [read], given, shapes)
     model = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8)
@@ -69,3 +79,29 @@ def test_a_graph_that_does_not_fit_is_refused_when_it_is_loaded(
 def test_a_graph_that_fits_is_loaded(tmp_path) -> None:
     load(written(tmp_path / "p", "index", 18, FLOAT))
     assert input_shapes("standard")["calls"][0] == 2 * input_shapes("small")["calls"][0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({"logits": np.nan}, "the network answered numbers that are not finite"),
+        ({"logits": np.inf}, "the network answered numbers that are not finite"),
+        ({"strangeness": np.nan}, "the board is unlike those of its training: nan, where 22.3"),
+        ({"strangeness": 22.3}, "the board is unlike those of its training: 22.3, where 22.3"),
+        ({"strangeness": 22.2}, None),
+    ],
+)
+def test_what_is_no_number_leaves_the_decision_to_the_rule(tmp_path, answer, why) -> None:
+    policy = load(written(tmp_path / "p", "index", 18, FLOAT, **answer))
+    lanes = Lanes(1, SIZES["small"], True, source_of("test", 12))
+    lanes.keys[:] = level_key("test", 0)
+    lanes.draw_levels(np.ones(1, np.uint8))
+    lanes.begin(np.ones(1, np.uint8))
+    seen = {name: lanes.observations[name] for name in lanes.observations.dtype.names}
+    decision = policy.decide(seen, lanes.masks)
+    if why is None:
+        assert decision.source[0] == policy.name and decision.why is None
+        return
+    assert decision.source[0] == FLOOR and decision.why[0].startswith(why)
+    assert decision.action[0] == Index().decide(seen, lanes.masks).action[0]
+    assert np.isfinite(decision.probabilities).all()

@@ -31,7 +31,8 @@ def masked_softmax(logits: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """[N, 2 + C] probabilities over the legal actions."""
     legal = mask > 0
     shifted = np.where(legal, logits, -np.inf)
-    shifted = shifted - shifted.max(1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # where a logit is infinite, the floor decides
+        shifted = shifted - shifted.max(1, keepdims=True)
     weight = np.exp(shifted)
     out: np.ndarray = (weight / weight.sum(1, keepdims=True)).astype(np.float32)
     return out
@@ -170,7 +171,7 @@ class NetworkPolicy:
         """[N] whether the floor decides, and why; no words where it nowhere does."""
         limit, most = self.manifest.strange_above, self.manifest.max_calls
         broken = ~np.isfinite(best)
-        # what is no number is strange
+        # Not `>`: what is no number is strange, too.
         strange = np.zeros_like(broken) if limit is None else ~(strangeness <= limit)
         calls = observation["calls"][:, :, Call.EXISTS].sum(1)
         large = calls > most
@@ -178,7 +179,7 @@ class NetworkPolicy:
         if not floor.any():
             return floor, None
         why = np.full(len(best), "", object)
-        why[broken] = "the network answered what are no finite numbers"
+        why[broken] = "the network answered numbers that are not finite"
         for i in np.flatnonzero(strange):
             told = f"{strangeness[i]:.3g}, where {limit:.3g} is the most"
             why[i] = f"the board is unlike those of its training: {told}"
