@@ -14,16 +14,7 @@ from hand_drawn import (
 
 from fqg_env import reading, rules
 from fqg_env.arrays import Effect, Stopped
-from fqg_env.level import (
-    Artifact,
-    Goal,
-)
 from fqg_env.outcome import Category
-
-GATED = {"page": Artifact(given=True), "text": Artifact(goal=Goal(), gate=True)}
-
-
-CHAIN = {"page": Artifact(given=True), "draft": Artifact(), "text": Artifact(goal=Goal())}
 
 
 class TestWait:

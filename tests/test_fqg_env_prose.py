@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from fqg_env import library
 from fqg_env.env import FunctionQuest
 from fqg_env.prose import RULES, Prose
-
-ID = "fqg_env.env:FunctionQuest-v0"
-
-
-def single(**more: Any) -> FunctionQuest:
-    return FunctionQuest(size="small", **more)
 
 
 @pytest.mark.parametrize("name", library.names())

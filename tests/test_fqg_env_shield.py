@@ -25,9 +25,6 @@ from fqg_env.outcome import Category
 GATED = {"page": Artifact(given=True), "text": Artifact(goal=Goal(), gate=True)}
 
 
-CHAIN = {"page": Artifact(given=True), "draft": Artifact(), "text": Artifact(goal=Goal())}
-
-
 class TestShield:
     def test_retries_per_function_count_all_its_variants(self) -> None:
         variants = {"fast": preset(), "slow": preset()}
