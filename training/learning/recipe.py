@@ -140,7 +140,7 @@ class Recipe(BaseModel):
         """Every head of attention gets the same share of a token."""
         if self.network == "sequence" and self.hidden % HEADS:
             raise ValueError(
-                f"hidden: {self.hidden} is no multiple of {HEADS}, the heads of a sequence"
+                f"hidden: {self.hidden} is no multiple of {HEADS}, the number of heads of a sequence"
             )
         return self
 
