@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hosted import succeeds, until
 
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
-from conductor_agent.hosting.egress import _address, _destination
+from conductor_agent.hosting.egress import LOOK_UPS, _address, _destination
 from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
 from fqg_env.outcome import Category, StandardError, Success
-from policies.resource.freedoms import allows
+from policies.resource.freedoms import allows, names
 from policies.resource.limits import ResourceLimits
 
 FETCH = ExtensionSource(str(Path(__file__).parent / "extensions" / "fetch.py"), "fetch")
@@ -133,8 +134,59 @@ def test_a_name_that_leads_to_this_machine_leads_nowhere(monkeypatch, address) -
     told = [(family, socket.SOCK_STREAM, 6, "", (address, 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: told)
     with pytest.raises(OSError, match="has to be named itself"):
-        asyncio.run(_address("service.example.com", 80))
-    assert asyncio.run(_address(address, 80)) == address
+        asyncio.run(_address("service.example.com", 80, named=True))
+    assert asyncio.run(_address(address, 80, named=True)) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        *((one, False) for one in ("10.1.2.3", "192.168.1.1", "100.64.0.1", "fc00::1", "::ffff:10.1.2.3")),
+        *((one, True) for one in ("1.1.1.1", "2606:4700::1111")),
+    ],
+)  # fmt: skip
+def test_a_domain_opens_what_is_public_alone(monkeypatch, address, public) -> None:
+    """Whoever owns it lets a name in it lead to a neighbour of ours; that has to be named itself."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    told = [(family, socket.SOCK_STREAM, 6, "", (address, 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: told)
+    network = ResourceLimits(network=["*.example.com:80", "Db.example.com:80"]).network
+    assert names(network, "db.example.COM", 80)
+    assert not names(network, "any.example.com", 80)
+    assert asyncio.run(_address("db.example.com", 80, named=True)) == address
+    if public:
+        assert asyncio.run(_address("any.example.com", 80, named=False)) == address
+        return
+    with pytest.raises(OSError, match="is not public"):
+        asyncio.run(_address("any.example.com", 80, named=False))
+
+
+def test_a_resolver_that_does_not_answer_holds_nobody_up(monkeypatch) -> None:
+    """Neither other work in threads, nor the end; and it holds few of our threads."""
+    answers, asked = threading.Event(), []
+
+    def slow(*_: object, **__: object) -> list[object]:
+        asked.append(1)
+        answers.wait()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    limits = ResourceLimits(network=["*.example.org:80"], wall_s=5)
+
+    request = CallRequest({"host": "a.example.org", "port": 80, "count": 40}, {"how": "many"})
+
+    async def run() -> None:
+        async with Supervisor(profile="jail") as host:
+            try:
+                assert succeeds(await host.call(FETCH, request, limits)) == {"count": 40}
+                await until(lambda: len(asked) >= LOOK_UPS)
+                assert await asyncio.wait_for(asyncio.to_thread(int, "7"), 5) == 7
+                await asyncio.wait_for(host.close(), 5)
+            finally:
+                answers.set()
+
+    asyncio.run(run())
+    assert len(asked) == LOOK_UPS
 
 
 def test_a_request_goes_on_without_what_was_meant_for_the_proxy() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
+from conductor_agent.hosting import opening
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
 from conductor_agent.hosting.opening import with_the_key
 from conductor_agent.hosting.profiles import PROFILES
 from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
-from fqg_env.outcome import Category, Cause, StandardError, error
+from fqg_env.outcome import Category, Cause, Outcome, StandardError, error
 from policies.resource.limits import ResourceLimits, limits_for
 
 CODE = """
@@ -86,7 +88,7 @@ def test_what_is_not_known_is_not_said(
 ) -> None:
     below = Cause("RuntimeError", "it went wrong", cause=Cause("OSError", message))
     failure = error(Category.CRASHED, "x", cause=below)
-    told = with_the_key(failure, ResourceLimits(**limits), PROFILES["jail"])
+    told = asyncio.run(with_the_key(failure, ResourceLimits(**limits), PROFILES["jail"]))
     assert isinstance(told, StandardError)
     assert told.detail == (
         "" if keys is None else f"that is a wall around it, which the limit `{keys}` opens"
@@ -106,7 +108,33 @@ def test_a_profile_without_a_wall_is_not_said_to_have_it(
     profile: str, message: str, keys: str | None
 ) -> None:
     failure = error(Category.CRASHED, "x", detail="seen", cause=Cause("OSError", message))
-    told = with_the_key(failure, ResourceLimits(), PROFILES[profile])
+    told = asyncio.run(with_the_key(failure, ResourceLimits(), PROFILES[profile]))
     assert isinstance(told, StandardError)
     wall = [] if keys is None else [f"that is a wall around it, which the limit `{keys}` opens"]
     assert told.detail == "; ".join(["seen", *wall])
+
+
+def test_a_file_system_that_does_not_answer_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The path is the extension's word; of our threads no more than four wait for it."""
+    answers, asked = threading.Event(), []
+
+    def never(path: str) -> bool:
+        asked.append(path)
+        return answers.wait()
+
+    monkeypatch.setattr(opening.os.path, "lexists", never)
+    monkeypatch.setattr(opening, "LOOK_S", 0.05)
+    cause = Cause("OSError", "[Errno 2] No such file or directory: '/dead/mount'")
+    failure = error(Category.CRASHED, "x", cause=cause)
+
+    async def each() -> list[Outcome]:
+        calls = [with_the_key(failure, ResourceLimits(), PROFILES["jail"]) for _ in range(9)]
+        return await asyncio.gather(*calls)
+
+    try:
+        assert asyncio.run(each()) == [failure] * 9
+        assert asked == ["/dead/mount"] * 4
+    finally:
+        answers.set()

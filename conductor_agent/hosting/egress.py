@@ -13,7 +13,8 @@ import re
 import socket
 from urllib.parse import urlsplit
 
-from policies.resource.freedoms import Network, allows
+from conductor_agent.aside import TooSlowError, aside
+from policies.resource.freedoms import Network, allows, names
 
 ENFORCER = "egress proxy"
 HEAD_BYTES = 16_384
@@ -22,6 +23,10 @@ HEAD_S = 10.0
 """For a client to say where it wants to go."""
 CONNECTIONS = 64
 """At a time, per worker."""
+LOOK_UPS = 8
+"""Of them; others wait, so that a slow resolver holds no more of our threads."""
+LOOK_UP_S = 60.0
+"""For a resolver to answer."""
 HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]*|[0-9a-f:.]+")
 """What a destination can be named by. A resolver reads other letters its own way, and a NUL as the end."""
 _CHUNK = 65_536
@@ -34,6 +39,7 @@ class Egress:
         self._refused: list[str] = []
         self._network: Network = network
         self._open = asyncio.Semaphore(CONNECTIONS)
+        self._looking = asyncio.Semaphore(LOOK_UPS)
         self._listener = listener
         self._serving = asyncio.ensure_future(self._serve())
         self._serving.add_done_callback(lambda _: listener.close())  # it may end before it begins
@@ -87,9 +93,11 @@ class Egress:
             )
             return
         try:
-            address = await _address(host, port)
+            async with self._looking:
+                named = names(self._network, host, port)
+                address = await _address(host, port, named=named)
             far_reader, far_writer = await asyncio.open_connection(address, port)
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, TooSlowError, RuntimeError) as problem:
             writer.write(_answer("502 Bad Gateway", str(problem)))
             return
         with contextlib.closing(far_writer):
@@ -100,24 +108,45 @@ class Egress:
             await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
 
 
-async def _address(host: str, port: int) -> str:
+async def _address(host: str, port: int, *, named: bool) -> str:
     """Where a name leads: to this machine only where it was written so.
 
+    It is looked up in a thread that nobody waits for at the end: a resolver may take minutes to give up.
+
+    Args:
+        host: a name or an address.
+        port: for the look-up.
+        named: it is allowed as it is, not by its domain: whoever owns a domain may let names in it lead
+            anywhere, so that it opens what is public alone.
+
     Raises:
-        OSError: the name leads nowhere, or to this machine or its own link.
+        OSError: the name leads nowhere, to this machine or its own link, or to what is not for it.
         ValueError: it is no name.
+        TooSlowError: nobody answers.
+        RuntimeError: the system has no thread to give.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = await aside(
+        lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), LOOK_UP_S, "fqg-look-up"
+    )
     address = str(found[0][4][0])
     if host not in ("localhost", address) and _near(address):
         raise OSError(f"{host} leads to {address}, which has to be named itself")
+    if not named and not _plain(address).is_global:
+        raise OSError(
+            f"{host} leads to {address}, which is not public; one of them has to be named"
+        )
     return address
+
+
+def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Without its zone, and in version 4 where it only says so in version 6."""
+    told = ipaddress.ip_address(address.partition("%")[0])
+    return getattr(told, "ipv4_mapped", None) or told
 
 
 def _near(address: str) -> bool:
     """Whether it is this machine's, by whatever name, or its own link's."""
-    told = ipaddress.ip_address(address.partition("%")[0])
-    here = getattr(told, "ipv4_mapped", None) or told
+    here = _plain(address)
     if here.is_loopback or here.is_link_local or here.is_unspecified or here.is_multicast:
         return True
     family = socket.AF_INET if here.version == 4 else socket.AF_INET6

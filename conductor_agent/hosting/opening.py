@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+import threading
 from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from conductor_agent.aside import TooSlowError, aside
 from conductor_agent.hosting.profiles import Profile
 from fqg_env.outcome import Cause, Outcome, StandardError
 from policies.resource.limits import ResourceLimits
@@ -24,10 +26,13 @@ LONGEST = 500
 and the search takes the square of them while no other call is served."""
 NO_NAMES = frozenset({-2, -3, -5})
 """Of the resolver, where the network is closed: no such name, for now, no address."""
+LOOK_S = 1.0
+"""For a file system to say whether it has something."""
+_looks = threading.BoundedSemaphore(4)
 UNREACHABLE = frozenset({errno.EACCES, errno.ENETUNREACH, *NO_NAMES})
 
 
-def with_the_key(outcome: Outcome, limits: ResourceLimits, profile: Profile) -> Outcome:
+async def with_the_key(outcome: Outcome, limits: ResourceLimits, profile: Profile) -> Outcome:
     """A failure with the limit that would open the wall it met, in `detail`; as it is where it met none.
 
     Args:
@@ -38,7 +43,10 @@ def with_the_key(outcome: Outcome, limits: ResourceLimits, profile: Profile) -> 
     if not isinstance(outcome, StandardError) or not profile.filtered:
         return outcome
     for number, path in _errors(outcome.cause):
-        keys = _of_a_path(number, path, profile) if path else _of_the_network(number, limits)
+        if path:
+            keys = await _of_a_path(number, path, profile)
+        else:
+            keys = _of_the_network(number, limits)
         if keys:
             told = f"that is a wall around it, which the limit `{keys}` opens"
             return replace(outcome, detail="; ".join(filter(None, (outcome.detail, told))))
@@ -59,10 +67,10 @@ def _of_the_network(number: int, limits: ResourceLimits) -> str:
     return "network" if limits.network == "none" and number in UNREACHABLE else ""
 
 
-def _of_a_path(number: int, path: str, profile: Profile) -> str:
+async def _of_a_path(number: int, path: str, profile: Profile) -> str:
     if number == errno.EROFS:
         return "write_paths"
-    hidden = number == errno.ENOENT and profile.jailed and os.path.lexists(path)
+    hidden = number == errno.ENOENT and profile.jailed and await _is_there(path)
     if number != errno.EACCES and not hidden:
         return ""
     if path.startswith("/dev/"):
@@ -70,3 +78,26 @@ def _of_a_path(number: int, path: str, profile: Profile) -> str:
     if hidden:
         return "read_paths"
     return "write_paths" if profile.jailed else "read_paths` or `write_paths"
+
+
+async def _is_there(path: str) -> bool:
+    """Whether something lies at a path that an extension chose, as far as that is soon known.
+
+    A dead mount answers never: few threads of ours may wait for one, and nobody for them.
+    """
+    if not _looks.acquire(blocking=False):
+        return False
+
+    def look() -> bool:
+        try:
+            return os.path.lexists(path)
+        finally:
+            _looks.release()
+
+    try:
+        return await aside(look, LOOK_S, "fqg-look")
+    except TooSlowError:
+        return False
+    except RuntimeError:  # the system has no thread to give
+        _looks.release()
+        return False

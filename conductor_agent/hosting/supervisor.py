@@ -223,7 +223,7 @@ class Supervisor:
                 if size > worker.limits.reply_bytes + ENVELOPE_BYTES:
                     return await _too_much(worker, size), size
                 outcome = _by_limit(as_told(_whole(message, worker)), worker)
-                return with_the_key(outcome, worker.limits, self._walls().profile), size
+                return await with_the_key(outcome, worker.limits, self._walls().profile), size
             problem = "It is not a result."
         except (frames.FrameError, ValueError) as found:
             problem = str(found)

@@ -53,8 +53,17 @@ def allows(network: Network, host: str, port: int) -> bool:
     """Whether a destination may be reached."""
     if isinstance(network, str):
         return network == "host"
+    return any(_covers(one, _written(host, port)) for one in network)
+
+
+def names(network: Network, host: str, port: int) -> bool:
+    """Whether a destination is allowed as it is written, not only by its domain."""
+    return not isinstance(network, str) and _written(host, port) in network
+
+
+def _written(host: str, port: int) -> str:
     name = f"[{host}]" if ":" in host else host
-    return any(_covers(one, f"{name.lower()}:{port}") for one in network)
+    return f"{name.lower()}:{port}"
 
 
 def _covers(allowed: str, wanted: str) -> bool:

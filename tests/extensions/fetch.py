@@ -8,6 +8,7 @@ from typing import Any
 from conductor_agent.hosting.extension import extension
 
 PROXY = ("127.0.0.1", 3128)
+kept: list[socket.socket] = []
 
 
 @extension
@@ -33,6 +34,11 @@ def fetch(inputs: dict[str, Any], parameters: dict[str, Any], context: Any) -> d
                     f"GET http://{host}:{port}/page HTTP/1.1\r\n\r\nGET http://evil/ HTTP/1.1"
                 )
             }
+        case "many":
+            for _ in range(inputs["count"]):
+                kept.append(socket.create_connection(PROXY))
+                kept[-1].sendall(f"CONNECT {host}:{port} HTTP/1.1\r\n\r\n".encode())
+            return {"count": len(kept)}
         case _:
             return {"answer": said(parameters["text"])[:12]}
 
