@@ -28,7 +28,8 @@ from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.live_world import LiveWorld
 from conductor_agent.record.fold import Fold
 from conductor_agent.record.journal import Journal, content
-from conductor_agent.runs import JournalRecorder, open_run, warm_up
+from conductor_agent.record.recorder import JournalRecorder
+from conductor_agent.runs import open_run, warm_up
 from fqg_env.outcome import StandardError
 from fqg_env.rules import FIRST_CALL
 from policies.recovery.base import Decision, Observation, certain

@@ -6,14 +6,12 @@ result = await resume("last", Path("conductor.sqlite"))
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import platform
 import secrets
 import statistics
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,8 +32,9 @@ from conductor_agent.quarantine import admitted
 from conductor_agent.record.account import Account
 from conductor_agent.record.events import Decided, Ended, Event, Finished, Lost, Started, Waited
 from conductor_agent.record.fold import Fold, FoldError, fold
-from conductor_agent.record.journal import Content, Journal, JournalError, RunRecord, content
+from conductor_agent.record.journal import Journal, JournalError, RunRecord, content
 from conductor_agent.record.ledger import Ledger
+from conductor_agent.record.recorder import JournalRecorder
 from conductor_agent.record.reputation import remembered
 from fqg_env.arrays import Stopped
 from fqg_env.fields import OBSERVATION_VERSION
@@ -91,47 +90,6 @@ class Result:
         }
         rest = {k: v for k, v in vars(self).items() if k not in ("goals", "values")}
         return {**rest, "goals": goals}
-
-
-class JournalRecorder:
-    """Writes the events of one run, in order. While attempts are in flight it does so from a thread of its
-    own, so that a slow disk does not delay what they have to say.
-    """
-
-    def __init__(
-        self, journal: Journal, run_id: str, seq: int = 0, account: Account | None = None
-    ) -> None:
-        self.journal = journal
-        self.account = account
-        self._run_id = run_id
-        self._seq = seq
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fqg-journal")
-
-    async def write(
-        self, events: list[Event], contents: Iterable[Content] = (), *, alone: bool = False
-    ) -> None:
-        """Durable when it returns."""
-        seq, self._seq = self._seq, self._seq + len(events)
-        entries = self.account.entries(events) if self.account else ()
-        if alone:
-            self.journal.write(self._run_id, seq, events, contents, entries)
-            return
-        loop = asyncio.get_running_loop()
-        written = loop.run_in_executor(
-            self._thread, self.journal.write, self._run_id, seq, events, list(contents), entries
-        )
-        await asyncio.shield(written)
-
-    def close(self) -> None:
-        """Finish what is being written, and release the run.
-
-        Raises:
-            JournalError: the file cannot be written.
-        """
-        self._thread.shutdown()
-        if late := self.account.entries() if self.account else []:
-            self.journal.enter(late)
-        self.journal.release(self._run_id)
 
 
 def new_run_id() -> str:
