@@ -111,6 +111,12 @@ def place_in(module: str, error: BaseException) -> str:
     return place
 
 
+def one_line_with_place(error: BaseException, module: str) -> str:
+    """`ValueError: no page (mine.py, line 7)`; without a place where none is in the file of the module."""
+    place = place_in(module, error)
+    return one_line(error) + (f" ({place})" if place else "")
+
+
 def _told(error: BaseException, module: str) -> str:
     return "; ".join(filter(None, (one_line(error), place_in(module, error))))
 

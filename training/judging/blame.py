@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from policies.recovery.registry import PolicyError, one_line, place_in
+from policies.recovery.registry import PolicyError, one_line_with_place
 from training.judging.contestants import Contestant
 from training.judging.episodes import AnswerError
 
@@ -24,6 +24,5 @@ def blamed(policy: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         if not Contestant(policy, policy).foreign:
             raise
-        place = place_in(policy.partition(":")[0], error)
-        told = one_line(error) + (f" ({place})" if place else "")
+        told = one_line_with_place(error, policy.partition(":")[0])
         raise PolicyError(f"the policy {policy!r} failed: {told}") from None

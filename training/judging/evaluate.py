@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from policies.recovery.policy_file import MANIFEST_FILE
-from policies.recovery.registry import PolicyError, one_line, place_in, policy_named
+from policies.recovery.registry import PolicyError, one_line_with_place, policy_named
 from training.judging.bounds import BAYES, why_no_bayes
 from training.judging.contestants import AS_IT_IS, Contestant, Thinking, takes, thinks
 from training.judging.episodes import AnswerError, Played, joined, play_chunk
@@ -91,10 +91,8 @@ def answer_to(job: Job) -> Answer:
     except AnswerError as problem:
         return str(problem)
     except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's policy)
-        contestant = job.contestant
-        module = contestant.name.partition(":")[0] if contestant.foreign else ""
-        place = place_in(module, error) if module else ""
-        return one_line(error) + (f" ({place})" if place else "")
+        module, _, _ = job.contestant.name.partition(":")
+        return one_line_with_place(error, module if job.contestant.foreign else "")
 
 
 def check_contestants(
