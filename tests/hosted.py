@@ -66,6 +66,21 @@ def alive(pid: int) -> bool:
 
 
 ECHO = ExtensionSource(str(HERE / "echo.py"))
+ACTS = """
+import os
+from conductor_agent.hosting.extension import extension
+
+@extension(output="told")
+def act(steps: list):
+    told = []
+    for what, first, second in steps:
+        try:
+            told.append(getattr(os, what)(first, second) if what else open(first).read())
+        except OSError as problem:
+            told.append(type(problem).__name__)
+    return told
+"""
+"""An extension that takes steps of [name in `os`, first, second]; an empty name reads the file `first`."""
 
 
 async def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosted import fails, succeeds
+from hosted import ACTS, fails, succeeds
 
 from conductor_agent.files.bindings import limits_of
 from conductor_agent.files.manifest import FILE, ManifestError, read_manifest
@@ -23,20 +23,6 @@ from conductor_agent.hosting.supervisor import Supervisor
 from fqg_env.outcome import Category
 from policies.resource.limits import LimitError, ResourceLimits
 
-CODE = """
-import os
-from conductor_agent.hosting.extension import extension
-
-@extension(output="told")
-def act(steps: list):
-    told = []
-    for what, first, second in steps:
-        try:
-            told.append(getattr(os, what)(first, second) if what else open(first).read())
-        except OSError as problem:
-            told.append(type(problem).__name__)
-    return told
-"""
 WORKFLOW = """
 workflow: conductor-workflow/1
 name: One
@@ -54,7 +40,7 @@ def data(tmp_path: Path) -> Path:
     tmp_path.chmod(0o755)
     for name in ("own", "data", "data/part", "others"):
         (tmp_path / name).mkdir()
-    (tmp_path / "own" / "act.py").write_text(CODE)
+    (tmp_path / "own" / "act.py").write_text(ACTS)
     (tmp_path / "others" / "secret").write_text("a secret")
     return tmp_path / "data"
 

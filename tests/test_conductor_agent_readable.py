@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosted import succeeds
+from hosted import ACTS, succeeds
 
 from conductor_agent.files.bindings import limits_of, source_of
 from conductor_agent.files.manifest import FILE, ManifestError, read_manifest
@@ -19,21 +19,6 @@ from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
 from policies.resource.limits import ResourceLimits
 
-CODE = """
-import os
-from conductor_agent.hosting.extension import extension
-
-@extension(output="told")
-def act(steps: list):
-    told = []
-    for what, first, second in steps:
-        try:
-            told.append(getattr(os, what)(first, second) if what else open(first).read())
-        except OSError as problem:
-            told.append(type(problem).__name__)
-    return told
-"""
-
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -41,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
-    (folder / "act.py").write_text(CODE)
+    (folder / "act.py").write_text(ACTS)
     (folder / "run").write_text("#!/bin/sh\n")
     (folder / "run").chmod(0o755)
     return folder
@@ -125,7 +110,7 @@ def test_a_program_may_be_named_by_a_link_in_what_is_granted(tmp_path: Path) -> 
 @pytest.mark.parametrize("key", ["command", "python"])
 def test_a_workflow_that_tightens_grants_no_reading(tmp_path: Path, key: str) -> None:
     (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "act.py").write_text(CODE)
+    (tmp_path / "own" / "act.py").write_text(ACTS)
     (tmp_path / "other").symlink_to("/bin/sh")
     named = f'"{tmp_path / "other"}"'
     what = f"command = [{named}]" if key == "command" else f'source = "act.py"\npython = {named}'
@@ -222,7 +207,7 @@ def test_a_grant_below_another_does_not_follow_what_the_extension_put_there(
     tmp_path.chmod(0o755)
     for name in ("own", "data", "data/part", "others"):
         (tmp_path / name).mkdir()
-    (tmp_path / "own" / "act.py").write_text(CODE)
+    (tmp_path / "own" / "act.py").write_text(ACTS)
     (tmp_path / "others" / "secret").write_text("a secret")
     data, part, others = (str(tmp_path / name) for name in ("data", "data/part", "others"))
     write = (data, part) if grants == "write" else (data,)
@@ -246,7 +231,7 @@ def test_a_source_that_its_extension_may_write_shows_no_other_folder(tmp_path: P
     """Its file could be a link by the time the next worker starts."""
     for name in ("data", "others"):
         (tmp_path / name).mkdir()
-    (tmp_path / "others" / "act.py").write_text(CODE)
+    (tmp_path / "others" / "act.py").write_text(ACTS)
     (tmp_path / "data" / "act.py").symlink_to(tmp_path / "others" / "act.py")
     (tmp_path / "data" / "beside").mkdir()
     beside = str(tmp_path / "data" / "beside")

@@ -15,6 +15,7 @@ from gymnasium.wrappers import RecordEpisodeStatistics
 from gymnasium.wrappers.vector import DictInfoToList
 from gymnasium.wrappers.vector import RecordEpisodeStatistics as RecordVector
 from hand_drawn import Events, one_move
+from small_envs import pick, same, single, vector
 
 from fqg_env import library
 from fqg_env.arrays import SIZES
@@ -31,28 +32,6 @@ from fqg_env.splits import SPLITS
 from fqg_env.vector_env import VectorFunctionQuest
 
 ID = "fqg_env.env:FunctionQuest-v0"
-
-
-def single(**more: Any) -> FunctionQuest:
-    return FunctionQuest(size="small", **more)
-
-
-def vector(n: int, **more: Any) -> VectorFunctionQuest:
-    return VectorFunctionQuest(n, size="small", **more)
-
-
-def pick(mask: np.ndarray, step: int) -> int:
-    """A legal action, the same for the same mask and step; STOP seldom."""
-    legal = np.flatnonzero(mask)
-    calls = legal[legal > STOP]
-    if step % 23 == 22 or len(calls) == 0:
-        return STOP
-    return int(calls[step * 7 % len(calls)])
-
-
-def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray], lane: int | None = None) -> bool:
-    """Two observations are equal bit for bit; `b` may be one lane of a batch."""
-    return all(np.array_equal(a[k], b[k] if lane is None else b[k][lane]) for k in a)
 
 
 def test_gymnasium_finds_nothing_to_warn_of() -> None:
