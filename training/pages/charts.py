@@ -272,6 +272,19 @@ def bar_edges(ends: float, zero: float) -> tuple[float, float]:
     return (min(ends, zero - 1.0), zero) if ends <= zero else (zero, max(ends, zero + 1.0))
 
 
+def intervals(
+    means: dict[str, dict[str, float | None]], halves: dict[str, dict[str, float | None]]
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """(group, policy) -> both ends of the interval around its mean, where mean and half are known."""
+    out = {}
+    for group, each in halves.items():
+        for name, half in each.items():
+            mean = means[group].get(name)
+            if mean is not None and half is not None:
+                out[group, name] = mean - half, mean + half
+    return out
+
+
 def grouped_bars(
     groups: dict[str, dict[str, float | None]],
     palette: dict[str, str],
@@ -296,12 +309,7 @@ def grouped_bars(
     group_width = max(
         12.0 + 6.5 * longest, bar_width * (len(palette) + 1), room / max(3, len(groups))
     )
-    whiskers = {}
-    for group, each in (halves or {}).items():
-        for name, half in each.items():
-            mean = groups[group].get(name)
-            if mean is not None and half is not None:
-                whiskers[group, name] = mean - half, mean + half
+    whiskers = intervals(groups, halves or {})
     values += [end for ends in whiskers.values() for end in ends]
     low, high = (0.0, 1.0) if share else (min(0.0, *values), max(0.05, *values))
     right = left + group_width * len(groups)
