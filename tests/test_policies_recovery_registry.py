@@ -15,7 +15,8 @@ from policies.recovery.registry import PolicyError, policy_named
 def own(tmp_path, monkeypatch):
     """Write a module of somebody's own into the current folder; the policy of its class `Mine`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", [entry for entry in __import__("sys").path if entry])
+    monkeypatch.setattr("sys.path", [entry for entry in sys.path if entry])
+    monkeypatch.setattr("sys.meta_path", [*sys.meta_path])
 
     def make(text):
         name = f"own_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -28,6 +29,17 @@ def own(tmp_path, monkeypatch):
 def test_a_class_in_the_current_folder_is_found(own):
     policy = own("class Mine:\n    def decide(self, observation, mask):\n        pass\n")
     assert policy.name == "Mine"
+
+
+def test_its_folder_is_none_that_everything_is_imported_from(own, tmp_path):
+    """Extensions in the conductor's own Python are shown what `sys.path` names."""
+    Path("own_neighbour.py").write_text("NAME = 'from beside'\n")
+    policy = own(
+        "class Mine:\n    def decide(self, observation, mask):\n"
+        "        import own_neighbour\n        return own_neighbour.NAME\n"
+    )
+    assert policy.decide(None, None) == "from beside"
+    assert str(tmp_path) not in sys.path
 
 
 @pytest.mark.parametrize(

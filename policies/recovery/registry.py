@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -140,11 +141,24 @@ def _own_class(name: str) -> Any:
     return policy
 
 
+class _Folder:
+    """Finds in a folder what is not installed, now and later; not by `sys.path`, whose folders extensions are
+    shown.
+    """
+
+    def __init__(self, folder: str):
+        self.folder = folder
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """As `sys.meta_path` asks for it; packages look for their own parts by themselves."""
+        return PathFinder.find_spec(name, [self.folder], target) if path is None else None
+
+
 def _imported(module: str, name: str) -> Any:
     """The module of somebody's own policy: what is installed comes first, then the current folder."""
     here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
+    if all(getattr(finder, "folder", None) != here for finder in sys.meta_path):
+        sys.meta_path.append(_Folder(here))
     importlib.invalidate_caches()
     try:
         return importlib.import_module(module)
