@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -127,11 +126,6 @@ def check_contestants(
     return known
 
 
-def by_label(job: Job) -> object:
-    """Whose job it is."""
-    return job.contestant.label
-
-
 def owner_of(job: Job) -> object:
     """Who needs a process alone: each of somebody's own classes, for what it may do to the process."""
     return job.contestant.label if job.contestant.foreign else None
@@ -141,45 +135,37 @@ def failures_first(jobs: Sequence[Job]) -> list[Job]:
     """The jobs in an order that finds out early who fails: the first one of each policy before the others,
     and those of somebody's own classes before those of other policies.
     """
-    first = set({by_label(job): job for job in reversed(jobs)}.values())
+    first = set({job.contestant.label: job for job in reversed(jobs)}.values())
     return sorted(jobs, key=lambda job: (job not in first, not job.contestant.foreign))
 
 
-def run_jobs(jobs: Sequence[Job], count: int, workers: Workers) -> Iterator[tuple[Job, Answer]]:
-    """Jobs with their answers, in any order, from this process or from several; of a policy that has failed
-    no further one is begun.
+def run_jobs(
+    jobs: Sequence[Job], count: int, workers: Workers, failures: Mapping[str, str]
+) -> Iterator[tuple[Job, Answer]]:
+    """Jobs with their answers, in any order, from this process or from several.
 
     Somebody's own class plays in a process of its own even where there is one worker.
+
+    Args:
+        failures: label -> why it failed, kept by the caller between two answers; of a policy in there no
+            further job is begun, and why it failed is the answer.
     """
-    failed: dict[object, str] = {}
-
-    def inside(job: Job) -> bool:
-        return count == 1 and not job.contestant.foreign
-
-    for here, each in itertools.groupby(failures_first(jobs), inside):
-        those = list(each)
-        yield from ((job, failed[by_label(job)]) for job in those if by_label(job) in failed)
-        those = [job for job in those if by_label(job) not in failed]
-        for job, answer in answers_here(those) if here else answers_there(those, workers):
-            if isinstance(answer, str):
-                failed.setdefault(by_label(job), answer)
-            yield job, answer
+    if count > 1:
+        yield from answers_there(failures_first(jobs), workers, failures)
+        return
+    for job in failures_first(jobs):
+        if job.contestant.foreign:
+            yield from answers_there([job], workers, failures)
+        else:
+            yield job, failures.get(job.contestant.label) or answer_to(job)
 
 
-def answers_here(jobs: Sequence[Job]) -> Iterator[tuple[Job, Answer]]:
-    """Jobs with their answers, from this process."""
-    failed: dict[object, str] = {}
-    for job in jobs:
-        answer = failed.get(by_label(job)) or answer_to(job)
-        if isinstance(answer, str):
-            failed[by_label(job)] = answer
-        yield job, answer
-
-
-def answers_there(jobs: Sequence[Job], workers: Workers) -> Iterator[tuple[Job, Answer]]:
+def answers_there(
+    jobs: Sequence[Job], workers: Workers, failures: Mapping[str, str]
+) -> Iterator[tuple[Job, Answer]]:
     """Jobs with their answers, in any order, from other processes."""
     for job, answer in workers.run(
-        answer_to, jobs, by_label, owner_of, lambda answer: isinstance(answer, str)
+        answer_to, jobs, owner_of, lambda job: failures.get(job.contestant.label)
     ):
         yield job, answer.value if answer is NoAnswer.DIED else answer
 
@@ -194,18 +180,19 @@ def play_all(
 ) -> dict[Job, Answer]:
     """The answers to all jobs: what is in the cache is not played again, what is played is put there."""
     answers: dict[Job, Answer] = {}
-    told: set[str] = set()
+    failures: dict[str, str] = {}
     files = {job: cache.file(*job) if cache else None for job in jobs}
     for job in jobs:
         if cache and (kept := cache.get(files[job], job.n)):
             answers[job] = kept
             progress(job.contestant.label, job.n)
-    for job, answer in run_jobs([job for job in jobs if job not in answers], count, workers):
+    left = [job for job in jobs if job not in answers]
+    for job, answer in run_jobs(left, count, workers, failures):
         answers[job], label = answer, job.contestant.label
         if cache and isinstance(answer, Played):
             cache.put(files[job], answer)
-        if isinstance(answer, str) and label not in told:
-            told.add(label)
+        if isinstance(answer, str) and label not in failures:
+            failures[label] = answer
             failed(label, answer)
         progress(label, job.n)
     return answers

@@ -125,20 +125,28 @@ class Workers:
         self,
         function: Callable[[Item], Any],
         items: Sequence[Item],
-        group: Callable[[Item], object] = lambda item: item,
         owner: Callable[[Item], object] = lambda item: None,
-        ends: Callable[[Any], bool] = lambda answer: False,
+        known: Callable[[Item], Any] = lambda item: None,
     ) -> Iterator[tuple[Item, Any]]:
         """Items with their answers, in any order. `NoAnswer.DIED` is the answer where a process died over an
-        item. It, or an answer that `ends` its group, is also the answer of all other items of the group that
-        nobody has begun. A process answers the items of one owner alone: what somebody's code has changed in
-        it, nobody else meets.
+        item. A process answers the items of one owner alone: what somebody's code has changed in it, nobody
+        else meets.
+
+        Args:
+            function: what answers.
+            items: what is asked.
+            owner: whose an item is.
+            known: the answer to an item before it is begun, which is then not asked; None where there is
+                none. It is looked up anew after every answer, so that the caller may learn from them.
 
         Raises:
             Exception: whatever the function raised.
         """
-        waiting, ended = list(reversed(items)), dict[object, Any]()
+        waiting = list(reversed(items))
         while True:
+            answers = [(item, known(item)) for item in reversed(waiting)]
+            yield from ((item, answer) for item, answer in answers if answer is not None)
+            waiting = [item for item, answer in reversed(answers) if answer is None]
             self._hand_out(function, waiting, owner)
             busy = [worker for worker in self.staff if worker.busy]
             if not busy:
@@ -150,12 +158,7 @@ class Workers:
                     raise answer.problem
                 if answer is NoAnswer.DIED:
                     self._dismiss(worker)
-                if answer is NoAnswer.DIED or ends(answer):
-                    ended.setdefault(group(worker.item), answer)
                 yield worker.item, answer
-            left = [item for item in waiting if group(item) in ended]
-            yield from ((item, ended[group(item)]) for item in reversed(left))
-            waiting = [item for item in waiting if group(item) not in ended]
 
     def _hand_out(
         self, function: Callable[[Any], Any], waiting: list[Any], owner: Callable[[Any], object]
