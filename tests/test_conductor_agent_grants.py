@@ -17,7 +17,8 @@ from conductor_agent.files.workflow import WorkflowError, read_workflow
 from conductor_agent.hosting import launch
 from conductor_agent.hosting.bubblewrap import covers
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply
-from conductor_agent.hosting.grants import LedAwayError, Place, places
+from conductor_agent.hosting.grants import LedAwayError, places
+from conductor_agent.hosting.place import Place
 from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
 from fqg_env.outcome import Category
@@ -114,6 +115,10 @@ def test_a_part_of_what_another_writes_may_be_granted(data: Path, profile: str) 
     limits = ResourceLimits(read_paths=(str(part), nowhere, "/tmp", "/proc/cpuinfo", "/dev/shm"))
     told = succeeds(act(data, profile, limits, ("", part / "result", "")))["told"]
     assert told == ["made"]
+
+
+def test_at_no_path_there_is_nothing() -> None:
+    assert places("read_paths", ["", "."]) == {"": None, ".": None}
 
 
 def test_a_workflow_grants_no_path_that_leads_elsewhere(data: Path) -> None:

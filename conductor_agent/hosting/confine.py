@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conductor_agent.hosting import landlock
+from conductor_agent.hosting.place import check_place
 
 _PDEATHSIG, _CAPBSET_DROP, _SET_SECCOMP, _NO_NEW_PRIVS = 1, 24, 22, 38
 _FILTER = 2
@@ -72,7 +73,7 @@ def _look(granted: Mapping[str, Sequence[int] | None]) -> None:
             found = os.stat(path)  # noqa: PTH116
         except OSError:
             continue  # nothing is reached there from here on either
-        landlock.check_place(path, found, place)
+        check_place(path, found, place)
 
 
 def _limit(wanted: Confinement) -> None:

@@ -14,13 +14,12 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from conductor_agent.hosting.classify import DOMAIN
+from conductor_agent.hosting.place import Place, place_of
 from fqg_env.outcome import Blame, Category, Phase, PolicyEvidence, StandardError, error
 
 FIELDS = ("read_paths", "write_paths")
 """Of `ResourceLimits`."""
 _PLAIN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-Place = tuple[int, int]
-"""Device and number of a file or folder."""
 
 
 class LedAwayError(Exception):
@@ -74,17 +73,17 @@ def led_away(problem: LedAwayError) -> StandardError:
 
 def _place(field: str, path: str) -> Place | None:
     with contextlib.ExitStack() as opened:
-        fd = None
+        fd = found = None
         try:
             for part in PurePosixPath(path).parts:
                 fd = _open(part, fd)
                 opened.callback(os.close, fd)
-                if stat.S_ISLNK(os.fstat(fd).st_mode):
+                found = os.fstat(fd)
+                if stat.S_ISLNK(found.st_mode):
                     raise LedAwayError(field, path, os.path.realpath(path))
         except OSError:
             return None
-        found = os.fstat(fd or 0)
-        return found.st_dev, found.st_ino
+        return None if found is None else place_of(found)
 
 
 def _open(part: str, above: int | None) -> int:

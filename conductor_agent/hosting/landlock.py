@@ -6,11 +6,12 @@ System calls by number, the same on every architecture. Standard library alone.
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import stat
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+
+from conductor_agent.hosting.place import check_place
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _PATH_BENEATH = 1
@@ -67,16 +68,6 @@ def restrict(
         _checked(_system_call(_RESTRICT, ruleset, 0))
     finally:
         os.close(ruleset)
-
-
-def check_place(path: str, found: os.stat_result, place: Sequence[int] | None) -> None:
-    """What was found at a path is what was granted, by device and number.
-
-    Raises:
-        OSError: it is something else.
-    """
-    if place is None or (found.st_dev, found.st_ino) != tuple(place):
-        raise OSError(errno.ESTALE, "what is granted was replaced meanwhile", path)
 
 
 def _allow(

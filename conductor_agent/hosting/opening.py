@@ -16,14 +16,12 @@ from msgspec.structs import replace
 
 from conductor_agent.aside import TooSlowError, aside
 from conductor_agent.hosting.profiles import Profile
+from conductor_agent.hosting.raised import MAX_MESSAGE
 from fqg_env.outcome import Cause, Outcome, StandardError
 from policies.resource.limits import ResourceLimits
 
 ERROR = re.compile(r"\[Errno (-?\d+)\] [^:]*?(?:: '(/[^']*)')?>?$")
 """As an OSError tells itself: its number and, of a call with files, the path."""
-LONGEST = 500
-"""Letters of a message that are read. A worker of ours writes no more; one that is not could write millions,
-and the search takes the square of them while no other call is served."""
 NO_NAMES = frozenset({-2, -3, -5})
 """Of the resolver, where the network is closed: no such name, for now, no address."""
 LOOK_S = 1.0
@@ -54,9 +52,13 @@ async def with_the_key(outcome: Outcome, limits: ResourceLimits, profile: Profil
 
 
 def _errors(cause: Cause | None) -> Iterator[tuple[int, str]]:
-    """Number and path of each system error in a chain of exceptions."""
+    """Number and path of each system error in a chain of exceptions.
+
+    A worker of ours writes no longer message than is read here; one that is not could write millions of
+    letters, and the search takes the square of them while no other call is served.
+    """
     while cause is not None:
-        found = ERROR.search(cause.message[:LONGEST])
+        found = ERROR.search(cause.message[:MAX_MESSAGE])
         if found:
             yield int(found[1]), found[2] or ""
         cause = cause.cause
