@@ -8,6 +8,8 @@ import re
 import sys
 from typing import Any
 
+from policies.said import one_line
+
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, line ends, changes of direction, halves of characters."""
 
@@ -20,12 +22,13 @@ def clean(text: str) -> str:
 
 
 def said_by(problem: BaseException) -> str:
-    """What an exception of somebody else's says, as one line: its own text may raise, too."""
-    try:
-        text = f"{type(problem).__name__}: {problem}"
-    except Exception:  # noqa: BLE001  (whatever its text does)
-        text = type(problem).__name__
-    return clean(" ".join(text.split()))[:MAX_SAID]
+    """What an exception of somebody else's says, as one line for a terminal."""
+    return clean(one_line(problem, MAX_SAID))
+
+
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: `1 level`, `2,048 levels`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def to_json(data: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fqg_env.errors import near, suggest
+from policies.said import one_line
 
 
 class PolicyError(ValueError):
@@ -92,15 +93,6 @@ BUILT_IN: dict[str, Callable[[], Any]] = {
     "search": _search,
     **{name: partial(from_file, PRETRAINED / name) for name in ("shipped", "sequence")},
 }
-
-
-def one_line(error: BaseException) -> str:
-    """The message of somebody else's exception as one line; its own text may raise, too."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 (somebody else's code)
-        text = type(error).__name__
-    return " ".join(text.split())[:200]
 
 
 def place_in(module: str, error: BaseException) -> str:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from sb3_contrib import MaskablePPO
 
 from fqg_env.errors import LevelError
-from policies.recovery.registry import one_line
+from policies.said import one_line
 from training.disk import writing
 from training.learning.out_folder import CHECKPOINT, CURVE, NEW, OLD, last_checkpoint
 from training.learning.recipe import Recipe, differences
