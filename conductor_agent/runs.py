@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 
 from conductor_agent.clock import Clock, RunClock
 from conductor_agent.conductor import Conductor
+from conductor_agent.distribution import DISTRIBUTION, installed_version
 from conductor_agent.files.workflow import Workflow, restore_workflow
 from conductor_agent.hosting.contract import Host
 from conductor_agent.hosting.supervisor import Supervisor
@@ -321,12 +321,8 @@ def status_of(state: Fold, goals: dict[str, Goal]) -> str:
 
 def versions() -> dict[str, str]:
     """What the figures of a run depend on."""
-    try:
-        ours = version("fqg-conductor")
-    except PackageNotFoundError:
-        ours = "source"
     return {
-        "fqg-conductor": ours,
+        DISTRIBUTION: installed_version(),
         "observation": str(OBSERVATION_VERSION),
         "python": platform.python_version(),
         "numpy": np.__version__,

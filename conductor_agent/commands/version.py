@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import Annotated
 
 import typer
 
-PACKAGE = "fqg-conductor"
+from conductor_agent.distribution import DISTRIBUTION, installed_version
 
 
 def _tell(asked: bool) -> None:
     if asked:
-        typer.echo(f"{PACKAGE} {importlib.metadata.version(PACKAGE)}")
+        typer.echo(f"{DISTRIBUTION} {installed_version()}")
         raise typer.Exit
 
 
