@@ -8,7 +8,6 @@ Letters in shapes: N lanes, K lanes that are running.
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +20,13 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from minari.dataset.minari_storage import MinariStorage
 
+from conductor_agent.distribution import DISTRIBUTION, installed_version
 from fqg_env.errors import LevelError
 from fqg_env.fields import OBSERVATION_VERSION
 from fqg_env.lanes import Lanes
 from fqg_env.spaces import action_space, observation_space
 from policies.recovery.registry import PolicyError
-from training.datasets.about import DATA, OURS, describe_dataset, levels_of
+from training.datasets.about import DATA, OURS, About, describe_dataset, levels_of
 from training.datasets.file import EPISODES_FILE, Episode, open_file, write_episodes
 from training.disk import NotWritten
 from training.judging.blame import blamed
@@ -117,7 +117,6 @@ def env_spec(setting: Setting) -> EnvSpec | None:
 
 def new_storage(folder: Path, out: Path, policy: str, setting: Setting) -> MinariStorage:
     """An empty dataset in a folder, which will lie in `out`."""
-    version = importlib.metadata.version("fqg-conductor")
     storage = MinariStorage.new(
         folder.absolute(),  # it joins a relative one to itself
         observation_space(setting.size, belief=True),
@@ -132,7 +131,7 @@ def new_storage(folder: Path, out: Path, policy: str, setting: Setting) -> Minar
             "minari_version": minari.__version__,
             "algorithm_name": policy,
             "description": f"Function Quest, played by the policy {policy}.",
-            "requirements": [f"fqg-conductor=={version}"],
+            "requirements": [f"{DISTRIBUTION}=={installed_version()}"],
         }
     )
     open_file(folder / EPISODES_FILE).close()
@@ -209,20 +208,20 @@ def write_dataset(
             successes += sum(episode.success for episode in episodes)
             decisions += sum(len(episode.actions) for episode in episodes)
             progress(len(returns))
-        about = {
-            "policy": policy,
+        about = About(
+            policy=policy,
             **levels_of(setting),
-            "return_mean": float(np.mean(returns)),
-            "success_rate": successes / len(returns),
-            "observation_version": OBSERVATION_VERSION,
-            "fqg_version": importlib.metadata.version("fqg-conductor"),
-        }
+            return_mean=float(np.mean(returns)),
+            success_rate=successes / len(returns),
+            observation_version=OBSERVATION_VERSION,
+            fqg_version=installed_version(),
+        )
         storage.update_metadata(
             {
                 "total_episodes": len(returns),
                 "total_steps": decisions,
                 "dataset_size": storage.get_size(),
-                OURS: about,
+                OURS: about.model_dump(mode="json"),
             }
         )
     return describe_dataset(out)
