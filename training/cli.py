@@ -19,6 +19,7 @@ from rich.text import Text
 from conductor_agent.commands.usage import usage_sentence
 from conductor_agent.commands.version import program
 from conductor_agent.interrupts import hear_sigterm_as_ctrl_c
+from conductor_agent.plain import counted
 from training.commands import dataset, levels
 from training.commands.attention import attend
 from training.commands.compare import compare_command
@@ -34,7 +35,6 @@ from training.terminal import (
     RunSeedOption,
     bar,
     command,
-    counted,
     fail,
     need,
     print_json,

@@ -24,6 +24,7 @@ from rich.progress import (
 
 from conductor_agent import interrupts
 from conductor_agent.commands.compiling import told_of_compiling
+from conductor_agent.distribution import DISTRIBUTION
 from fqg_env.errors import LevelError
 from training.disk import NO_ROOM, NotWritten
 
@@ -59,7 +60,7 @@ def need(*extras: str) -> None:
         extra for extra in extras if any(find_spec(module) is None for module in EXTRAS[extra])
     ]
     if missing:
-        way = f'pip install "fqg-conductor[{",".join(extras)}]"'
+        way = f'pip install "{DISTRIBUTION}[{",".join(extras)}]"'
         fail(f"this needs the extra {' and '.join(missing)}; install with: {way}")
 
 
@@ -67,11 +68,6 @@ def given(context: typer.Context, *names: str) -> bool:
     """One of these options was written on the command line."""
     sources = [context.get_parameter_source(name) for name in names]
     return any(source is not None and source.name == "COMMANDLINE" for source in sources)
-
-
-def counted(n: int, noun: str) -> str:
-    """A number with its noun: `1 level`, `2,048 levels`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:

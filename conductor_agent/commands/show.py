@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conductor_agent.files.workflow import Workflow
-from conductor_agent.plain import clean, fall_silent
+from conductor_agent.plain import clean, counted, fall_silent
 from conductor_agent.record.events import Decided, Ended, Event, Finished, Lost, Signal, Waited
 from conductor_agent.runs import Goal, Result
 from fqg_env.outcome import Category, StandardError
@@ -118,11 +118,6 @@ def shortened(detail: str) -> str:
 def beyond(message: str, detail: str) -> str:
     """What a detail says that its message does not, shortened; empty: nothing."""
     return "" if " ".join(detail.split()) in message else shortened(detail)
-
-
-def counted(number: int, what: str) -> str:
-    """`1 attempt`, `2 attempts`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def show_result(console: Terminal, result: Result, journal: str) -> None:

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from conductor_agent.commands.show import CERTAIN, COLOURS, Terminal, beyond, counted
+from conductor_agent.commands.show import CERTAIN, COLOURS, Terminal, beyond
 from conductor_agent.explain import Step
-from conductor_agent.plain import clean
+from conductor_agent.plain import clean, counted
 from fqg_env.row import Strategy
 from policies.recovery.base import FLOOR
 

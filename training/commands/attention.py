@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import typer
 
+from conductor_agent.plain import counted
 from fqg_env import arrays
 from fqg_env.history import attempt_of, is_attempt
 from fqg_env.lanes import Lanes
@@ -37,7 +38,7 @@ from training.judging.replay import named
 from training.judging.setting import Setting, deal
 from training.pages.charts import BLUE, label, line, svg, titled
 from training.pages.report import table, write_report
-from training.terminal import JsonOption, command, counted, fail, print_json
+from training.terminal import JsonOption, command, fail, print_json
 
 CELL, LEFT, LETTER = 22.0, 96.0, 7.6
 """Size of a cell of the picture, least room for the names of its rows, and the most that a letter takes."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from conductor_agent.plain import counted
 from policies.recovery.registry import BUILT_IN, PolicyError
 from training.commands.evaluate import tier_range
 from training.commands.setting_options import (
@@ -19,7 +20,7 @@ from training.commands.setting_options import (
 )
 from training.judging.setting import Setting
 from training.pages.terminal_tables import or_dash
-from training.terminal import JsonOption, bar, command, counted, fail, need, print_json
+from training.terminal import JsonOption, bar, command, fail, need, print_json
 
 app = typer.Typer(
     help="Log episodes in Minari's format, and look at datasets.",

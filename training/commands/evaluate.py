@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from conductor_agent.plain import counted
 from fqg_env.errors import LevelError
 from fqg_env.shapes import TIERS
 from fqg_env.splits import SPLITS
@@ -30,7 +31,6 @@ from training.terminal import (
     JsonOption,
     bar,
     command,
-    counted,
     fail,
     given,
     print_json,

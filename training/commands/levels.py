@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from conductor_agent.plain import counted
 from fqg_env import arrays, library
 from fqg_env.describe import describe
 from fqg_env.errors import LevelError, suggest
@@ -33,7 +34,7 @@ from training.disk import why_not
 from training.judging.hidden_words import run_by, wrongs
 from training.judging.setting import level_files
 from training.level_reader import read_level_file
-from training.terminal import BAD_INPUT, JsonOption, command, counted, fail, print_json
+from training.terminal import BAD_INPUT, JsonOption, command, fail, print_json
 
 app = typer.Typer(
     help="Look at levels, check level files, write generated ones.",

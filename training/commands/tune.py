@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from conductor_agent.plain import counted
 from policies.recovery.registry import TUNABLE
 from training.pages.terminal_tables import figures_table
 from training.terminal import (
@@ -20,7 +21,6 @@ from training.terminal import (
     RunSeedOption,
     bar,
     command,
-    counted,
     fail,
     print_json,
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from conductor_agent.plain import counted
 from policies.recovery.policy_file import MANIFEST_FILE
 from policies.recovery.registry import PolicyError, one_line_with_place, policy_named
 from training.judging.bounds import BAYES, why_no_bayes
@@ -16,7 +17,6 @@ from training.judging.pairs import compare
 from training.judging.processes import NoAnswer, Workers
 from training.judging.result_cache import ResultCache
 from training.judging.setting import Setting, check_setting, mixes_of
-from training.terminal import counted
 
 CHUNK, SLOW_CHUNK = 512, 16
 """Episodes played side by side, and those of a policy that thinks. They are fixed, so that workers change no

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from conductor_agent.plain import counted
 from training.deploy import JOURNAL
 from training.disk import write_whole
 from training.judging.contestants import own
 from training.judging.evaluate import evaluation_title
 from training.pages.charts import bars
 from training.pages.terminal_tables import known_shares, tie
-from training.terminal import counted
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}

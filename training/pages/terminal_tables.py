@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from conductor_agent.plain import counted
 from training.judging.bounds import BAYES
-from training.terminal import counted
 
 LONGEST_LABEL = 15
 """Letters of a policy's label in a table, which then fits 80 columns; the JSON has it whole."""
