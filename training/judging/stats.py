@@ -15,6 +15,8 @@ from math import comb
 import numpy as np
 
 RESAMPLES = 2000
+NORMAL_95 = 1.96
+"""Standard errors on either side of a mean between which 95% of a normal distribution lie."""
 
 
 def iqm(values: np.ndarray) -> float:

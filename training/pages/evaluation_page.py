@@ -17,6 +17,7 @@ from training.judging.evaluate import Judged
 from training.judging.processes import Workers
 from training.judging.replay import Replay, Showing, ToldLevel, replay, told
 from training.judging.setting import Setting, mixes_of
+from training.judging.stats import NORMAL_95
 from training.judging.watch import Reaction
 from training.pages.charts import (
     TINTS,
@@ -86,7 +87,7 @@ def together(groups: Sequence[dict[str, Any]]) -> tuple[float, float | None]:
     errors = [each["return_se"] for each in groups]
     if None in errors:
         return mean, None
-    return mean, 1.96 * float(np.sqrt(weights**2 @ np.square(np.array(errors, float))))
+    return mean, NORMAL_95 * float(np.sqrt(weights**2 @ np.square(np.array(errors, float))))
 
 
 def plots(result: dict[str, Any]) -> str:
