@@ -102,7 +102,7 @@ def train_one(recipe: Recipe, file: Path, folder: Path, seed: int, device: str, 
     went_on = last_checkpoint(folder) is not None
     options = ["--recipe", file, "--seed", seed, "--out", folder, "--device", device]
     options.append("--resume" if went_on else "--force")
-    command = [sys.executable, "-m", "training.cli", "train", *map(str, options)]
+    command = [sys.executable, "-m", "training.start", "train", *map(str, options)]
     said = ""
     with subprocess.Popen(  # noqa: S603
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -352,7 +352,3 @@ def _sentence(problem: Exception) -> str:
     if hasattr(problem, "format_message"):
         return usage_sentence(problem)
     return " ".join(str(problem).split())
-
-
-if __name__ == "__main__":
-    main()

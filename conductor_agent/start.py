@@ -11,3 +11,7 @@ def main() -> None:
         from conductor_agent.cli import main as run
     hear_sigterm_as_ctrl_c()
     run()
+
+
+if __name__ == "__main__":
+    main()

@@ -74,7 +74,7 @@ def ended_in_the_middle(
     return started.returncode, rest or said
 
 
-COMPARE = ["training.cli", "compare", "--policy", "index", "--settings", "scenario_1_real"]
+COMPARE = ["training.start", "compare", "--policy", "index", "--settings", "scenario_1_real"]
 BY_MODE = ["conductor_agent.by_mode", "scenario_1"]
 
 

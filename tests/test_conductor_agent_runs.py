@@ -258,7 +258,7 @@ def command(*arguments, cwd, **more):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     environment["CONDUCTOR_PROFILE"] = "group"  # these extensions tell through files what they do
     return subprocess.Popen(
-        [sys.executable, "-m", "conductor_agent.cli", *map(str, arguments)],
+        [sys.executable, "-m", "conductor_agent.start", *map(str, arguments)],
         cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
     )  # fmt: skip
 

@@ -217,7 +217,7 @@ def test_ctrl_c_ends_what_is_playing_and_says_how_to_go_on(tmp_path: Path) -> No
     (tmp_path / "cutting.py").write_text(CUTS)
     run = subprocess.run(
         [
-            sys.executable, "-m", "training.cli", "evaluate", "--policies", "index,cutting:Cuts",
+            sys.executable, "-m", "training.start", "evaluate", "--policies", "index,cutting:Cuts",
             "--episodes", "8", "--json",
         ],
         cwd=tmp_path,

@@ -18,7 +18,6 @@ from rich.text import Text
 
 from conductor_agent.commands.usage import usage_sentence
 from conductor_agent.commands.version import program
-from conductor_agent.interrupts import hear_sigterm_as_ctrl_c
 from conductor_agent.plain import counted
 from training.commands import dataset, levels
 from training.commands.attention import attend
@@ -307,7 +306,6 @@ class QuickstartBars(TrainingBars):
 def main() -> None:
     """Entry point of `fqg`: every usage error is one sentence and exit code 2."""
     try:
-        hear_sigterm_as_ctrl_c()
         code = app(standalone_mode=False, prog_name="fqg")
         if code == INTERRUPTED:  # all is said and saved: nothing is left that a signal could cut
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -328,7 +326,3 @@ def main() -> None:
         typer.echo(f"fqg: a fault of ours: {text} (set FQG_DEBUG=1 to see where)", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-if __name__ == "__main__":
-    main()
