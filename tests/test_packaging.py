@@ -120,7 +120,7 @@ def test_every_module_is_imported_from_the_wheel_without_a_trainer(alone: Path, 
         (CONDUCTOR.format(["schema", "workflow"]), "conductor-workflow/1"),
         (
             "from training.learning.recipe import *; print(*(read_recipe(n).name for n in recipe_names()))",
-            "quick sequence shipped",
+            "quick sequence sequence_taught shipped",
         ),
         (
             "from policies.recovery.registry import *; print(policy_named('sequence').has_attention)",
