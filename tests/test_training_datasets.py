@@ -29,7 +29,7 @@ from training.datasets import write as datasets
 from training.datasets.reader import open_datasets, read_decisions
 from training.datasets.write import chunks, write_dataset
 from training.judging.setting import Setting
-from training.learning.network_inputs import SEQUENCE_INPUTS
+from training.learning.inputs import SEQUENCE_INPUTS
 
 SETTING = Setting("train", episodes=24, seed=5, tiers=(6, 20))
 

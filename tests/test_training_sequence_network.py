@@ -14,7 +14,7 @@ from fqg_env.history import CALL_UNIT
 from policies.recovery.features import network_inputs, trimmed
 from training.judging.episodes import observations
 from training.judging.setting import Setting, deal
-from training.learning.network_inputs import INPUT_SHAPES, Inputs
+from training.learning.inputs import INPUT_SHAPES, Inputs
 from training.learning.networks import NETWORKS
 from training.learning.recipe import NetworkName
 from training.learning.sequence_network import (

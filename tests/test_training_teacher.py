@@ -15,9 +15,9 @@ from fqg_env.errors import LevelError
 from fqg_env.lanes import Lanes
 from policies.recovery.base import Decision
 from training.learning.export import ROUNDING, example, largest_difference, to_onnx
+from training.learning.inputs import CALL_PARTS, PARTS, SET_INPUTS
 from training.learning.lane_groups import LaneGroups
 from training.learning.luck import forget_luck
-from training.learning.network_inputs import CALL_PARTS, PARTS, SET_INPUTS
 from training.learning.networks import NETWORKS
 from training.learning.pointer_network import Conductor, PointerNetwork, tensors
 from training.learning.ppo import Interrupted, train

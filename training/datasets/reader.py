@@ -132,7 +132,7 @@ def read_decisions(
 
     Args:
         datasets: of levels of one size, see `open_datasets`.
-        names: what the network reads, see training/learning/network_inputs.py.
+        names: what the network reads, see training/learning/inputs.py.
         batch: decisions in a batch; the last of each pool of episodes may have fewer.
         random: draws the order of episodes, and that of the decisions of each pool.
 

@@ -15,7 +15,7 @@ import torch
 from fqg_env.fields import OBSERVATION_VERSION
 from policies.recovery.policy_file import ATTENTION, OUTPUTS, Manifest, write_policy_file
 from training.learning.card import CARD_FILE, card
-from training.learning.network_inputs import INPUT_SHAPES
+from training.learning.inputs import INPUT_SHAPES
 from training.learning.pointer_network import Conductor
 
 AXES = {

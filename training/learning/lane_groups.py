@@ -44,7 +44,7 @@ class LaneGroups:
     Args:
         draws: what is drawn, each with its share of the lanes.
         n: number of lanes.
-        names: what a network reads of them, see training/learning/network_inputs.py.
+        names: what a network reads of them, see training/learning/inputs.py.
     """
 
     def __init__(self, draws: Sequence[Draws], n: int, names: Sequence[str]):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from policies.recovery.features import trimmed
-from training.learning.network_inputs import Sight
+from training.learning.inputs import Sight
 from training.learning.recipe import Part
 
 

@@ -24,7 +24,7 @@ from fqg_env.arrays import CATEGORIES, HISTORY_FIELDS, History
 from fqg_env.fields import Run
 from fqg_env.history import CALL_UNIT, CATEGORY_UNIT
 from policies.recovery.policy_file import HEADS
-from training.learning.network_inputs import SEQUENCE_INPUTS, Inputs, exist
+from training.learning.inputs import SEQUENCE_INPUTS, Inputs, exist
 from training.learning.pointer_network import PointerNetwork, Tokens
 from training.learning.recipe import Part
 from training.learning.set_network import Embedding, pool

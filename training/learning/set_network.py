@@ -18,7 +18,7 @@ from fqg_env.fields import (
     RUN_FIELDS,
 )
 from policies.recovery.features import REACH_FIELDS, WAY_FIELDS
-from training.learning.network_inputs import SET_INPUTS, Inputs, Sight, exist
+from training.learning.inputs import SET_INPUTS, Inputs, Sight, exist
 from training.learning.pointer_network import PointerNetwork, Tokens
 from training.learning.recipe import Part
 
