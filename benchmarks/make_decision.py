@@ -32,7 +32,8 @@ from training.decision.words import (
     tables,
 )
 from training.judging.setting import Setting
-from training.pages.charts import colours, grouped_bars
+from training.pages.charts import colours
+from training.pages.grouped_bars import grouped_bars
 from training.pages.pictures import Picture
 from training.terminal import bar
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from training.commands.attention import heatmap
-from training.pages.charts import bars, colours, curve, grouped_bars, line_chart
+from training.pages.charts import bars, colours, curve, line_chart
+from training.pages.grouped_bars import grouped_bars
 from training.pages.pictures import BAD, GOOD, NEITHER, Picture, Span, timeline
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -23,7 +23,6 @@ from training.pages.charts import (
     bars,
     colours,
     curve,
-    grouped_bars,
     line_chart,
     scatter,
     spread_out,
@@ -43,6 +42,7 @@ from training.pages.evaluation_page import (
     rivals_of,
     side_by_side,
 )
+from training.pages.grouped_bars import grouped_bars
 from training.pages.report import deployment, evaluation, write_report
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from conductor_agent.by_mode import cases
-from training.pages.charts import colours, grouped_bars, key
+from training.pages.charts import colours, key
+from training.pages.grouped_bars import grouped_bars
 from training.pages.report import number, percent, table, write_report
 
 MODES = tuple(mode.value for mode in cases.MODES)

@@ -22,12 +22,12 @@ from training.judging.watch import Reaction
 from training.pages.charts import (
     TINTS,
     colours,
-    grouped_bars,
     key,
     line_chart,
     scatter,
     stacked_bars,
 )
+from training.pages.grouped_bars import grouped_bars
 from training.pages.report import evaluation, number, percent, table, write_report
 
 MOST_PANELS = 6
