@@ -29,6 +29,7 @@ from conductor_agent.hosting.confine import Confinement
 from conductor_agent.hosting.enter import ROOT
 from conductor_agent.hosting.grants import FIELDS, places
 from conductor_agent.hosting.handover import VARIABLES, take_over
+from conductor_agent.hosting.place import Place
 from conductor_agent.hosting.profiles import Profile, give_back_uid, private_uid
 from conductor_agent.hosting.readable import NAMES, NEEDED, SYSTEM, code_of, firm, open_to_all
 from conductor_agent.hosting.windows import Window
@@ -160,19 +161,49 @@ def _plan(
     fds: tuple[int, int, int],
 ) -> _Plan:
     """The jail, the first process in it, and what that becomes."""
-    write = limits.write_paths
-    code = code_of(source, python, write)
-    paths = {field: tuple(firm(getattr(limits, field), write)) for field in FIELDS}
-    limits = limits.model_copy(update=paths)
-    read, written = (places(field, paths[field]) for field in FIELDS)
-    if profile.jailed:
-        read = {path: place for path, place in read.items() if not bubblewrap.covers(path)}
+    code = code_of(source, python, limits.write_paths)
+    limits, granted = _granted(limits, profile)
     uid = _uid(limits, profile, code)
     scratch = bubblewrap.SCRATCH if profile.jailed else str(_own_folder(directory, uid))
     shelf = ROOT
     if python != sys.executable or profile.locked:
         shelf = _shelf(directory)
         code = [*code, str(shelf)]
+    entry = enter.Entry(
+        command=_worker(source, python, scratch, fds),
+        confinement=replace(_confinement(limits, profile, code, scratch, uid), granted=granted),
+        keeper=None if profile.jailed else os.getpid(),
+        directory=str(directory),
+        hand_over=fds[0] if _by_name(limits) else None,
+        environment=tuple(
+            environment(source, python, str(shelf), scratch, limits, os.environ).items()
+        ),
+    )
+    jail = bubblewrap.jail_of(limits, code, uid)
+    return _Plan(bubblewrap.arguments(jail) if profile.jailed else [], entry)
+
+
+def _granted(
+    limits: ResourceLimits, profile: Profile
+) -> tuple[ResourceLimits, dict[str, Place | None]]:
+    """The limits with paths that nobody can lead elsewhere, and what has to lie at them behind the walls.
+
+    What the jail has of its own is not looked for, and without walls there is nobody to look.
+
+    Raises:
+        LedAwayError: a path leads elsewhere.
+    """
+    paths = {field: tuple(firm(getattr(limits, field), limits.write_paths)) for field in FIELDS}
+    read, written = (places(field, paths[field]) for field in FIELDS)
+    if profile.jailed:
+        read = {path: place for path, place in read.items() if not bubblewrap.covers(path)}
+    return limits.model_copy(update=paths), read | written if profile.filtered else {}
+
+
+def _worker(
+    source: ExtensionSource, python: str, scratch: str, fds: tuple[int, int, int]
+) -> tuple[str, ...]:
+    """The worker's own command line."""
     location = source.source
     if location.endswith(".py"):
         location = str(Path(location).resolve())
@@ -181,22 +212,7 @@ def _plan(
         Setup(fd=channel, name=source.name, scratch=scratch, asked=asked, told=told)
     ).decode()
     # -P: nothing is imported from the working directory; -u: the log is complete when killed.
-    worker = (python, "-P", "-u", "-m", "conductor_agent.hosting.worker", location, setup)
-    entry = enter.Entry(
-        command=worker,
-        confinement=replace(
-            _confinement(limits, profile, code, scratch, uid),
-            granted=read | written if profile.filtered else {},
-        ),
-        keeper=None if profile.jailed else os.getpid(),
-        directory=str(directory),
-        hand_over=channel if _by_name(limits) else None,
-        environment=tuple(
-            environment(source, python, str(shelf), scratch, limits, os.environ).items()
-        ),
-    )
-    jail = bubblewrap.jail_of(limits, code, uid)
-    return _Plan(bubblewrap.arguments(jail) if profile.jailed else [], entry)
+    return python, "-P", "-u", "-m", "conductor_agent.hosting.worker", location, setup
 
 
 def _uid(limits: ResourceLimits, profile: Profile, code: list[str]) -> int | None:
