@@ -77,33 +77,57 @@ def read_policy_file(path: str | Path) -> tuple[Manifest, bytes]:
         PolicyFileError: missing, truncated, altered, of another version, or not a policy at all.
     """
     folder = Path(path)
-    if not folder.is_dir():
-        raise PolicyFileError(
-            f"{folder}: a policy is a folder with {MANIFEST_FILE} and {MODEL_FILE}; check the path"
-        )
-    below = folder / "policy"
-    if not (folder / MANIFEST_FILE).exists() and (below / MANIFEST_FILE).is_file():
-        raise PolicyFileError(f"{folder}: there is no {MANIFEST_FILE}; did you mean {below}?")
-    if not (folder / MANIFEST_FILE).exists():
-        raise PolicyFileError(
-            f"{folder}: there is no {MANIFEST_FILE} in it, so it is no policy; check the path"
-        )
+    check_folder(folder)
     try:
         text = (folder / MANIFEST_FILE).read_text("utf-8")
         model = (folder / MODEL_FILE).read_bytes()
     except (OSError, UnicodeDecodeError) as error:
         name = Path(getattr(error, "filename", None) or MANIFEST_FILE).name
         raise PolicyFileError(f"{folder}: {name} cannot be read; export the policy again") from None
+    manifest = parse_manifest(text, folder)
+    if hashlib.sha256(model).hexdigest() != manifest.sha256:
+        raise PolicyFileError(
+            f"{folder / MODEL_FILE}: it is truncated or altered (its SHA-256 is not the manifest's); "
+            "export the policy again"
+        )
+    return manifest, model
+
+
+def check_folder(folder: Path) -> None:
+    """See that a folder may hold a policy.
+
+    Raises:
+        PolicyFileError: it is none, or has no manifest.
+    """
+    if not folder.is_dir():
+        raise PolicyFileError(
+            f"{folder}: a policy is a folder with {MANIFEST_FILE} and {MODEL_FILE}; check the path"
+        )
+    if (folder / MANIFEST_FILE).exists():
+        return
+    below = folder / "policy"
+    if (below / MANIFEST_FILE).is_file():
+        raise PolicyFileError(f"{folder}: there is no {MANIFEST_FILE}; did you mean {below}?")
+    raise PolicyFileError(
+        f"{folder}: there is no {MANIFEST_FILE} in it, so it is no policy; check the path"
+    )
+
+
+def parse_manifest(text: str, folder: Path) -> Manifest:
+    """The manifest of the policy in a folder, from its text.
+
+    Raises:
+        PolicyFileError: it is none, or of another version of the observation.
+    """
+    file = folder / MANIFEST_FILE
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise PolicyFileError(
-            f"{folder / MANIFEST_FILE}: not JSON (line {error.lineno}); export the policy again"
+            f"{file}: not JSON (line {error.lineno}); export the policy again"
         ) from None
     except (RecursionError, ValueError):
-        raise PolicyFileError(
-            f"{folder / MANIFEST_FILE}: it is no manifest; export the policy again"
-        ) from None
+        raise PolicyFileError(f"{file}: it is no manifest; export the policy again") from None
     version = data.get("observation_version") if isinstance(data, dict) else None
     if version is not None and version != OBSERVATION_VERSION:
         raise PolicyFileError(
@@ -111,16 +135,8 @@ def read_policy_file(path: str | Path) -> tuple[Manifest, bytes]:
             f"{OBSERVATION_VERSION}; train or export it again"
         )
     try:
-        manifest = Manifest.model_validate(data)
+        return Manifest.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise PolicyFileError(
-            f"{folder / MANIFEST_FILE}: {where}: {first['msg']}; export the policy again"
-        ) from None
-    if hashlib.sha256(model).hexdigest() != manifest.sha256:
-        raise PolicyFileError(
-            f"{folder / MODEL_FILE}: it is truncated or altered (its SHA-256 is not the manifest's); "
-            "export the policy again"
-        )
-    return manifest, model
+        raise PolicyFileError(f"{file}: {where}: {first['msg']}; export the policy again") from None
