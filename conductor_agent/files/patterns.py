@@ -79,7 +79,7 @@ async def _tried(pairs: Sequence[Pair], allowed_s: float) -> list[bool]:
     try:
         await asyncio.wait_for(_talk(process, json.dumps(pairs).encode(), answers), allowed_s)
     except (TimeoutError, OSError):
-        pass
+        pass  # what was answered by then is told
     finally:
         if process.returncode is None:
             process.kill()

@@ -95,7 +95,7 @@ def main(source: str, setup: Setup) -> int:
             told = windows.opened(setup.told, write=True)
             _serve(channel, chosen, loaded, Path(setup.scratch), asked, told)
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass
+        pass  # the supervisor has closed the channel
     return 0
 
 
