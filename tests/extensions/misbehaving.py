@@ -103,13 +103,6 @@ def flood(inputs: Values, parameters: Values, context: Context) -> Values:
 
 
 @extension
-def chatter(inputs: Values, parameters: Values, context: Context) -> Values:
-    """Writes a little to its log."""
-    print("hello from the extension")
-    return {}
-
-
-@extension
 def liar(inputs: Values, parameters: Values, context: Context) -> Any:
     """Answers something that is no outcome."""
     answers = {
