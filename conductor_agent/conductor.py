@@ -182,7 +182,7 @@ class Conductor:
             raise ValueError("it answered probabilities that are none")
         named = {
             self.fold.action_name(i): float(share)
-            for i, share in enumerate(shares[: FIRST_CALL + len(self.fold.plan.calls)])
+            for i, share in enumerate(shares[: FIRST_CALL + len(self.fold.level.calls)])
             if share > 0.0
         }
         return action, named, clean(str(decision.source[0]))
@@ -211,7 +211,7 @@ class Conductor:
     async def attempt(self, call: int, decided: Decided) -> None:
         """Begin an attempt; when every slot is taken, time runs to a completion."""
         number = self.fold.number("begun")
-        name = self.fold.plan.call_names[call]
+        name = self.fold.level.call_names[call]
         nth = int(self.fold.board["tries"][call]) + 1
         key = f"{self.run_id}/{name}/{nth}"
         inputs = self.inputs_of(call)
@@ -224,17 +224,17 @@ class Conductor:
         attempt = Attempt(self.run_id, call, nth, key, inputs, self.left_s(), repeated_s)
         task = asyncio.create_task(self.world.attempt(attempt))
         self.flights[number] = Flight(call, now_s, task)
-        if len(self.flights) >= self.fold.plan.max_in_flight:
-            await self.until_landed(self.fold.plan.budget.time_s)
+        if len(self.flights) >= self.fold.level.max_in_flight:
+            await self.until_landed(self.fold.level.budget.time_s)
             if not self.landed():
                 await self.end(Stopped.TIME)
             await self.complete(self.landed())
 
     def inputs_of(self, call: int) -> dict[str, Held]:
         """What a call reads or looks at, as far as it is held."""
-        plan = self.fold.plan
-        function = function_of(plan, call)
-        names = (*plan.inputs_of(plan.calls[call]), *function.probes)
+        level = self.fold.level
+        function = function_of(level, call)
+        names = (*level.inputs_of(level.calls[call]), *function.probes)
         return {name: self.held[name] for name in names if name in self.held}
 
     # Outcome
@@ -274,7 +274,7 @@ class Conductor:
         event = Finished(
             at_s=self.now_s(),
             attempt=number,
-            call=self.fold.plan.call_names[flight.call],
+            call=self.fold.level.call_names[flight.call],
             outcome=outcome,
             elapsed_s=answer.elapsed_s,
             made=answer.made,
@@ -342,7 +342,7 @@ class Conductor:
 
     def left_s(self) -> float:
         """Time left of the budget."""
-        return self.fold.plan.budget.time_s - self.now_s()
+        return self.fold.level.budget.time_s - self.now_s()
 
     async def until_landed(self, until_s: float, *, news: bool = False) -> None:
         """Let time run until an attempt ends, or there is news, or to `until_s`."""

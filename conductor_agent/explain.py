@@ -111,11 +111,11 @@ def asked_for(
 
 def providers_down(run: Fold) -> dict[str, float]:
     """Provider -> chance that it is down now."""
-    budget_s, at_s = run.plan.budget.time_s, run.number("at_s")
+    budget_s, at_s = run.level.budget.time_s, run.number("at_s")
     windows = [w for w in range(WINDOWS) if faults.down(w, at_s, budget_s)]
     return {
         name: float(sum(run.belief["provider"][p][w] for w in windows))
-        for p, name in enumerate(run.plan.providers)
+        for p, name in enumerate(run.level.providers)
     }
 
 
@@ -142,7 +142,7 @@ def _step(run: Fold, event: Decided, number: int) -> Step:
 
 def _known(run: Fold) -> dict[str, Any]:
     """What the board says: nothing of it is believed only."""
-    names, budget, number = run.plan.artifact_names, run.plan.budget, run.number
+    names, budget, number = run.level.artifact_names, run.level.budget, run.number
     present = [name for a, name in enumerate(names) if run.board["present"][a]]
     return {
         "attempts": number("attempts"),
@@ -152,7 +152,7 @@ def _known(run: Fold) -> dict[str, Any]:
             name for a, name in enumerate(names) if name in present and run.board["rejected"][a]
         ],
         "missing": missing(run),
-        "in_flight": [run.plan.call_names[c] for c in run.flights().values()],
+        "in_flight": [run.level.call_names[c] for c in run.flights().values()],
         "left": {
             "time_s": round(max(0.0, budget.time_s - number("at_s")), 6),
             "cost": round(max(0.0, budget.cost - number("cost")), 6),
@@ -166,12 +166,12 @@ def _believed(run: Fold, call: int) -> dict[str, Any]:
     doubt = run.seen[0]["doubt"][:, Doubt.BAD]
     bad = {
         name: round(float(doubt[a]), 3)
-        for a, name in enumerate(run.plan.artifact_names)
+        for a, name in enumerate(run.level.artifact_names)
         if doubt[a] > LEAST_SHARE
     }
     believed: dict[str, Any] = {"provider_down": down, "artifact_bad": bad}
     if call >= 0:
-        believed["provider"] = run.plan.provider_of(run.plan.calls[call].function)
+        believed["provider"] = run.level.provider_of(run.level.calls[call].function)
         of_call = run.seen[0]["belief"][call]
         believed["answers"] = round(float(of_call[Belief.ANSWERS]), 3)
         believed["answers_well"] = round(float(of_call[Belief.ANSWERS_WELL]), 3)

@@ -51,12 +51,12 @@ def reasons(run: Fold, action: int) -> list[str]:
 
 def missing(run: Fold) -> list[str]:
     """Goals that could not be delivered as it is."""
-    return [name for name in run.plan.goals if not run.usable(name)]
+    return [name for name in run.level.goals if not run.usable(name)]
 
 
 def failures(run: Fold) -> list[int]:
     """Calls whose last answer was a failure, the latest first."""
-    board, calls = run.board, range(len(run.plan.calls))
+    board, calls = run.board, range(len(run.level.calls))
     failed = [
         c
         for c in calls
@@ -67,18 +67,18 @@ def failures(run: Fold) -> list[int]:
 
 def failure_of(run: Fold, call: int) -> str:
     """`read/fast answered TIMEOUT`."""
-    return f"{run.plan.call_names[call]} answered {category_name(int(run.board['last_category'][call]))}"
+    return f"{run.level.call_names[call]} answered {category_name(int(run.board['last_category'][call]))}"
 
 
 def _legal(run: Fold) -> list[int]:
-    return [c for c in range(len(run.plan.calls)) if run.mask[0, FIRST_CALL + c]]
+    return [c for c in range(len(run.level.calls)) if run.mask[0, FIRST_CALL + c]]
 
 
 def _said(run: Fold, call: int) -> Iterator[str]:
     """Hints."""
     confidence, giver = float(run.board["hint"][call]), int(run.board["hint_giver"][call])
     if confidence > 0.0 and giver >= 0:
-        names, strongest = run.plan.call_names, int(run.board["hint"].argmax())
+        names, strongest = run.level.call_names, int(run.board["hint"].argmax())
         text = f"hinted at by {names[giver]} with confidence {confidence:.2f}"
         if (most := float(run.board["hint"][strongest])) > confidence:
             text += f" (the strongest hint, {most:.2f}, is for {names[strongest]})"
@@ -100,7 +100,7 @@ def _after_failures(run: Fold, call: int) -> Iterator[str]:
     elif board["tries"][call] and board["blamed"][call]:
         yield "later failures were blamed on what it made"
     others = [
-        c for c in failed if same_function(run.plan, c, call) or alternative(run.plan, c, call)
+        c for c in failed if same_function(run.level, c, call) or alternative(run.level, c, call)
     ]
     if others:
         told = ", ".join(failure_of(run, c) for c in others[:MOST_NAMED])
@@ -111,8 +111,8 @@ def _after_failures(run: Fold, call: int) -> Iterator[str]:
 
 def _made_since(run: Fold, call: int) -> list[str]:
     """What it reads that was made after its last answer."""
-    since_s, names = run.board["last_at_s"][call], run.plan.artifact_names
-    read = run.plan.inputs_of(run.plan.calls[call])
+    since_s, names = run.board["last_at_s"][call], run.level.artifact_names
+    read = run.level.inputs_of(run.level.calls[call])
     return [
         name for a, name in enumerate(names) if name in read and run.board["made_at_s"][a] > since_s
     ]
@@ -120,7 +120,7 @@ def _made_since(run: Fold, call: int) -> list[str]:
 
 def _for_probing(run: Fold, call: int) -> Iterator[str]:
     """What is not known yet of what it looks at."""
-    function = function_of(run.plan, call)
+    function = function_of(run.level, call)
     if function.kind is CallKind.INSPECT and not run.board["tries"][call]:
         yield f"it has not looked at {' and '.join(function.probes)} yet"
     if function.kind is CallKind.VERIFY:
@@ -130,19 +130,19 @@ def _for_probing(run: Fold, call: int) -> Iterator[str]:
 def _may_be_bad(run: Fold, artifacts: Iterable[str]) -> Iterator[str]:
     """Of what is held, what may be no good."""
     for name in artifacts:
-        bad = float(run.seen[0]["doubt"][run.plan.artifact_names.index(name)][Doubt.BAD])
+        bad = float(run.seen[0]["doubt"][run.level.artifact_names.index(name)][Doubt.BAD])
         if bad > WORTH_TELLING:
             yield f"the {name} that is held may be bad"
 
 
 def _beside_others(run: Fold, call: int) -> Iterator[str]:
     """How it stands among the calls that make the same and were allowed."""
-    outputs = [name for name in function_of(run.plan, call).outputs if not run.usable(name)]
+    outputs = [name for name in function_of(run.level, call).outputs if not run.usable(name)]
     if not outputs:
-        yield from _may_be_bad(run, function_of(run.plan, call).outputs)
+        yield from _may_be_bad(run, function_of(run.level, call).outputs)
         return
     made = " and ".join(outputs)
-    makers = [c for c in range(len(run.plan.calls)) if _makes(run, c, outputs)]
+    makers = [c for c in range(len(run.level.calls)) if _makes(run, c, outputs)]
     allowed = [c for c in _legal(run) if c in makers]
     if len(makers) == 1:
         yield f"nothing else makes {made}"
@@ -153,13 +153,13 @@ def _beside_others(run: Fold, call: int) -> Iterator[str]:
 
 
 def _makes(run: Fold, call: int, outputs: Sequence[str]) -> bool:
-    return bool(set(function_of(run.plan, call).outputs) & set(outputs))
+    return bool(set(function_of(run.level, call).outputs) & set(outputs))
 
 
 def _best_of(run: Fold, call: int, allowed: Sequence[int], made: str) -> Iterator[str]:
     """In which ways it is strictly the best of those allowed."""
     belief, best = run.seen[0]["belief"], []
-    costs = [preset_of(run.plan, c).cost for c in allowed]
+    costs = [preset_of(run.level, c).cost for c in allowed]
     mine, others = allowed.index(call), [i for i, c in enumerate(allowed) if c != call]
     if None not in costs:
         cost, next_cost = costs[mine] or 0.0, min(costs[i] or 0.0 for i in others)
@@ -179,13 +179,13 @@ def _best_of(run: Fold, call: int, allowed: Sequence[int], made: str) -> Iterato
 def _for_waiting(run: Fold) -> Iterator[str]:
     """What is in flight, what asked to be left alone, and what will be likelier."""
     at_s = run.number("at_s")
-    flights = [run.plan.call_names[c] for c in run.flights().values()]
+    flights = [run.level.call_names[c] for c in run.flights().values()]
     if flights:
         yield f"{', '.join(flights)} {'is' if len(flights) == 1 else 'are'} in flight"
-    for c, name in enumerate(run.plan.call_names):
+    for c, name in enumerate(run.level.call_names):
         if (left_s := float(run.board["retry_at_s"][c]) - at_s) > 0.0:
             yield f"{name} asked for {left_s:.3g} s more before a repeat"
-    for p, name in enumerate(run.plan.providers):
+    for p, name in enumerate(run.level.providers):
         if (left_s := float(run.board["down_until_s"][p]) - at_s) > 0.0:
             yield f"{name} is announced to be down for {left_s:.3g} s more"
     yield from _later(run)
@@ -197,9 +197,9 @@ def _later(run: Fold) -> Iterator[str]:
     gains = {c: float(belief[c][Belief.ANSWERS_LATER] - belief[c][Belief.ANSWERS]) for c in legal}
     best = max(gains, key=lambda c: gains[c], default=None)
     if best is not None and gains[best] > LATER_GAIN:
-        of, in_s = belief[best], float(belief[best][Belief.LATER_IN]) * run.plan.budget.time_s
+        of, in_s = belief[best], float(belief[best][Belief.LATER_IN]) * run.level.budget.time_s
         yield (
-            f"{run.plan.call_names[best]} is believed to answer with {of[Belief.ANSWERS]:.2f} now, "
+            f"{run.level.call_names[best]} is believed to answer with {of[Belief.ANSWERS]:.2f} now, "
             f"with {of[Belief.ANSWERS_LATER]:.2f} in {in_s:.3g} s"
         )
 
@@ -207,9 +207,9 @@ def _later(run: Fold) -> Iterator[str]:
 def _in_vain(run: Fold) -> Iterator[str]:
     """Calls that are not allowed because they said themselves that a repeat is in vain."""
     final = run.board["final_with"]
-    if not run.level["final_repeats_allowed"]:
+    if not run.record["final_repeats_allowed"]:
         for c in failures(run):
-            if final[c] and final[c] == input_versions(run.level, run.board, c):
+            if final[c] and final[c] == input_versions(run.record, run.board, c):
                 yield f"{failure_of(run, c)} and said that a repeat is in vain"
 
 
@@ -226,12 +226,12 @@ def _for_stopping(run: Fold) -> Iterator[str]:
         return
     belief = run.seen[0]["belief"]
     for name in lacking:
-        makers = [c for c in legal if name in function_of(run.plan, c).outputs]
+        makers = [c for c in legal if name in function_of(run.level, c).outputs]
         if not makers:
             yield f"{name} is missing, and nothing that makes it was allowed"
             yield from _in_vain(run)
             continue
         best = max(makers, key=lambda c: belief[c][Belief.ANSWERS_WELL])
         chance = float(belief[best][Belief.ANSWERS_WELL])
-        call = run.plan.call_names[best]
+        call = run.level.call_names[best]
         yield f"{name} is missing, and the best call left for it, {call}, does it well with {chance:.2f}"

@@ -284,9 +284,9 @@ def result_of(run_id: str, state: Fold, events: Iterable[Event], held: dict[str,
     goals, values = {}, {}
     events = list(events)
     made = {name: m for e in events if isinstance(e, Finished) for name, m in e.made.items()}
-    for name in state.plan.goals:
+    for name in state.level.goals:
         delivered = state.usable(name)
-        claimed = float(state.board["claimed"][state.plan.artifact_names.index(name)])
+        claimed = float(state.board["claimed"][state.level.artifact_names.index(name)])
         quality = claimed if delivered and not np.isnan(claimed) else None
         sha = held[name].sha256 if delivered and name in held else None
         measured = made[name].measured if delivered and name in made else None
@@ -313,7 +313,9 @@ def status_of(state: Fold, goals: dict[str, Goal]) -> str:
     if state.stopped() is Stopped.NO:
         return "unfinished"
     delivered = {name for name, goal in goals.items() if goal.delivered}
-    essential = {name for name, goal in state.plan.goals.items() if goal.kind is GoalKind.ESSENTIAL}
+    essential = {
+        name for name, goal in state.level.goals.items() if goal.kind is GoalKind.ESSENTIAL
+    }
     if not delivered:
         return "failed"
     return "succeeded" if essential <= delivered else "partial"

@@ -21,7 +21,7 @@ def strategy_of(fold: Fold, action: int) -> Strategy:
 
 def _stopping(fold: Fold) -> Strategy:
     """Everything is there; or only what matters less is missing; or not."""
-    missing = {goal.kind for name, goal in fold.plan.goals.items() if not fold.usable(name)}
+    missing = {goal.kind for name, goal in fold.level.goals.items() if not fold.usable(name)}
     if not missing:
         return Strategy.DELIVER
     if GoalKind.ESSENTIAL in missing:
@@ -30,27 +30,27 @@ def _stopping(fold: Fold) -> Strategy:
 
 
 def _calling(fold: Fold, call: int) -> Strategy:
-    plan, board = fold.plan, fold.board
-    function = function_of(plan, call)
+    level, board = fold.level, fold.board
+    function = function_of(level, call)
     if function.kind is CallKind.VERIFY:
         return Strategy.VERIFY
     if function.kind is CallKind.INSPECT:
         return Strategy.INSPECT
-    if any(alternative(plan, call, other) for other in fold.flights().values()):
+    if any(alternative(level, call, other) for other in fold.flights().values()):
         return Strategy.HEDGE
     if board["tries"][call]:
         return Strategy.RETRY if _failed(fold, call) else Strategy.REBUILD_UPSTREAM
     if board["hint"][call] > 0.0 and board["hint"][call] >= board["hint"].max():
         return Strategy.FOLLOW_HINT
     if function.kind is CallKind.REPAIR:
-        blamed = any(board["blamed"][c] for c in range(len(plan.calls)))
+        blamed = any(board["blamed"][c] for c in range(len(level.calls)))
         return Strategy.REVERSE_RECONSTRUCT if blamed else Strategy.REPAIR
-    tried = [c for c in range(len(plan.calls)) if board["tries"][c]]
-    siblings = [c for c in tried if same_function(plan, c, call)]
+    tried = [c for c in range(len(level.calls)) if board["tries"][c]]
+    siblings = [c for c in tried if same_function(level, c, call)]
     if siblings:
         last = max(siblings, key=lambda c: board["last_at_s"][c])
-        return Strategy.LIGHTER_VARIANT if lighter(plan, call, last) else Strategy.OTHER_PARAMETERS
-    if any(alternative(plan, c, call) for c in tried):
+        return Strategy.LIGHTER_VARIANT if lighter(level, call, last) else Strategy.OTHER_PARAMETERS
+    if any(alternative(level, c, call) for c in tried):
         return Strategy.FALLBACK
     return Strategy.FIRST_TRY
 

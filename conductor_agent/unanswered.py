@@ -17,7 +17,7 @@ REDUNDANT = "Another call has made what it was to make."
 
 def why_cancelled(fold: Fold, reason: Stopped) -> str:
     """Why an attempt was cancelled when the run ended for this reason."""
-    budget = fold.plan.budget
+    budget = fold.level.budget
     spent = {
         Stopped.TIME: f"The run's time budget of {budget.time_s:g} s was used up",
         Stopped.COST: f"The run's cost budget of {budget.cost:g} was used up",
@@ -29,10 +29,10 @@ def why_cancelled(fold: Fold, reason: Stopped) -> str:
 
 def cancelled(fold: Fold, call: int, ran_s: float, why: str) -> StandardError:
     """The outcome of an attempt that was cancelled after so long."""
-    plan = fold.plan
-    preset = preset_of(plan, call)
-    planned_s = preset.latency_s or UNKNOWN_SHARE * plan.budget.time_s
-    cost = UNKNOWN_SHARE * plan.budget.cost if preset.cost is None else preset.cost
+    level = fold.level
+    preset = preset_of(level, call)
+    planned_s = preset.latency_s or UNKNOWN_SHARE * level.budget.time_s
+    cost = UNKNOWN_SHARE * level.budget.cost if preset.cost is None else preset.cost
     return replace(
         from_cancel(why),
         cost=cost * min(1.0, ran_s / planned_s),
@@ -49,4 +49,4 @@ def unfit(fold: Fold, call: int, answer: Answer, problem: Exception) -> Answer:
 
 def untold_effects(fold: Fold, call: int) -> SideEffects:
     """What an attempt that cannot say so may have changed."""
-    return SideEffects.NONE if function_of(fold.plan, call).idempotent else SideEffects.POSSIBLE
+    return SideEffects.NONE if function_of(fold.level, call).idempotent else SideEffects.POSSIBLE

@@ -16,25 +16,19 @@ from gymnasium import spaces
 from fqg_env import library
 from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError, suggest
+from fqg_env.faces import (
+    RENDER_MODES,
+    action_space,
+    check_options,
+    observation_space,
+    render_mode_named,
+    size_named,
+)
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
 from fqg_env.puzzle import Puzzle
 from fqg_env.render import board_as_text
-from fqg_env.spaces import action_space, observation_space, size_named
 from fqg_env.splits import SPLITS, level_key, level_name, source_of
-
-RENDER_MODES = ("ansi", "rgb_array")
-
-
-def render_mode_named(mode: str | None) -> str | None:
-    """The render mode of this name; None: nothing is rendered.
-
-    Raises:
-        LevelError: there is none.
-    """
-    if mode is not None and mode not in RENDER_MODES:
-        raise LevelError(f"there is no render mode {mode!r}." + suggest(mode, RENDER_MODES))
-    return mode
 
 
 def action_number(action: Any) -> int:
@@ -61,17 +55,6 @@ def puzzle_of(given: Level | Puzzle | str) -> Puzzle:
     raise LevelError(
         f"options['level']: {given!r} is no level." + suggest(str(given), library.names())
     )
-
-
-def check_options(options: dict[str, Any] | None, *known: str) -> None:
-    """Every option of a reset is one that it knows.
-
-    Raises:
-        LevelError: one is not.
-    """
-    for name in options or {}:
-        if name not in known:
-            raise LevelError(f"options: there is no {name!r}." + suggest(str(name), known))
 
 
 class FunctionQuest(gymnasium.Env[dict[str, np.ndarray], np.int64]):

@@ -16,7 +16,7 @@ def near(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
-MOST_KNOWN = 12
+MOST_KNOWN = 16
 
 
 def suggest(name: object, known: Iterable[str]) -> str:

@@ -2,8 +2,8 @@
 
 A level is a function of its key, tier, family, size and mix alone. Solvable by construction in its public
 part: every artifact has a maker that reads only earlier ones, and the budget is a multiple of the cheapest
-way. Faults are then drawn without rejecting any draw, so that the posterior stays exact; a draw can make a
-level impossible, as in life. `witness` looks for calls that solve it.
+way. Faults are then drawn (`hide.py`, joined in `lanes.py`) without rejecting any draw, so that the posterior
+stays exact; a draw can make a level impossible, as in life. `witness` looks for calls that solve it.
 """
 
 from __future__ import annotations

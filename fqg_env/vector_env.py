@@ -9,10 +9,15 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from fqg_env.env import check_options, render_mode_named
 from fqg_env.errors import LevelError, suggest
+from fqg_env.faces import (
+    action_space,
+    check_options,
+    observation_space,
+    render_mode_named,
+    size_named,
+)
 from fqg_env.lanes import Lanes
-from fqg_env.spaces import action_space, observation_space, size_named
 from fqg_env.splits import level_key, source_of
 
 

@@ -237,7 +237,7 @@ def test_a_policy_may_scribble_on_what_it_sees_or_say_nonsense():
     seen = [
         [e.observation for e in r.recorder.events if isinstance(e, Decided)] for r in (run, clean)
     ]
-    assert seen[0] == seen[1] == replay(run.fold.plan, run.recorder.events)
+    assert seen[0] == seen[1] == replay(run.fold.level, run.recorder.events)
 
     class Unsure(Scripted):
         def decide(self, observation, mask):
@@ -306,8 +306,8 @@ def test_events_survive_the_journal_and_give_the_same_observations_again():
     again = [from_json(to_json(event)) for event in run.recorder.events]
     assert again == run.recorder.events
     logged = [e.observation for e in again if isinstance(e, Decided)]
-    assert replay(run.fold.plan, again) == logged
-    assert fold(run.fold.plan, again).board.tobytes() == run.fold.board.tobytes()
+    assert replay(run.fold.level, again) == logged
+    assert fold(run.fold.level, again).board.tobytes() == run.fold.board.tobytes()
 
 
 def test_lost_answers_are_folded_not_repeated():

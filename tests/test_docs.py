@@ -106,7 +106,10 @@ def test_a_command_that_is_shown_exists_with_its_options(page: str, line: str):
 def test_the_first_screen_has_the_two_commands():
     readme = (ROOT / "README.md").read_text("utf-8")
     assert '\npip install -e ".[train,models]" && fqg quickstart\n' in readme
-    assert '\npip install -e ".[train,models,datasets,dev]" && fqg compile && pytest -n auto --dist loadfile\n' in readme
+    assert (
+        '\npip install -e ".[train,models,datasets,dev]" && fqg compile && pytest -n auto --dist loadfile\n'
+        in readme
+    )
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,10 @@ def test_two_recipes_differ_by_name_and_value() -> None:
         ({"lanes": 16.0}, "lanes: Input should be a valid integer; change 16.0"),
         ({"rollout": True}, "rollout: Input should be a valid integer; change True"),
         ({"steps": "128"}, "steps: Input should be a valid integer; change '128'"),
-        ({"network": "sequence", "hidden": 10}, "hidden: 10 is no multiple of 4, the number of heads"),
+        (
+            {"network": "sequence", "hidden": 10},
+            "hidden: 10 is no multiple of 4, the number of heads",
+        ),
         ({"clip": True}, "clip: Input should be a valid number; change True"),
         ({"draws": [{"share": True}]}, "draws.0.share: Input should be a valid number"),
         ({"draws": [{"tiers": [6.0, 20]}]}, "draws.0.tiers.0: Input should be a valid integer"),

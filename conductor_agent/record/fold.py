@@ -70,7 +70,7 @@ def look_one(levels: Any, boards: Any, beliefs: Any, masks: Any, out: Any) -> No
 
 @kernel
 def exhausted_one(levels: Any, boards: Any) -> int:
-    """`rules.exhausted`."""
+    """`reading.exhausted`."""
     return reading.exhausted(levels[0], boards[0])
 
 
@@ -78,23 +78,23 @@ class Fold:
     """One run as arrays of a batch of one. Never reads a clock."""
 
     def __init__(self, level: Level) -> None:
-        self.plan = level
+        self.level = level
         size = level.size
-        self.levels = level.record(size)  # [1]
+        self.records = level.record(size)  # [1]
         self.boards = arrays.new(arrays.board_dtype(size), 1)  # [1]
         self.beliefs = arrays.new(posterior.belief_dtype(size), 1)  # [1]
         self.seen = arrays.new(observation_dtype(size, belief=True), 1)  # [1]
         self.mask = np.zeros((1, FIRST_CALL + size.calls), np.uint8)  # [1, 2 + C]
-        self.level, self.board, self.belief = self.levels[0], self.boards[0], self.beliefs[0]
+        self.record, self.board, self.belief = self.records[0], self.boards[0], self.beliefs[0]
         self._calls = _numbered(level.call_names)
         self._artifacts = _numbered(level.artifact_names)
         self._providers = _numbered(level.providers)
         self._repeats: set[int] = set()
         self._repeated_s: dict[str, float] = {}
-        rules.reset(self.level, self.board)
-        posterior.reset(self.level, self.belief)
-        observation.observe_static(self.level, self.seen[0])
-        believed.observe_belief_static(self.level, self.seen[0])
+        rules.reset(self.record, self.board)
+        posterior.reset(self.record, self.belief)
+        observation.observe_static(self.record, self.seen[0])
+        believed.observe_belief_static(self.record, self.seen[0])
 
     def observation(self) -> dict[str, np.ndarray]:
         """The fields of what a policy sees, each [1, ...], as of the last `look`; the policy's own."""
@@ -102,7 +102,7 @@ class Fold:
 
     def look(self) -> None:
         """Write observation and mask as of the last event."""
-        look_one(self.levels, self.boards, self.beliefs, self.mask, self.seen)
+        look_one(self.records, self.boards, self.beliefs, self.mask, self.seen)
 
     def digest(self) -> str:
         """SHA-256 of the observation's bytes."""
@@ -114,7 +114,7 @@ class Fold:
         Raises:
             FoldError: it names what the level does not have.
         """
-        level, board, at_s = self.level, self.board, event.at_s
+        level, board, at_s = self.record, self.board, event.at_s
         match event:
             case Decided():
                 self.action(event.action)  # there is one of this name
@@ -123,7 +123,7 @@ class Fold:
                 call = self.call(event.call)
                 if self.repeated_s(call) is not None:
                     self._repeats.add(event.attempt)
-                begin_one(self.levels, self.boards, self.beliefs, call, at_s)
+                begin_one(self.records, self.boards, self.beliefs, call, at_s)
             case Finished():
                 self._finish(event)
             case Waited():
@@ -153,33 +153,33 @@ class Fold:
         for name in event.values:
             _number("value", name, dict.fromkeys(event.made, 0))
         call = self.call(event.call)
-        return row(self.plan, call, event.outcome, event.elapsed_s, event.made)
+        return row(self.level, call, event.outcome, event.elapsed_s, event.made)
 
     def _finish(self, event: Finished) -> None:
         call, rows = self.call(event.call), self.row(event)
         repeated_s = event.outcome.own_recovery.elapsed_s
         if event.attempt in self._repeats:
             repeated_s = event.elapsed_s
-        function = self.plan.calls[call].function
+        function = self.level.calls[call].function
         self._repeated_s[function] = self._repeated_s.get(function, 0.0) + repeated_s
-        finish_one(self.levels, self.boards, self.beliefs, event.attempt, rows, event.at_s)
+        finish_one(self.records, self.boards, self.beliefs, event.attempt, rows, event.at_s)
 
     def repeated_s(self, call: int) -> float | None:
         """Time that the function of a call has spent on repeats, its own included; None: never tried."""
-        if not self.board["function_tries"][self.level["function"][call]]:
+        if not self.board["function_tries"][self.record["function"][call]]:
             return None
-        return self._repeated_s.get(self.plan.calls[call].function, 0.0)
+        return self._repeated_s.get(self.level.calls[call].function, 0.0)
 
     def redundant(self, made: Iterable[str]) -> list[int]:
         """Attempts in flight that could only make what was just made, and are safe to cancel."""
         flights = self.flights()
         if not flights:
             return []
-        flags = np.zeros(self.plan.size.artifacts, np.uint8)
+        flags = np.zeros(self.level.size.artifacts, np.uint8)
         for name in made:
             flags[self._artifacts[name]] = 1
         slots = range(FLIGHTS)
-        found = [m for m in slots if rules.redundant(self.level, self.board, m, flags)]
+        found = [m for m in slots if rules.redundant(self.record, self.board, m, flags)]
         return [int(self.board["flight_attempt"][m]) for m in found]
 
     def call(self, name: str) -> int:
@@ -201,7 +201,7 @@ class Fold:
     def action_name(self, action: int) -> str:
         """`WAIT`, `STOP` or the name of a call."""
         names = {WAIT: "WAIT", STOP: "STOP"}
-        return names.get(action) or self.plan.call_names[action - FIRST_CALL]
+        return names.get(action) or self.level.call_names[action - FIRST_CALL]
 
     def action(self, name: str) -> int:
         """The number of an action by its name.
@@ -219,8 +219,8 @@ class Fold:
 
     def usable(self, artifact: str) -> bool:
         """There, not rejected by its gate, not past its time to live."""
-        a = self.plan.artifact_names.index(artifact)
-        return bool(reading.usable(self.level, self.board, a))
+        a = self.level.artifact_names.index(artifact)
+        return bool(reading.usable(self.record, self.board, a))
 
     def stopped(self) -> Stopped:
         """Why the run is over, or NO."""
@@ -228,11 +228,11 @@ class Fold:
 
     def exhausted(self) -> Stopped:
         """Why the run is over although nobody stopped it, or NO."""
-        return Stopped(int(exhausted_one(self.levels, self.boards)))
+        return Stopped(int(exhausted_one(self.records, self.boards)))
 
     def wait_until(self) -> float:
         """When a WAIT ends if nothing finishes before."""
-        return float(reading.wait_until(self.level, self.board))
+        return float(reading.wait_until(self.record, self.board))
 
     def number(self, field: str) -> Any:
         """A single number of the board as a plain one."""

@@ -10,7 +10,7 @@ import typer
 
 from fqg_env.arrays import SIZES
 from fqg_env.compiled import cache_folder
-from fqg_env.spaces import size_named
+from fqg_env.faces import size_named
 from training.terminal import CONSOLE, NOT_ACHIEVED, JsonOption, command, fail, print_json
 
 

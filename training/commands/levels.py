@@ -13,12 +13,12 @@ from conductor_agent.plain import counted
 from fqg_env import arrays, library
 from fqg_env.describe import describe
 from fqg_env.errors import LevelError, suggest
+from fqg_env.faces import size_named
 from fqg_env.lanes import Lanes
 from fqg_env.puzzle import Puzzle, describe_faults, write_puzzle
 from fqg_env.render import board_as_text
 from fqg_env.rules import reset
 from fqg_env.shapes import TIERS
-from fqg_env.spaces import size_named
 from fqg_env.splits import (
     ALL_TIERS,
     MIX_NAMES,

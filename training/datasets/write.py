@@ -22,9 +22,9 @@ from minari.dataset.minari_storage import MinariStorage
 
 from conductor_agent.distribution import DISTRIBUTION, installed_version
 from fqg_env.errors import LevelError
+from fqg_env.faces import action_space, observation_space
 from fqg_env.fields import OBSERVATION_VERSION
 from fqg_env.lanes import Lanes
-from fqg_env.spaces import action_space, observation_space
 from policies.recovery.registry import PolicyError
 from training.datasets.about import DATA, OURS, About, describe_dataset, levels_of
 from training.datasets.file import EPISODES_FILE, Episode, open_file, write_episodes

@@ -14,10 +14,10 @@ from fqg_env.arrays import SIZES, Clash, Size
 from fqg_env.chance import mix
 from fqg_env.compiled import kernel
 from fqg_env.errors import LevelError
+from fqg_env.faces import size_named
 from fqg_env.faults import clashes
 from fqg_env.lanes import Lanes, template_numbers
 from fqg_env.puzzle import Puzzle
-from fqg_env.spaces import size_named
 from fqg_env.splits import MIX_NAMES, SPLITS, Source, level_key, source_of
 from training.level_reader import read_level_file
 

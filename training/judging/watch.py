@@ -69,10 +69,8 @@ def watch_dtype(size: Size) -> np.dtype:
             ("repeats", "i4"),  # attempts without new information
             ("recoveries", "i4"),  # attempts at what had been attempted before, and repairs
             ("complete", "u1"),  # every Essential goal was delivered, good or bad
-            (
-                "goal_at",
-                "f8",
-            ),  # when the last Essential goal was made / time budget; NaN: it was not
+            # when the last Essential goal was made / time budget; NaN: it was not
+            ("goal_at", "f8"),
             ("attempted", "u1", (size.artifacts,)),
             ("read", "i4", (size.calls,)),  # versions that the call read last; 0: it was not tried
             ("hint", "f8", (size.calls,)),  # hint for it when it was tried last

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
-from fqg_env.spaces import action_space, observation_space
+from fqg_env.faces import action_space, observation_space
 from training.learning.lane_groups import LaneGroups
 from training.learning.networks import inputs_of
 from training.learning.recipe import Recipe

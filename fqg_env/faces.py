@@ -1,4 +1,4 @@
-"""Spaces of observations and actions, by the size of a level."""
+"""What the environments share: their spaces, and names that they are given, read strictly."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from fqg_env.arrays import SIZES
 from fqg_env.errors import LevelError, suggest
 from fqg_env.fields import observation_dtype
 from fqg_env.rules import FIRST_CALL
+
+RENDER_MODES = ("ansi", "rgb_array")
+
+
+def render_mode_named(mode: str | None) -> str | None:
+    """The render mode of this name; None: nothing is rendered.
+
+    Raises:
+        LevelError: there is none.
+    """
+    if mode is not None and mode not in RENDER_MODES:
+        raise LevelError(f"there is no render mode {mode!r}." + suggest(mode, RENDER_MODES))
+    return mode
 
 
 def size_named(name: str) -> Any:
@@ -36,3 +49,14 @@ def observation_space(size: str, belief: bool) -> spaces.Dict:
 def action_space(size: str) -> spaces.Discrete:
     """0 WAIT, 1 STOP, 2 + i attempts call i."""
     return spaces.Discrete(FIRST_CALL + size_named(size).calls)
+
+
+def check_options(options: dict[str, Any] | None, *known: str) -> None:
+    """Every option of a reset is one that it knows.
+
+    Raises:
+        LevelError: one is not.
+    """
+    for name in options or {}:
+        if name not in known:
+            raise LevelError(f"options: there is no {name!r}." + suggest(str(name), known))
