@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = ROOT / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import sandbox_suite  # noqa: E402
@@ -262,6 +265,27 @@ def test_every_case_has_an_attack_and_an_end() -> None:
     used = {(one.source, one.extension) for one in CASES.values()}
     written = {(stem, name) for stem, names in attacks.items() for name in names}
     assert written == used, "an attack that no case runs"
+
+
+def test_the_documentation_counts_the_attacks_that_there_are() -> None:
+    page = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| (.+?) \| (\d+ \|.*) \|$", page, re.MULTILINE))
+    themes = Counter(name.partition("/")[0] for name in CASES)
+    assert {theme: rows[words].split(" | ")[0] for theme, words in report.THEMES.items()} == {
+        theme: str(tried) for theme, tried in themes.items()
+    }
+    for words in report.THEMES.values():
+        tried, *cells = rows[words].split(" | ")
+        for cell in cells:  # `10 (2 not claimed)`
+            assert sum(map(int, re.findall(r"\d+", cell))) == int(tried), words
+    unclaimed = sum(
+        int(found)
+        for words in report.THEMES.values()
+        for found in re.findall(r"\((\d+)", rows[words].split(" | ")[PROFILES.index("lock") + 1])
+    )
+    said = f"*jail* contains all {len(CASES)} too, and *lock* the {len(CASES) - unclaimed} that it"
+    assert said in page
+    assert f"a suite of {len(CASES)} attacks" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
 def _attacks(path: Path) -> set[str]:
