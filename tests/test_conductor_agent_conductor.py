@@ -1,13 +1,11 @@
 """The loop, on a manual clock and a fake world: no process, no disk, no waiting."""
 
 import asyncio
-import threading
 
 import numpy as np
 import pytest
+from two_ways import FAST, LEVEL, SURE, Scripted, bad, good, play
 
-from conductor_agent import asked as asked_module
-from conductor_agent.aside import aside
 from conductor_agent.conductor import Conductor
 from conductor_agent.live_world import Answer, Held
 from conductor_agent.record.events import (
@@ -30,74 +28,11 @@ from fqg_env.describe import describe
 from fqg_env.draw import draw
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
-from fqg_env.outcome import Category, Hint, Success, error
-from fqg_env.row import Made, outcome, versions
-from fqg_env.rules import FIRST_CALL, STOP, WAIT
+from fqg_env.outcome import Category, Hint
+from fqg_env.row import outcome, versions
+from fqg_env.rules import STOP, WAIT
 from fqg_env.splits import Source
-from policies.recovery.base import certain
 from policies.recovery.index import Index
-
-LEVEL = {
-    "name": "two ways",
-    "artifacts": {"page": {"given": True}, "text": {"goal": {"weight": 1}}},
-    "functions": {
-        "fast": {
-            "inputs": ["page"],
-            "outputs": ["text"],
-            "provider": "a",
-            "variants": {"default": {"latency_s": 2, "cost": 1}},
-        },
-        "sure": {
-            "inputs": ["page"],
-            "outputs": ["text"],
-            "provider": "b",
-            "variants": {"default": {"latency_s": 10, "cost": 4}},
-        },
-    },
-    "budget": {"time_s": 100, "cost": 50, "attempts": 10},
-}
-FAST, SURE = FIRST_CALL, FIRST_CALL + 1
-
-
-class Scripted:
-    """A policy that plays what it is told, then stops."""
-
-    name = "scripted"
-
-    def __init__(self, *actions):
-        self.actions = list(actions)
-        self.seen = []
-
-    def decide(self, observation, mask):
-        self.seen.append({name: field.copy() for name, field in observation.items()})
-        action = self.actions.pop(0) if self.actions else STOP
-        if isinstance(action, Exception):
-            raise action
-        return certain(np.array([action]), mask.shape[1], self.name)
-
-
-def play(policy, script, level=LEVEL, **changes):
-    """Run a level against a script; the conductor after it."""
-    level = level if isinstance(level, Level) else Level.model_validate({**level, **changes})
-    clock = ManualClock()
-    world = FakeWorld(clock, script)
-    recorder = MemoryRecorder()
-    held = {name: Held(name, name) for name, a in level.artifacts.items() if a.given}
-    conductor = Conductor("run", Fold(level), world, policy, recorder, clock, held)
-    asyncio.run(conductor.run())
-    return conductor
-
-
-def good(elapsed_s=1.0, **more):
-    """An attempt that makes the text."""
-    return Answer(
-        Success(outputs={"text": "hi"}), elapsed_s, {"text": Made(**more)}, {"text": "hi"}
-    )
-
-
-def bad(category=Category.UNAVAILABLE, elapsed_s=1.0, **more):
-    """An attempt that fails."""
-    return Answer(error(category, "no", **more), elapsed_s)
 
 
 def kinds(conductor):
@@ -184,25 +119,6 @@ def test_a_failure_is_waited_out_and_tried_again():
     assert [a.key for a in run.world.attempts] == ["run/fast/1", "run/fast/2"]
 
 
-class Mute(Exception):
-    """An exception whose own text raises."""
-
-    def __str__(self):
-        raise RuntimeError
-
-
-@pytest.mark.parametrize(
-    "answer", [RuntimeError("broken"), Mute(), ValueError("\ud800\x1b\n"), SURE + 60, -1, FAST + 40]
-)
-def test_where_the_policy_fails_the_floor_decides_and_the_journal_says_so(answer):
-    run = play(Scripted(answer), lambda _: good())
-    first = run.recorder.events[0]
-    assert (first.source, first.action) == ("floor", "fast")
-    assert first.why.startswith("the policy ")
-    assert from_json(to_json(first)) == first
-    assert run.fold.stopped() is Stopped.POLICY
-
-
 @pytest.mark.parametrize(
     ("told", "written"),
     [(0.25, 0.25), (1.5, None), (float("nan"), None), ("no", None), (None, None)],
@@ -219,34 +135,6 @@ def test_the_chance_of_success_that_a_policy_tells_is_written_down(told, written
     assert from_json(to_json(first)) == first
     if written is not None:
         assert first.source == "hopeful"
-
-
-def test_a_policy_may_scribble_on_what_it_sees_or_say_nonsense():
-    class Careless(Index):
-        name = "careless"
-
-        def decide(self, observation, mask):
-            decision = super().decide(observation, mask)
-            for array in (*observation.values(), mask):
-                array[:] = 1
-            return decision
-
-    run, clean = (
-        play(policy, lambda a: good() if a.call else bad()) for policy in (Careless(), Index())
-    )
-    seen = [
-        [e.observation for e in r.recorder.events if isinstance(e, Decided)] for r in (run, clean)
-    ]
-    assert seen[0] == seen[1] == replay(run.fold.level, run.recorder.events)
-
-    class Unsure(Scripted):
-        def decide(self, observation, mask):
-            decision = super().decide(observation, mask)
-            decision.probabilities[:] = np.nan
-            return decision
-
-    first = play(Unsure(SURE), lambda _: good()).recorder.events[0]
-    assert (first.source, first.why.endswith("that are none")) == ("floor", True)
 
 
 def test_an_attempt_past_the_budget_is_ended_with_the_run():
@@ -370,81 +258,6 @@ class Simulated:
         made = versions(self.level, r)
         said = outcome(self.level, attempt.call, r)
         return Answer(said, float(r["elapsed_s"]), made, dict.fromkeys(made, 0))
-
-
-def test_a_policy_that_hangs_is_given_up_and_the_floor_decides(monkeypatch):
-    ended, asked = threading.Event(), []
-
-    class Hanging(Scripted):
-        def decide(self, observation, mask):
-            asked.append(1)
-            ended.wait()
-            return super().decide(observation, mask)
-
-    monkeypatch.setattr(asked_module, "DECISION_S", 0.01)
-    try:
-        run = play(Hanging(SURE), lambda _: good())
-    finally:
-        ended.set()
-    decided = [e for e in run.recorder.events if isinstance(e, Decided)]
-    assert [e.source for e in decided] == ["floor", "floor"]
-    assert decided[0].why == "the policy is too slow: no answer within 0.01 s"
-    assert decided[1].why.endswith("once; it is not asked again")
-    assert len(asked) == 1
-
-
-def test_a_run_can_be_interrupted_while_its_policy_hangs():
-    began, ended = threading.Event(), threading.Event()
-
-    class Hanging(Scripted):
-        def decide(self, observation, mask):
-            began.set()
-            ended.wait()
-
-    async def interrupted():
-        clock, recorder = ManualClock(), MemoryRecorder()
-        world = FakeWorld(clock, lambda _: good())
-        level = Level.model_validate(LEVEL)
-        run = Conductor("run", Fold(level), world, Hanging(), recorder, clock, {})
-        task = asyncio.create_task(run.run())
-        await asyncio.to_thread(began.wait)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    try:
-        asyncio.run(interrupted())
-    finally:
-        ended.set()
-
-
-@pytest.mark.parametrize("problem", [SystemExit(0), StopIteration(), KeyboardInterrupt()])
-def test_whatever_a_policy_raises_is_raised_where_it_is_awaited(problem):
-    def work():
-        raise problem
-
-    async def asked():
-        try:
-            await aside(work, 5.0, "test")
-        except BaseException as found:  # noqa: BLE001  (it is what the test looks at)
-            return found
-
-    found = asyncio.run(asked())
-    assert found is problem or found.__cause__ is problem
-
-
-def test_ours_are_asked_in_the_loops_own_thread():
-    threads = []
-
-    class Ours(Index):
-        __module__ = Index.__module__
-
-        def decide(self, observation, mask):
-            threads.append(threading.current_thread())
-            return super().decide(observation, mask)
-
-    play(Ours(), lambda _: good())
-    assert set(threads) == {threading.main_thread()}
 
 
 def test_news_of_nobody_are_refused_before_they_are_written():
