@@ -115,7 +115,7 @@ def test_the_second_waits_and_says_so_until_the_first_is_gone(killed: bool, tmp_
     waiter = python(WAITER, tmp_path)
     try:
         assert waiter.stdout is not None
-        assert "another command is compiling" in waiter.stdout.readline()
+        assert "another process is compiling" in waiter.stdout.readline()
         assert waiter.poll() is None
         holder.send_signal(signal.SIGKILL) if killed else holder.communicate("")
         assert waiter.communicate()[0] == "compiled\n"

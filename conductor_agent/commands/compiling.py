@@ -32,7 +32,7 @@ def note(size: Size) -> str:
 
 def waiting_note(size: Size) -> str:
     """What is said when another process is compiling a size."""
-    return f"another command is compiling the rules for {_levels(size)}; this one waits for it"
+    return f"another process is compiling the rules for {_levels(size)}; this one waits for it"
 
 
 def _levels(size: Size) -> str:
