@@ -188,9 +188,9 @@ def test_a_damaged_policy_gets_one_sentence(
 
 
 def test_where_the_floor_decides_it_is_the_rule_that_does(trained: Path) -> None:
-    """To a network for one call, every level is too large."""
+    """To a network for no call, every level is too large."""
     policy = load(trained / "policy")
-    policy.manifest = policy.manifest.model_copy(update={"max_calls": 1})
+    policy.manifest = policy.manifest.model_copy(update={"max_calls": 0})
     lanes = deal(Setting(split="validation"), 0, 64)
     decision = policy.decide(observations(lanes), lanes.masks)
     rule = policy_named("index").decide(observations(lanes), lanes.masks)
