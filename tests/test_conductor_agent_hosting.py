@@ -78,6 +78,7 @@ def test_an_extension_sees_its_context_and_little_else(monkeypatch: pytest.Monke
         facts = succeeds(await host.call(source, request, LIMITS))
         assert "SECRET" not in facts["environment"]
         assert facts["environment"]["OWN"] == "1"
+        assert facts["environment"]["ORT_DISABLE_TELEMETRY"] == "1"
         assert (facts["run_id"], facts["attempt"], facts["key"]) == ("r", 2, "r/c/2")
         assert facts["recover"] is False
         assert facts["cancelled"] is False

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +109,22 @@ def test_what_is_no_number_leaves_the_decision_to_the_rule(tmp_path, answer, why
     assert decision.source[0] == FLOOR and decision.why[0].startswith(why)
     assert decision.action[0] == Index().decide(seen, lanes.masks).action[0]
     assert np.isfinite(decision.probabilities).all()
+
+
+def test_onnx_runtime_is_loaded_with_its_telemetry_off() -> None:
+    """By one module, before anything else can load it."""
+    root = Path(__file__).parent.parent
+    code = "import os, policies.recovery.network; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    quiet = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        env=quiet,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "1\n"
+    files = [*root.glob("policies/**/*.py"), *root.glob("training/**/*.py")]
+    loads = [f for f in files if re.search("^import onnxruntime", f.read_text(), re.MULTILINE)]
+    assert loads == [root / "policies" / "onnx_runtime.py"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from fqg_env.arrays import SIZES
 from fqg_env.fields import Artifact, Call, Doubt, observation_dtype
 from fqg_env.rules import FIRST_CALL, STOP
+from policies.onnx_runtime import onnxruntime
 from policies.recovery.base import FLOOR, Decision, Observation
 from policies.recovery.features import (
     REACH_FIELDS,

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 
 from fqg_env.fields import OBSERVATION_VERSION
+from policies.onnx_runtime import onnxruntime
 from policies.recovery.policy_file import ATTENTION, OUTPUTS, Manifest, write_policy_file
 from training.learning.card import CARD_FILE, card
 from training.learning.inputs import INPUT_SHAPES
