@@ -7,9 +7,9 @@ default:
 # everything below, in the environment that is active
 check: format-check lint types imports dependencies test
 
-# run the tests, a process for each core; arguments go to pytest
+# run the tests in two processes; arguments go to pytest
 test *arguments:
-    pytest -n auto --dist loadfile {{arguments}}
+    pytest -n 2 --dist loadfile {{arguments}}
 
 # run the tests, with branches covered
 coverage:

@@ -107,7 +107,7 @@ def test_the_first_screen_has_the_two_commands():
     readme = (ROOT / "README.md").read_text("utf-8")
     assert '\npip install -e ".[train,models]" && fqg quickstart\n' in readme
     assert (
-        '\npip install -e ".[train,models,datasets,dev]" && fqg compile && pytest -n auto --dist loadfile\n'
+        '\npip install -e ".[train,models,datasets,dev]" && fqg compile && pytest -n 2 --dist loadfile\n'
         in readme
     )
 
