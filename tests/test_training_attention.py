@@ -76,7 +76,12 @@ def test_the_page_says_what_happened_and_what_is_heeded(folder: Path, tmp_path: 
         (["--policy", "sipped", "--tier", "14"], "there is no policy 'sipped'"),
         (["--policy", "HERE", "--tier", "14", "--failures", "60"], "fewer than 60 failures"),
         (["--policy", "HERE", "escape_the_room", "--failures", "40"], "name another level or seed"),
-        (["--policy", "HERE", "--tier", "14", "--out", "/"], "cannot be written"),
+        (["--policy", "HERE", "--tier", "14", "--out", "/"], "--out /: name a file in a folder"),
+        (
+            ["--policy", "sipped", "--tier", "14", "--out", "/nowhere/a.html"],
+            "--out /nowhere/a.html: ",
+        ),
+        (["--tier", "14", "--out", f"{'a' * 300}.html"], "(File name too long); name another file"),
     ],
 )
 def test_what_cannot_be_shown_is_told(folder: Path, words: list[str], told: str) -> None:

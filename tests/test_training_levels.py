@@ -142,6 +142,17 @@ def test_bad_input_is_one_sentence_on_stderr(arguments: list[str], sentence: str
     assert result.stderr.startswith("fqg: ")
 
 
+def test_make_looks_at_the_folder_before_it_draws(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawn: list[object] = []
+    monkeypatch.setattr("training.commands.levels.generated", drawn.append)
+    result = run("make", "--tier", "3", "--out", "/dev/null/x")
+    assert result.exit_code == 2 and "name another folder" in result.stderr
+    assert run("make", "--tier", "21", "--out", str(tmp_path / "new")).exit_code == 2
+    assert not drawn and not (tmp_path / "new").exists()
+
+
 def test_wrong_usage_is_exit_2() -> None:
     assert run("make", "--tier", "3").exit_code == 2
     assert run("show", "--tier", "3", "--seed", "-1").exit_code == 2

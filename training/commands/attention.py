@@ -32,7 +32,7 @@ from training.commands.levels import (
     TierOption,
     chosen,
 )
-from training.disk import why_not
+from training.disk import check_file, why_not
 from training.judging.episodes import observations
 from training.judging.replay import named
 from training.judging.setting import Setting, deal
@@ -188,6 +188,7 @@ def attend(
 
     Example: fqg attend --split test --tier 12 --seed 3 --failures 2 --out attention.html
     """
+    check_file("--out", out)
     which = Generated(split, tier, seed, size, mix)
     puzzle = chosen(level, which)
     try:

@@ -23,6 +23,7 @@ from fqg_env.splits import (
     ALL_TIERS,
     MIX_NAMES,
     SPLITS,
+    Source,
     check_split,
     level_key,
     level_name,
@@ -33,6 +34,7 @@ from fqg_env.witness import witness
 from training.disk import why_not
 from training.judging.hidden_words import run_by, wrongs
 from training.judging.setting import level_files
+from training.learning.out_folder import check_writable
 from training.level_reader import read_level_file
 from training.terminal import BAD_INPUT, JsonOption, command, fail, print_json
 
@@ -63,18 +65,29 @@ class Generated:
         return f"{self.split}-{mix}{tier}seed{self.seed}"
 
 
-def generated(which: Generated) -> Puzzle:
-    """A generated level with its hidden faults.
+def source_for(which: Generated) -> Source:
+    """What a generated level is drawn from, once it is known that there is such a level; nothing is drawn.
 
     Raises:
-        LevelError: there is no such split, tier, seed or size.
+        LevelError: there is no such split, tier, mix, seed or size.
     """
     check_split(which.split)
     if which.tier is None and not SPLITS[which.split].templates:
         raise LevelError("give a tier of the level, as in `--tier 3 --seed 0`")
     if which.tier is not None and not 1 <= which.tier <= TIERS:
         raise LevelError(f"there is no tier {which.tier}; they run from 1 to {TIERS}")
-    source = source_of(which.split, ALL_TIERS if which.tier is None else which.tier, which.mix)
+    size_named(which.size)
+    level_key(which.split, which.seed)
+    return source_of(which.split, ALL_TIERS if which.tier is None else which.tier, which.mix)
+
+
+def generated(which: Generated) -> Puzzle:
+    """A generated level with its hidden faults.
+
+    Raises:
+        LevelError: there is no such split, tier, mix, seed or size.
+    """
+    source = source_for(which)
     lanes = Lanes(1, size_named(which.size), belief=False, source=source)
     lanes.keys[0] = level_key(which.split, which.seed)
     lanes.draw_levels()
@@ -300,12 +313,13 @@ def make(
 
     Example: fqg levels make --tier 12 --split test --count 10 --seed 0 --out levels
     """
+    source_for(Generated(split, tier, seed, size, mix))
+    check_writable(out)
     written = []
     for i in range(count):
         which = Generated(split, tier, seed + i, size, mix)
         puzzle = generated(which)
         try:
-            out.mkdir(parents=True, exist_ok=True)
             write_puzzle(puzzle, out / f"{which.name}.yaml")
         except OSError as problem:
             fail(f"{out}: {why_not(problem, 'name another folder')}")
