@@ -77,6 +77,28 @@ def test_a_failure_names_the_exception_and_the_authors_own_line(tmp_path, text, 
     assert "reader.py, line" in message or "page.py, line" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "retryable"),
+    [
+        ("def read(:\n", False),
+        ("reed()\n", False),
+        ("import math\nmath.nothing\n", False),
+        ("from math import nothing\n", False),
+        ("import no_such_module\n", False),
+        ("def read():\n    return {}\n", False),  # no extension
+        ("open('model.bin')\n", None),  # another may write it
+        ("raise ConnectionError('no')\n", True),
+        ("None.text\n", None),
+        (
+            "@extension\ndef read():\n    reed()\n",
+            None,
+        ),  # loaded: the next input may go another way
+    ],
+)
+def test_what_cannot_load_says_that_a_repeat_is_in_vain(tmp_path, text, retryable):
+    assert failure_of(tmp_path, text).retryable is retryable
+
+
 def test_long_and_many_lines_stay_one_short_line(tmp_path):
     text = "@extension\ndef read():\n    raise RuntimeError('a\\n' * 5000)\n"
     message = failure_of(tmp_path, text).message

@@ -23,6 +23,7 @@ from conductor_agent.hosting.raised import (
     cause_of,
     in_brackets,
     in_words,
+    miswritten,
     of_this_package,
 )
 from fqg_env.outcome import (
@@ -192,8 +193,9 @@ def from_exception(problem: BaseException, phase: Phase = Phase.EXECUTE) -> Stan
             row = Row(Category.UNSUPPORTED, Blame.PLATFORM, _missing(problem))
         case _:
             row = _with_its_words(_row_by_type(problem), problem, phase)
-    detail = f"{cause.type}: {cause.message}"
-    return replace(_error(row, phase, "RAISED", detail), cause=cause)
+    failure = _error(row, phase, "RAISED", f"{cause.type}: {cause.message}")
+    in_vain = phase is Phase.ADMISSION and miswritten(problem)
+    return replace(failure, cause=cause, retryable=False if in_vain else failure.retryable)
 
 
 def from_exit(

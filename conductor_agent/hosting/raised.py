@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 from fqg_env.outcome import Cause
 
@@ -56,6 +57,16 @@ def in_brackets(problem: BaseException) -> str:
 def of_this_package(problem: BaseException) -> bool:
     """Whether the code that raised, or imported what did, is one of this package's own workflows."""
     return any(file.is_relative_to(_HOSTING.parent) for file, _ in _own_places(problem))
+
+
+def miswritten(problem: BaseException) -> bool:
+    """Whether it lies in the program's own text, which is the same a second later.
+
+    Others may come of what a program met, a file or a service, which may be there by then.
+    """
+    if isinstance(problem, AttributeError):
+        return isinstance(problem.obj, ModuleType)
+    return isinstance(problem, SyntaxError | NameError)
 
 
 def _own_places(problem: BaseException) -> Iterator[tuple[Path, int]]:
