@@ -53,6 +53,15 @@ def test_an_input_comes_from_a_file_in_the_form_that_is_declared(tmp_path):
     assert read_workflow(written(tmp_path, as_file)).inputs["page"] == b"[1, 2]"
 
 
+def test_a_misspelt_input_is_said_before_the_goal_it_leaves_out_of_reach(tmp_path):
+    def misspelt(data):
+        data["inputs"]["pge"] = data["inputs"].pop("page")
+
+    says = r"inputs\.pge: there is no such artifact\. Did you mean 'page'\?"
+    with pytest.raises(WorkflowError, match=says):
+        read_workflow(written(tmp_path, misspelt))
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000])
 def test_an_input_that_is_no_json_is_said(tmp_path, text):
     def as_json(data):

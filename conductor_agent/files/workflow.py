@@ -30,7 +30,7 @@ import yaml
 from conductor_agent.files.checks import Check, check_schema, measure_named
 from conductor_agent.files.folders import no_workflow
 from conductor_agent.files.workflow_binding import bind, bind_manifest
-from conductor_agent.files.workflow_inputs import read_inputs
+from conductor_agent.files.workflow_inputs import check_entries, read_inputs
 from conductor_agent.files.workflow_parts import (
     FOR_REAL,
     ExtensionEntry,
@@ -124,6 +124,7 @@ def parse_workflow(
     _require(data.get("require") or {}, path)
     rest = {key: value for key, value in data.items() if key not in KEYS}
     given = data.get("inputs")
+    check_entries(given, rest.get("artifacts"), path)
     rest["artifacts"], checks = _checks(rest.get("artifacts"), given, path)
     entries = _entries(data.get("extensions"), rest.get("functions"), path)
     rest, notes = _without_missing(rest, entries, has_program)

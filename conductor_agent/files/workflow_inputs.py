@@ -16,16 +16,11 @@ from fqg_env.errors import suggest
 def read_inputs(entries: Any, workflow: Workflow, files: Mapping[str, Path]) -> dict[str, Any]:
     """The value of each given artifact."""
     path, artifacts = workflow.path, workflow.level.artifacts
-    if entries is not None and not isinstance(entries, dict):
-        raise WorkflowError(f"{path}: inputs: it holds no mapping; name artifacts and their values")
     entries = dict(entries or {})
     values: dict[str, Any] = {}
     for name in [*entries, *files]:
         source = f"{path}: inputs.{name}" if name in entries else f"--input {name}"
-        if name not in artifacts:
-            raise WorkflowError(
-                f"{source}: there is no such artifact." + suggest(str(name), artifacts)
-            )
+        _known(name, artifacts, source)
         if not artifacts[name].given:
             raise WorkflowError(f"{source}: the artifact is made, not given; mark it `given: true`")
     for name, artifact in artifacts.items():
@@ -43,6 +38,25 @@ def read_inputs(entries: Any, workflow: Workflow, files: Mapping[str, Path]) -> 
             name, values[name], workflow, where if name not in files else f"--input {name}"
         )
     return values
+
+
+def check_entries(entries: Any, artifacts: Any, path: Path) -> None:
+    """The inputs name artifacts: seen before the level, where one misspelt leaves goals out of reach.
+
+    Raises:
+        WorkflowError: they are no mapping, or name what is no artifact.
+    """
+    if entries is not None and not isinstance(entries, dict):
+        raise WorkflowError(f"{path}: inputs: it holds no mapping; name artifacts and their values")
+    if isinstance(artifacts, dict):  # else the level says what is wrong with them
+        for name in entries or {}:
+            _known(name, artifacts, f"{path}: inputs.{name}")
+
+
+def _known(name: Any, artifacts: Mapping[Any, Any], where: str) -> None:
+    if name not in artifacts:
+        known = map(str, artifacts)
+        raise WorkflowError(f"{where}: there is no such artifact." + suggest(str(name), known))
 
 
 def _form(name: str, entry: InputEntry, workflow: Workflow) -> ValueType:
