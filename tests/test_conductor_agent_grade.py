@@ -9,7 +9,7 @@ import pytest
 from conductor_agent.authoring import bad_conduct as conduct
 from conductor_agent.authoring.attacks import _met_a_wall
 from conductor_agent.authoring.grade import Report, grade, letter_of, report
-from conductor_agent.authoring.reporting import Judgement, of_bad_input, of_hard_input
+from conductor_agent.authoring.reporting import Judgement, of_bad_input, of_hard_input, said
 from conductor_agent.authoring.trial import Finding
 from conductor_agent.files.manifest import FILE, Manifest, read_manifest
 from fqg_env.outcome import Blame, BlamedInput, Category, Cause, Success, error
@@ -165,6 +165,15 @@ def test_plain_values_that_are_refused_prove_nothing(tmp_path: Path):
 
 
 # The judge
+
+
+def test_what_an_error_and_its_detail_both_say_is_said_once():
+    one = error(
+        Category.CRASHED, "It crashed: KeyError: 'a' (x.py, line 6).", detail="KeyError: 'a'"
+    )
+    assert said(one) == "CRASHED (It crashed: KeyError: 'a' (x.py, line 6).)"
+    two = error(Category.CRASHED, "It crashed.", detail="Killed\n by 9")
+    assert said(two) == "CRASHED (It crashed. Killed by 9)"
 
 
 def test_bad_input_is_worth_its_parts():

@@ -127,6 +127,8 @@ def test_every_key_of_the_documented_tables_is_known():
         (OURS + 'command = ["ls"]', "give exactly one of `source` and `command`"),
         ('[extension]\ncommand = ["ls"]\nclass = "motif"\npython = "python3"', "go with `source`"),
         (OURS + "variants = {}", "name at least one"),
+        (OURS + 'idempotent = "yes"', "extension.idempotent: Input should be a valid boolean; change 'yes'"),
+        (OURS + "[runtime.resources]\nnetwork_required = 1", "network_required: Input should be a valid boolean"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_with_its_place(folder: Path, text: str, says: str):

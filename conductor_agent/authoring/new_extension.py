@@ -101,7 +101,7 @@ def test_a_text_that_is_none_is_refused_by_name():
 """Of both kinds, whichever way the extension is had."""
 MANIFEST = (
     TOML_SCHEMA_LINE
-    + """# What the extension says of itself. Every key: docs/extensions.md
+    + """# What the extension says of itself. Every key: docs/files.md
 
 [extension]
 {code}

@@ -45,7 +45,9 @@ def said(outcome: Outcome) -> str:
     """An outcome in a few words."""
     if isinstance(outcome, Success):
         return "it succeeded"
-    return f"{outcome.category.value} ({outcome.message} {outcome.detail[:120]}".strip() + ")"
+    detail = " ".join(outcome.detail.split())
+    more = "" if detail in outcome.message else f" {detail[:120]}"
+    return f"{outcome.category.value} ({outcome.message}{more})"
 
 
 def of_bad_input(outcome: Outcome, artifact: str | None, what: str) -> Judgement:

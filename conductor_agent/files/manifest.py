@@ -35,6 +35,8 @@ FILE = "extension.toml"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1000)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+"""TOML has `true` and `false`: a text that looks like one is a mistake."""
 Kept = dict[str, Any]
 """Read, kept and not acted upon."""
 
@@ -56,7 +58,7 @@ class Slot(Table):
     """`text`, `bytes`, `json`, `number` or `list`."""
     description: str = ""
     """For people."""
-    optional: bool = False
+    optional: Flag = False
     """It may be left out."""
 
 
@@ -85,7 +87,7 @@ class Ours(Table):
     """Name -> type, or a table of it."""
     outputs: dict[str, Slot] = {}
     """The same of what it makes."""
-    idempotent: bool = True
+    idempotent: Flag = True
     """Whether the same call twice is the same as once."""
     variants: dict[str, Variant] = Field(default_factory=lambda: {"default": Variant()})
     """Name -> parameters, and what it is declared to take."""
@@ -150,14 +152,14 @@ class Gameplay(Table):
     """Likewise."""
     side_effects: tuple[str, ...] = ()
     """What it changes outside, for people."""
-    deterministic: bool = False
+    deterministic: Flag = False
     """The same input always gives the same output: `conductor extension check` tries it."""
 
 
 class FunctionQuest(Table):
     """`[function_quest]`."""
 
-    trainable: bool = True
+    trainable: Flag = True
     """It may be part of training; kept."""
     function_signature: str = ""
     """For people."""
@@ -176,7 +178,7 @@ class FailurePolicies(Table):
     """Repeats of its own within one call: the limit `own_retries`."""
     timeout_seconds: Positive | None = None
     """Seconds of a call; of this and `execution_timeout` the shorter one holds."""
-    graceful_degradation: bool = False
+    graceful_degradation: Flag = False
     """Short of time or memory it answers with less: `conductor extension check` tries it."""
     required_exceptions: tuple[str, ...] = ()
     """Kept."""
@@ -189,7 +191,7 @@ class ReliabilityContract(Table):
     """Kept, for people: how often it succeeds is measured."""
     """In [0, 1]."""
     failure_escalation: str = ""
-    supports_fallback: bool = False
+    supports_fallback: Flag = False
 
 
 class Resources(Table):
@@ -201,9 +203,9 @@ class Resources(Table):
     """Percent of one core, over the whole of a call's time."""
     execution_timeout: Positive | None = None
     """Seconds of a call."""
-    network_required: bool = False
+    network_required: Flag = False
     """It needs destinations: those of `security.network_access`, or any."""
-    gpu_acceleration: bool = False
+    gpu_acceleration: Flag = False
     """It works through the machine's GPU, where there is one and somebody grants its device files."""
 
 
