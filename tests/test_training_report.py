@@ -18,6 +18,7 @@ from training.judging.replay import Replay, Step, ToldLevel
 from training.judging.setting import Setting
 from training.pages.charts import (
     LEGIBLE,
+    LETTER,
     PAGE,
     TINTS,
     bars,
@@ -262,6 +263,13 @@ def test_shares_fill_the_whole_bar() -> None:
     drawn = stacked_bars([("RATE_LIMITED", 1234, {"a": 0.75, "b": 0.25})], PALETTE)
     assert sum(numbers(drawn, "width")[1:]) == pytest.approx(240.0)
     assert ">rate limited<" in drawn and ">1,234<" in drawn
+
+
+def test_the_longest_name_beside_shares_has_room() -> None:
+    name = "DEPENDENCY_FAILED_AND_MORE"
+    drawn = stacked_bars([(name, 1, {"a": 1.0}), ("TIMEOUT", 1, {"b": 1.0})], PALETTE)
+    ends = [float(x) for x in re.findall(r'<text x="([\d.]+)"[^>]*text-anchor="end"', drawn)]
+    assert ends == [ends[0]] * 2 and ends[0] >= LETTER * len(name)
 
 
 def group(mean: float, episodes: int) -> dict[str, Any]:

@@ -271,7 +271,7 @@ def stacked_bars(rows: Sequence[tuple[str, int, dict[str, float]]], palette: dic
     """Per row a bar of shares that sum to 1, with the number of cases that it rests on."""
     if not rows:
         return ""
-    left, width, row = 150.0, 240.0, 20
+    left, width, row = max(150.0, 16 + LETTER * max(len(name) for name, _, _ in rows)), 240.0, 20
     parts = []
     for i, (name, cases, shares) in enumerate(rows):
         y, x = 4 + i * row, left
