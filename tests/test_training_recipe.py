@@ -8,11 +8,23 @@ from pathlib import Path
 import pytest
 from tiny_training import TAUGHT, TINY, fqg, only_sentence, recipe_file
 
+from fqg_env.errors import LevelError
 from training.learning.recipe import Draws, Recipe, differences, read_recipe, recipe_names
 
 
 def test_a_recipe_says_only_where_it_differs_from_quick() -> None:
     assert Recipe(name="quick") == read_recipe("quick")
+
+
+@pytest.mark.parametrize("file", ["nofile.yaml", "recipes/quick", "nofile.yml"])
+def test_what_looks_like_a_file_is_looked_for_as_one(file: str) -> None:
+    with pytest.raises(LevelError, match=f"^{file}: there is no such file; check the path"):
+        read_recipe(file)
+
+
+def test_a_name_is_looked_for_among_the_recipes() -> None:
+    with pytest.raises(LevelError, match="there is no recipe 'quik'. Did you mean 'quick'"):
+        read_recipe("quik")
 
 
 def test_a_recipe_that_was_saved_is_read_again() -> None:

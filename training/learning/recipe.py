@@ -215,6 +215,8 @@ def read_recipe(name_or_file: str) -> Recipe:
     """
     path = file_of(name_or_file)
     if path is None:
+        if len(Path(name_or_file).parts) > 1 or name_or_file.endswith((".yaml", ".yml")):
+            raise LevelError(f"{name_or_file}: there is no such file; check the path of the recipe")
         raise LevelError(
             f"there is no recipe {name_or_file!r}." + suggest(name_or_file, recipe_names())
         )
