@@ -341,4 +341,11 @@ def test_the_tables_are_printed() -> None:
     )
     assert result.exit_code == 0, result.stderr
     assert "hybrid minus conductor" in result.stdout
-    assert "stars of 5" in result.stdout
+    assert "stars of 5" in result.stdout and "docs/decision.md" in result.stdout
+    assert "community -, conductor -, hybrid -" not in result.stdout  # of naive and expert
+
+
+def test_what_is_left_out_is_named_once() -> None:
+    why = "scanned_page needs cv2, not installed here"
+    assert words.left_out("scanned_page", why) == f"left out: {why}"
+    assert words.left_out("scenario_2_naive", why) == f"left out: scenario_2_naive: {why}"

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from conductor_agent.record.journal import JournalError
 from policies.recovery.registry import BUILT_IN, PolicyError
-from training.commands.evaluate import tier_range, writable
+from training.commands.evaluate import tier_range
 from training.commands.setting_options import (
     MixesOption,
     SeedOption,
@@ -18,7 +18,7 @@ from training.commands.setting_options import (
     SplitOption,
     TiersOption,
 )
-from training.disk import why_not
+from training.disk import check_file, why_not
 from training.judging.setting import Setting
 from training.terminal import INTERRUPTED, JsonOption, bar, command, fail, print_json
 
@@ -65,7 +65,7 @@ def compare(
     from training.decision import compared
 
     if report:
-        writable(report)
+        check_file("--report", report)
     chosen = tuple(dict.fromkeys(name.strip() for name in settings.split(",") if name.strip()))
     if settings and not chosen:
         fail(f"--settings {settings!r} names none; leave it out for all of them")
@@ -116,9 +116,12 @@ def show(result: dict[str, Any]) -> None:
     from training.decision.words import (
         HEAD,
         MODES,
+        PROPOSAL,
         READ,
         SETTING_WORDS,
         differences,
+        known,
+        left_out,
         matrix,
         tables,
     )  # fmt: skip
@@ -132,11 +135,12 @@ def show(result: dict[str, Any]) -> None:
         table.caption = "\n".join(differences(result, name))
         console.print(table)
     console.print(f"{READ}\n\nWhat the decision was taken for")
-    for line in matrix(result):
+    for line in known(matrix(result)):
         values = ", ".join(f"{mode} {v}" for mode, v in zip(MODES, line.values, strict=True))
         console.print(f"  {line.name}: {values}\n    {line.measure}")
+    console.print(f"  {PROPOSAL}")
     for name, why in result["skipped"].items():
-        console.print(f"left out: {name}: {why}")
+        console.print(left_out(name, why))
     if "report" in result:
         console.print(f"report: {result['report']}")
 

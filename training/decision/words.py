@@ -78,6 +78,12 @@ def interval_of(found: dict[str, Any], unit: float, digits: int) -> str:
     return f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
+PROPOSAL = (
+    "The proposal is the document that this project implements; docs/decision.md holds what it argues with "
+    "against what was measured."
+)
+
+
 class Row(NamedTuple):
     """A row of the alignment matrix."""
 
@@ -110,6 +116,16 @@ def matrix(result: dict[str, Any]) -> list[Row]:
             tuple(str(seen["stars"][mode]) for mode in MODES),
         ),
     ]
+
+
+def known(rows: list[Row]) -> list[Row]:
+    """Those with a value in some mode: a row that no setting that was played tells of has none."""
+    return [row for row in rows if set(row.values) != {percent(None)}]
+
+
+def left_out(name: str, why: str) -> str:
+    """A setting that was not played, with the reason, which may begin with its name."""
+    return f"left out: {why}" if why.startswith(f"{name} ") else f"left out: {name}: {why}"
 
 
 def gain(found: dict[str, float] | None) -> str:
