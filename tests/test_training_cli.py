@@ -103,6 +103,8 @@ def test_templates_show_the_share_of_bayes_and_say_what_it_is() -> None:
     told = " ".join(result.stdout.split())
     assert "of Bayes: mean return over the exact value of these levels" in told
     assert "so it can pass 100% by a little" in told
+    assert "wrong: share of the levels on which something bad was delivered" in told
+    assert "false give-ups: stopped with an essential goal missing" in told
     assert "-: not timed (ms)" in told and "-: no such fault in the way (" in told
 
 
@@ -198,6 +200,10 @@ def test_what_was_cut_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert kept in result.stderr
     result = fqg("evaluate", "--policies", "index", "--no-cache")
     assert result.exit_code == 130 and "the same command to start again" in result.stderr
+    monkeypatch.setenv("FQG_CACHE_DIR", "/dev/null/cache")
+    result = fqg("evaluate", "--policies", "index")
+    assert result.exit_code == 130 and "kept" not in result.stderr
+    assert "the same command to start again" in result.stderr
 
 
 CUTS = """

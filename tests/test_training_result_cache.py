@@ -217,8 +217,19 @@ def test_somebodys_own_class_is_never_kept(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     cache = ResultCache(tmp_path / "file" / "cache")
+    assert not cache.keeps()
     assert "index" in told(cache, index="index")["policies"]
     assert cache.hits == 0
+
+
+def test_a_folder_that_took_something_and_then_no_more_does_not_keep(tmp_path: Path) -> None:
+    cache = ResultCache(tmp_path / "cache")
+    assert cache.keeps()
+    told(cache, index="index")
+    assert cache.keeps()
+    (tmp_path / "file").write_text("in the way")
+    cache.put(tmp_path / "file" / "a.played", play_chunk(INDEX, SETTING, 0, 12))
+    assert not cache.keeps()
 
 
 def test_the_place_on_disk_is_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +23,7 @@ from training.commands.setting_options import (
     SplitOption,
     TiersOption,
 )
+from training.disk import check_file
 from training.pages.terminal_tables import print_figures
 from training.terminal import (
     INTERRUPTED,
@@ -74,14 +74,6 @@ def refuse_draws(context: typer.Context) -> None:
         say = "says" if len(those) == 1 else "say"
         it = "it" if len(those) == 1 else "them"
         fail(f"{' and '.join(those)} {say} how levels are drawn; leave {it} out beside --levels")
-
-
-def writable(report: Path) -> None:
-    """Leave where the report could not be written in the end."""
-    if report.is_dir() or not report.parent.is_dir():
-        fail(f"--report {report}: name a file in a folder that is there, as in report.html")
-    if not os.access(report if report.exists() else report.parent, os.W_OK):
-        fail(f"--report {report}: it cannot be written there; name a file in another folder")
 
 
 def evaluate(
@@ -151,7 +143,7 @@ def evaluate(
     if simulations is not None and seconds is not None:
         fail("--simulations and --time-per-decision both limit a planner; give one of them")
     if report:
-        writable(report)
+        check_file("--report", report)
     setting = Setting(
         split="levels" if levels_dir else split,
         episodes=episodes,
@@ -212,7 +204,7 @@ def judged_or_refused(question: Any, tell: Any) -> Any:
         fail(str(problem))
     except KeyboardInterrupt:
         again = "to start again"
-        if question.cache:
+        if question.cache and question.cache.keeps():
             again = f"to go on; what was played is kept in {question.cache.folder}"
         fail(f"interrupted; run the same command {again}", INTERRUPTED)
 

@@ -111,6 +111,7 @@ class ResultCache:
     def __init__(self, folder: Path):
         self.folder = folder
         self.hits = 0
+        self._failed = False
         self._contents: dict[Contestant, Any] = {}
 
     def file(
@@ -139,6 +140,14 @@ class ResultCache:
         self.hits += played is not None
         return played
 
+    def keeps(self) -> bool:
+        """What is played is kept: its folder is there or can be made, may be written, and took all so far."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return False
+        return os.access(self.folder, os.W_OK) and not self._failed
+
     def put(self, file: Path | None, played: Played) -> None:
         """Keep what was played; it lies there whole or not at all."""
         if file is None:
@@ -147,10 +156,12 @@ class ResultCache:
             file.parent.mkdir(parents=True, exist_ok=True)
             handle, new = tempfile.mkstemp(dir=file.parent)
         except OSError:
+            self._failed = True
             return
         try:
             with os.fdopen(handle, "wb") as out:
                 out.write(packed(played))
             Path(new).replace(file)
         except OSError:
+            self._failed = True
             Path(new).unlink(missing_ok=True)

@@ -45,7 +45,7 @@ WHY_A_DASH = {
     "im/tr": "no such fault in the way",
     "im/pe": "no such fault in the way",
     "pass^8": "fewer than 8 levels",
-    "false stop": "nobody can solve any level",
+    "false give-ups": "nobody can solve any level",
     "gap": "the bound is not above the rule on these levels",
 }
 """Column -> why a policy has no figure there."""
@@ -131,7 +131,8 @@ def policy_table(policies: dict[str, dict[str, Any]], title: str) -> Table:
         rows.append(cells)
         table.add_row(*cells, style="bold" if name == "trained" else None)
     table.caption = "".join(f"{head}: {what}\n" for head, (_, what) in known.items())
-    table.caption += "tries and cost: per success; ms: one decision, median"
+    table.caption += "tries and cost: per success; ms: one decision, median;\n"
+    table.caption += "wrong: share of the levels on which something bad was delivered as a goal"
     table.caption += why_dashes(heads, rows)
     return table
 
@@ -140,11 +141,12 @@ def recovery_table(policies: dict[str, dict[str, Any]], gap: dict[str, Any]) -> 
     """How policies recover: success where a fault of each cell is in the way, pass^8, and how they stop."""
     with_gap = gap["rule"] is not None and gap["bound"] is not None
     more = ("gap",) if with_gap else ()
-    heads = ("policy", "ex/tr", "ex/pe", "im/tr", "im/pe", "<=1", "pass^8", "false stop", *more)
+    heads = ("policy", "ex/tr", "ex/pe", "im/tr", "im/pe", "<=1", "pass^8", "false give-ups", *more)
     table = figures_table("Recovery", heads)
     table.caption = (
         "success where an explicit/implicit, transient/permanent fault is in the way;\n"
-        "<=1: with one recovery attempt at most; pass^8: under each of 8 lucks"
+        "<=1: with one recovery attempt at most; pass^8: under each of 8 lucks;\n"
+        "false give-ups: stopped with an essential goal missing where nothing proves that nobody can make it"
     )
     if with_gap:
         table.caption += f";\ngap: closed from {gap['rule']} towards {gap['bound']}"
