@@ -1,6 +1,7 @@
 """The journal: append-only, checked when opened, and honest about what it cannot read."""
 
 import os
+import resource
 import sqlite3
 import subprocess
 
@@ -206,6 +207,20 @@ def test_a_journal_that_could_not_be_made_whole_is_in_nobodys_way(tmp_path, monk
     monkeypatch.setattr("conductor_agent.record.journal.statements_from", full)
     with pytest.raises(JournalError, match=r"\(database or disk is full\); make room"):
         Journal.create(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_a_journal_is_said_to_be_that(tmp_path):
+    """A limit on files is to SQLite what a full file system is to it: an error of the disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(
+            JournalError, match=r"\(disk I/O error\); make room \(`conductor resume`"
+        ):
+            Journal.create(tmp_path / "j.sqlite")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -392,5 +392,9 @@ def _unusable(path: Path, problem: Exception) -> JournalError:
     text = str(problem)
     if "not a database" in text or "malformed" in text:
         return JournalError(f"{path}: the file is damaged or no journal ({text})")
-    remedy = "make room, then go on" if "full" in text else "name another file with --journal"
+    remedy = "name another file with --journal"
+    if (
+        "full" in text or "disk I/O" in text
+    ):  # some file systems say the second where no room is left
+        remedy = f"make room (`conductor resume` goes on with a run), or {remedy}"
     return JournalError(f"{path}: the journal cannot be used ({text}); {remedy}")
