@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from conductor_agent.bad_input import BadInput
+from conductor_agent.whole_file import write_whole
 
 
 def check_out(out: Path | None) -> None:
@@ -37,28 +37,12 @@ def write_values(out: Path, values: dict[str, Any]) -> None:
         ending, body = _as_file(value)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            _write_whole(out / f"{name}.{ending}", body)
+            write_whole(out / f"{name}.{ending}", body)
         except OSError as problem:
             raise BadInput(
                 f"--out {out}: {name}.{ending} cannot be written ({problem.strerror}); make room and take "
                 "the values with `conductor resume last --out DIR`"
             ) from None
-
-
-def _write_whole(path: Path, body: bytes) -> None:
-    """Write beside and rename: where there is no room, what was there before stays, and no half of a file.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_bytes(body)
-        beside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise
 
 
 def _as_file(value: Any) -> tuple[str, bytes]:

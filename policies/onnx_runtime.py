@@ -1,4 +1,4 @@
-"""ONNX Runtime without its telemetry: it reports to its makers unless it is told not to before it loads."""
+"""ONNX Runtime with the telemetry off that is built into it: it is told so before it loads."""
 
 from __future__ import annotations
 

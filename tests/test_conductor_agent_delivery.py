@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from full_disk import largest_file
 
 from conductor_agent.bad_input import BadInput
 from conductor_agent.delivery import write_values
-
-
-@contextmanager
-def no_room_beyond(size_bytes: int) -> Iterator[None]:
-    """The kernel lets no file of this process grow larger meanwhile, as on a disk that fills up."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -39,7 +26,7 @@ def test_each_value_is_a_file_in_its_form(tmp_path: Path) -> None:
 
 def test_where_there_is_no_room_no_half_of_a_file_is_left(tmp_path: Path) -> None:
     with (
-        no_room_beyond(8),
+        largest_file(8),
         pytest.raises(BadInput, match=r"total.json cannot be written .*make room"),
     ):
         write_values(tmp_path, {"total": [1000, 2000, 3000]})
@@ -48,6 +35,6 @@ def test_where_there_is_no_room_no_half_of_a_file_is_left(tmp_path: Path) -> Non
 
 def test_where_there_is_no_room_what_was_there_before_stays(tmp_path: Path) -> None:
     write_values(tmp_path, {"text": "of the run before"})
-    with no_room_beyond(8), pytest.raises(BadInput, match="make room"):
+    with largest_file(8), pytest.raises(BadInput, match="make room"):
         write_values(tmp_path, {"text": "longer than there is room for"})
     assert files(tmp_path) == {"text.txt": b"of the run before"}

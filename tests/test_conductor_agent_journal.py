@@ -1,11 +1,11 @@
 """The journal: append-only, checked when opened, and honest about what it cannot read."""
 
 import os
-import resource
 import sqlite3
 import subprocess
 
 import pytest
+from full_disk import largest_file
 
 from conductor_agent.record.events import Decided, Ended, Started, Waited
 from conductor_agent.record.journal import Journal, JournalError, RunRecord, _born, content
@@ -212,15 +212,9 @@ def test_a_journal_that_could_not_be_made_whole_is_in_nobodys_way(tmp_path, monk
 
 def test_no_room_for_a_journal_is_said_to_be_that(tmp_path):
     """A limit on files is to SQLite what a full file system is to it: an error of the disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    try:
-        with pytest.raises(
-            JournalError, match=r"\(disk I/O error\); make room \(`conductor resume`"
-        ):
-            Journal.create(tmp_path / "j.sqlite")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    says = r"\(disk I/O error\); make room \(`conductor resume`"
+    with largest_file(100), pytest.raises(JournalError, match=says):
+        Journal.create(tmp_path / "j.sqlite")
     assert list(tmp_path.iterdir()) == []
 
 

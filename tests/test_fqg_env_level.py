@@ -32,25 +32,6 @@ from fqg_env.puzzle import Faults, Puzzle, describe_faults, read_puzzle, write_p
 from fqg_env.shapes import TIERS
 from fqg_env.splits import SPLITS, Source, level_key
 
-GOOD: dict[str, Any] = {
-    "level": "function-quest/1",
-    "name": "two steps",
-    "artifacts": {"page": {"given": True}, "draft": {}, "text": {"goal": {"weight": 1}}},
-    "functions": {
-        "draw": {
-            "inputs": ["page"],
-            "outputs": ["draft"],
-            "variants": {"default": {"latency_s": 2, "cost": 3}},
-        },
-        "read": {
-            "inputs": ["draft"],
-            "outputs": ["text"],
-            "variants": {"default": {"latency_s": 4, "cost": 5}},
-        },
-    },
-    "budget": {"time_s": 60, "cost": 20, "attempts": 10},
-}
-
 
 def drawn(tier: int, seed: int, size: str = "small") -> Lanes:
     """One lane with a generated level."""

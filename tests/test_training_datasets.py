@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_training import fqg, largest_file, only_sentence
+from full_disk import largest_file
+from tiny_training import fqg, only_sentence
 
 pytest.importorskip("minari", reason="comes with the extra `datasets`")
 pytest.importorskip("h5py", reason="comes with the extra `datasets`")

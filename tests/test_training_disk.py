@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from tiny_training import TINY, fqg, largest_file, only_sentence, recipe_file
+from full_disk import largest_file
+from tiny_training import TINY, fqg, only_sentence, recipe_file
 
-from training.disk import write_whole
+from conductor_agent.whole_file import write_whole
 from training.learning import ppo
 from training.learning.out_folder import CHECKPOINT
 from training.learning.ppo import train
@@ -119,7 +120,7 @@ def test_every_command_tells_a_full_disk(
 
 def test_a_page_is_written_whole_or_the_one_before_stays(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    write_whole(page, "the one before")
+    write_whole(page, b"the one before")
     with largest_file(10_000), pytest.raises(OSError, match="File too large"):
-        write_whole(page, "x" * 20_000)
+        write_whole(page, b"x" * 20_000)
     assert contents(tmp_path) == {"page.html": b"the one before"}

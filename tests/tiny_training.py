@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
@@ -35,14 +32,3 @@ def only_sentence(result: Result) -> str:
     assert len(said) == 1, result.stderr
     assert "Traceback" not in result.output
     return said[0]
-
-
-@contextlib.contextmanager
-def largest_file(size_bytes: int) -> Iterator[None]:
-    """No file may grow beyond this: what a full disk looks like to who writes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -65,22 +65,3 @@ def writing(file: Path) -> Iterator[None]:
     except OSError as error:
         error.filename = error.filename or str(file)
         raise
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file whole or not at all: a full disk leaves what was there.
-
-    Raises:
-        OSError: it cannot be written; with its name.
-    """
-    with writing(file):
-        if file.exists() and not file.is_file():  # such as a terminal or a pipe
-            file.write_text(text, "utf-8")
-            return
-        new = file.with_name(f"{file.name}.new")
-        try:
-            new.write_text(text, "utf-8")
-            new.replace(file)
-        except OSError:
-            new.unlink(missing_ok=True)
-            raise

@@ -290,7 +290,7 @@ def environment(
     inherited = ours.get("PYTHONPATH", "") if python == sys.executable else ""
     paths = [packages, *source.import_paths, own.pop("PYTHONPATH", ""), inherited]
     return {
-        "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would report to its makers
+        "ORT_DISABLE_TELEMETRY": "1",  # of ONNX Runtime, as in policies/onnx_runtime.py
         **allowed,
         "HOME": scratch,
         "TMPDIR": scratch,

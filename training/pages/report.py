@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from conductor_agent.plain import counted
+from conductor_agent.whole_file import write_whole
 from training.deploy import JOURNAL
-from training.disk import write_whole
+from training.disk import writing
 from training.judging.contestants import own
 from training.judging.evaluate import evaluation_title
 from training.pages.charts import bars
@@ -198,10 +199,11 @@ def write_report(path: Path, title: str, sections: Sequence[str]) -> Path:
         OSError: it cannot be written; with its name.
     """
     body = "".join(sections)
-    write_whole(
-        path,
+    page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{html.escape(title)}</title>'
-        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>\n",
+        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>\n"
     )
+    with writing(path):
+        write_whole(path, page.encode())
     return path
