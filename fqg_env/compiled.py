@@ -11,9 +11,12 @@ call one for the other, on memory of another layout. So here a record is named b
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -25,6 +28,15 @@ import numba.core.config
 import numba.core.types
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+LOCK = ".writable"
+"""The file that is locked while a kernel is written."""
+NOT_LINKED = shutil.ignore_patterns(LOCK, "*.compiling")
+"""Locks of the user's folder, which nobody who cannot write there can hold."""
+TEMPORARY = "FQG_KERNELS_MADE_HERE"
+"""Variable with which a process hands its temporary folder to those that it starts."""
+_unsaved: list[str] = []
+"""Why a kernel could not be written."""
 
 
 def kernel_files() -> Iterator[Path]:
@@ -42,19 +54,55 @@ def kernel_files() -> Iterator[Path]:
 
 @cache
 def cache_folder() -> str:
-    """Where compiled kernels lie: FQG_CACHE_DIR, else the user's cache folder, else a temporary one."""
+    """Where compiled kernels lie: in the cache folder of the user, or where that cannot be written in a
+    temporary one that shows what the user's has.
+    """
+    if made := os.environ.get(TEMPORARY):
+        return made
+    folder = user_folder() / digest_of_code()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOCK).touch()
+    except OSError:
+        return temporary_folder(folder)
+    return str(folder)
+
+
+def user_folder() -> Path:
+    """FQG_CACHE_DIR, else the user's cache folder; `fqg` in it."""
+    home = os.environ.get("FQG_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    return Path(home or os.path.expanduser("~/.cache")) / "fqg"  # noqa: PTH111 (Path.home() may raise)
+
+
+@cache
+def digest_of_code() -> str:
+    """Sixteen digits that name the content of all kernels and the version of their compiler."""
     digest = hashlib.sha256(numba.__version__.encode())
     for file in kernel_files():
         digest.update(file.read_bytes())
-    try:
-        home = os.environ.get("FQG_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-        base = Path(home) if home else Path.home() / ".cache"
-        folder = base / "fqg" / digest.hexdigest()[:16]
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".writable").touch()
-    except (OSError, RuntimeError):  # it cannot be written, or there is no home
-        folder = Path(tempfile.mkdtemp(prefix="fqg-kernels-"))
-    return str(folder)
+    return digest.hexdigest()[:16]
+
+
+def temporary_folder(kept: Path) -> str:
+    """A folder with links to all that lies in `kept`, for this process and those that it starts. It is
+    removed when this process ends.
+    """
+    folder = tempfile.mkdtemp(prefix="fqg-kernels-")
+    maker = os.getpid()
+    atexit.register(lambda: os.getpid() == maker and shutil.rmtree(folder, ignore_errors=True))
+    with contextlib.suppress(OSError, shutil.Error):
+        shutil.copytree(
+            kept, folder, copy_function=os.symlink, ignore=NOT_LINKED, dirs_exist_ok=True
+        )
+    os.environ[TEMPORARY] = folder
+    return folder
+
+
+def why_not_kept() -> str | None:
+    """Why what is compiled now will be compiled again by the next command; None: it will not."""
+    if os.environ.get(TEMPORARY):
+        return f"{user_folder()} cannot be written"
+    return _unsaved[0] if _unsaved else None
 
 
 def name_of_record(record: Any) -> tuple[str, tuple[str]]:
@@ -74,9 +122,12 @@ def save_alone(compiled: Any) -> None:
     save = compiled._cache.save_overload  # noqa: SLF001
 
     def locked(signature: Any, data: Any) -> None:
-        with open(Path(cache_folder()) / ".writable", "a") as lock:  # noqa: PTH123
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            save(signature, data)
+        try:
+            with open(Path(cache_folder()) / LOCK, "a") as lock:  # noqa: PTH123
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                save(signature, data)
+        except OSError as problem:  # a full disk: what is compiled works, and is not kept
+            _unsaved.append(f"{cache_folder()}: {problem.strerror}")
 
     compiled._cache.save_overload = locked  # noqa: SLF001
 

@@ -74,6 +74,63 @@ def test_each_size_is_named_once_when_it_compiles_and_not_when_it_is_loaded(
     assert run() == []
 
 
+KEPT = """
+import os
+import sys
+from pathlib import Path
+
+if "unwritable" in sys.argv:
+    def refuses(path):
+        raise PermissionError(13, "Permission denied")
+    Path.touch = refuses
+
+from conductor_agent.commands.compiling import told_of_compiling
+from fqg_env import arrays
+from fqg_env.compiled import cache_folder, kernel
+
+@kernel
+def ours(n):
+    return n["key"] + 1
+
+ours.py_func.__module__ = "fqg_env.rules"
+print(cache_folder(), cache_folder() == os.environ.get("FQG_KERNELS_MADE_HERE"))
+with told_of_compiling(print):
+    if "full" in sys.argv:
+        import resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    ours(arrays.new(arrays.level_dtype(arrays.SIZES["small"]), 1)[0])
+"""
+
+
+def kept_lines(script: Path, folder: Path, *arguments: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, str(script), *arguments],
+        env=environment(folder), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def test_a_folder_that_cannot_be_written_is_read_and_what_it_lacks_is_said(tmp_path: Path) -> None:
+    script = tmp_path / "kept.py"
+    script.write_text(KEPT, "utf-8")
+    where, said = kept_lines(script, tmp_path, "unwritable")
+    folder, given_on = where.split()
+    assert given_on == "True" and not Path(folder).exists()
+    assert f"{tmp_path / 'fqg'} cannot be written; set FQG_CACHE_DIR" in said
+    assert len(kept_lines(script, tmp_path)) == 2  # nothing was kept
+    assert len(kept_lines(script, tmp_path)) == 1
+    assert len(kept_lines(script, tmp_path, "unwritable")) == 1  # it is read
+
+
+def test_what_a_full_disk_does_not_take_works_and_is_said_to_be_lost(tmp_path: Path) -> None:
+    script = tmp_path / "kept.py"
+    script.write_text(KEPT, "utf-8")
+    _, compiles, lost = kept_lines(script, tmp_path, "full")
+    assert "is done once" in compiles
+    assert "is not kept, and the next command does it again" in lost and "too large" in lost
+    assert len(kept_lines(script, tmp_path)) == 2
+
+
 HOLDER = """
 import sys
 from conductor_agent.commands.turn_to_compile import Turn

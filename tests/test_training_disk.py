@@ -6,6 +6,7 @@ import errno
 import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -56,6 +57,16 @@ def test_without_a_checkpoint_the_same_command_starts_again(whole: Path, tmp_pat
     assert result.exit_code == 2
     assert "lanes.npz: File too large; make room, then run the same" in only_sentence(result)
     assert fqg(*arguments).exit_code == 0
+
+
+def test_a_disk_that_is_full_from_the_start_is_said_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    monkeypatch.setattr(ppo, "learn", None)
+    result = fqg("train", "--recipe", recipe_file(tmp_path), "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert f"{tmp_path}/out: the disk is full; make room" in only_sentence(result)
 
 
 def test_no_room_for_the_policy_keeps_the_one_before(

@@ -10,13 +10,16 @@ import numpy as np
 from conductor_agent.record.events import Ended, Finished, Lost, Signal, Started, Waited
 from conductor_agent.record.fold import Fold
 from fqg_env.describe import describe
+from fqg_env.env import FunctionQuest
 from fqg_env.lanes import Lanes
 from fqg_env.outcome import Success
 from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.advantages import advantages
 from policies.recovery.registry import HAND_RULES, policy_named
+from training.judging.contestants import Contestant
 from training.judging.evaluate import Question, judge
 from training.judging.processes import NoAnswer, Workers
+from training.judging.replay import Showing, replay, told
 from training.judging.setting import Setting, deal
 from training.learning.lane_groups import LaneGroups
 from training.learning.recipe import Draws
@@ -49,10 +52,19 @@ def compile_size(size: str) -> None:
     advantages(lanes, worlds=1)
     fold_a_little(lanes)
     train_a_little(size)
+    show_a_little(size)
     for belief in (True, False):
         played = Lanes(2, lanes.size, belief)
         played.deal("train")
         played.step(np.full(2, FIRST_CALL))
+
+
+def show_a_little(size: str) -> None:
+    """Play a level with a story, and tell a generated one step by step, as pages do."""
+    FunctionQuest(size).reset(options={"level": "escape_the_room"})
+    setting = Setting(episodes=1, size=size)
+    replay(Showing(Contestant("index", "index"), setting, 0))
+    told(setting, 0)
 
 
 def train_a_little(size: str) -> None:

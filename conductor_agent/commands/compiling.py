@@ -16,18 +16,25 @@ from numba.core import event, types
 
 from conductor_agent.commands.turn_to_compile import Turn
 from fqg_env.arrays import SIZES, Size, board_dtype, hidden_dtype, level_dtype
+from fqg_env.compiled import why_not_kept
 
 OURS = ("fqg_env", "policies", "conductor_agent", "training")
+PLANNER = ("policies.recovery.dynamic", "policies.recovery.joint")
+"""Kernels of these are of the planner `bayes` alone, which `fqg compile` leaves out."""
+REMEDY = "set FQG_CACHE_DIR to a folder that can be"
 _RECORDS = (level_dtype, board_dtype, hidden_dtype)
 """One of them is among the arguments of everything that takes long to compile."""
 
 
-def note(size: Size) -> str:
-    """What is said when a size begins to be compiled."""
-    return (
-        f"compiling the rules for {_levels(size)}, which takes some minutes and is done once; "
-        f"`fqg compile --sizes {size.name}` does it ahead"
-    )
+def note(size: Size, module: str = "") -> str:
+    """What is said when kernels of a size begin to be compiled, the first of them in a module."""
+    planner = module in PLANNER
+    what = "the planner `bayes`" if planner else f"the rules for {_levels(size)}"
+    begins = f"compiling {what}, which takes {'a minute' if planner else 'some minutes'}"
+    if why := why_not_kept():
+        return f"{begins}, in every command anew: {why}; {REMEDY}"
+    ahead = "" if planner else f"; `fqg compile --sizes {size.name}` does it ahead"
+    return f"{begins} and is done once{ahead}"
 
 
 def waiting_note(size: Size) -> str:
@@ -70,6 +77,7 @@ class _Listener(event.Listener):
         self._turns: dict[str, Turn] = {}
         self._within: list[Turn | None] = []
         """Of the kernels that are being compiled, each inside of the one before; the turn of the first."""
+        self._kept = why_not_kept() is None
 
     def on_start(self, event: Any) -> None:
         self._within.append(None)
@@ -79,7 +87,7 @@ class _Listener(event.Listener):
         if size is not None:
             turn = self._within[0] = self._turn_for(size)
             turn.begin()
-            self._tell(size, note(size))
+            self._tell(size, note(size, event.data["dispatcher"].py_func.__module__))
 
     def on_end(self, event: Any) -> None:
         turn = self._within.pop()
@@ -87,9 +95,11 @@ class _Listener(event.Listener):
             turn.end()
 
     def close(self) -> None:
-        """Give back every turn."""
+        """Give back every turn, and say so if what was compiled could be kept at first and no more."""
         for turn in self._turns.values():
             turn.close()
+        if self._kept and (why := why_not_kept()):
+            self._say(f"what was compiled is not kept, and the next command does it again: {why}")
 
     def _turn_for(self, size: Size) -> Turn:
         if size.name not in self._turns:

@@ -240,7 +240,8 @@ def _refuse_looser(name: str, field: str, asked: Any, ceiling: Any) -> None:
         return
     wish = "no limit" if asked is None else _figure(field, asked)
     raise LimitError(
-        f"Limit {field} of class {name}: asked for {wish}, the ceiling is {_figure(field, ceiling)}."
+        f"Limit {field} of class {name}: asked for {wish}, the ceiling is {_figure(field, ceiling)}; "
+        "ask for less, or let the operator raise it (--limits)."
     )
 
 

@@ -112,7 +112,7 @@ def matrix(result: dict[str, Any]) -> list[Row]:
         ),
         Row(
             ROWS[3],
-            "stars of 5, as the proposal gives them",
+            "the same as the proposal guessed it, in stars of 5",
             tuple(str(seen["stars"][mode]) for mode in MODES),
         ),
     ]
@@ -161,8 +161,8 @@ def write_page(path: Path, result: dict[str, Any]) -> Path:
         OSError: it cannot be written.
     """
     palette = colours(MODES)
-    left_out = "".join(
-        f"<li>{html.escape(SETTING_WORDS[name])}: {html.escape(why)}</li>"
+    skipped = "".join(
+        f'<p class="note">{html.escape(left_out(name, why))}</p>'
         for name, why in result["skipped"].items()
     )
     return write_report(
@@ -181,9 +181,9 @@ def write_page(path: Path, result: dict[str, Any]) -> Path:
                 ("row", "measured", *MODES),
                 [
                     (r.name, html.escape(r.measure), *map(html.escape, r.values))
-                    for r in matrix(result)
+                    for r in known(matrix(result))
                 ],
             ),
-            f"<p>Left out:</p><ul>{left_out}</ul>" if left_out else "",
+            skipped,
         ],
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fqg_env.errors import LevelError
 from policies.recovery.policy_file import MANIFEST_FILE, MODEL_FILE
+from training.disk import why_not
 from training.learning.card import CARD_FILE
 
 CHECKPOINT, NEW, OLD = "checkpoint", "checkpoint.new", "checkpoint.old"
@@ -23,6 +24,8 @@ MADE_BY_TRAINING = (
     f"{POLICY}/{CARD_FILE}",
 )
 """What a training leaves in OUT and a fresh one replaces; the logs for TensorBoard may stay."""
+ROOM_BYTES = 1 << 20
+"""A disk with less room than this is full: nothing of use fits."""
 
 
 def is_there(path: Path) -> bool:
@@ -50,20 +53,22 @@ def last_checkpoint(out: Path) -> Path | None:
 
 
 def check_writable(out: Path) -> None:
-    """Make a folder where it is missing, and see that it can be written to.
+    """Make a folder where it is missing, and see that it can be written to and that the disk is not full,
+    before the work for it.
 
     Raises:
-        LevelError: it cannot.
+        LevelError: it cannot, or there is no room.
     """
     mark = out / ".writable"
     try:
         out.mkdir(parents=True, exist_ok=True)
         mark.touch()
         mark.unlink()
+        free_bytes = shutil.disk_usage(out).free
     except OSError as error:
-        raise LevelError(
-            f"{out}: it cannot be written to ({error.strerror}); name another folder with --out"
-        ) from None
+        raise LevelError(f"{out}: {why_not(error, 'name another folder with --out')}") from None
+    if free_bytes < ROOM_BYTES:
+        raise LevelError(f"{out}: the disk is full; make room, or name another folder with --out")
 
 
 def clear_earlier(out: Path, force: bool) -> None:

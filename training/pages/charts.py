@@ -208,6 +208,12 @@ def line_chart(
     return svg(left + width + 20, top + height + 42, parts)
 
 
+def bounds(values: Sequence[float]) -> tuple[float, float]:
+    """An axis for these, with a little room at both ends."""
+    room = max(0.02, 0.08 * (max(values) - min(values)))
+    return min(values) - room, max(values) + room
+
+
 def scatter(
     points: dict[str, tuple[float, float, float, float]],
     palette: dict[str, str],
@@ -220,8 +226,7 @@ def scatter(
     height, left, top = 300.0, 52.0, 22.0
     names = max(90.0, 12 + LETTER * max(map(len, points)))
     width = max(420.0, PAGE - 26 - names - left)
-    low = min(0.0, *(p[2] for p in points.values()))
-    high = max(0.05, *(p[3] for p in points.values()))
+    low, high = bounds([bound for point in points.values() for bound in point[2:]])
     most = 1.15 * max(0.05, *(p[0] for p in points.values()))
 
     def at(x: float, y: float) -> tuple[float, float]:
