@@ -84,7 +84,7 @@ def test_a_run_reads_files_parameters_and_variants(made: Path, capsys):
         (["run", "ext", "--input", "text=@nowhere"], "nowhere cannot be read (No such file or directory)"),
         (["run", "ext", "--parameters", "7"], "--parameters: give a JSON object"),
         (["run", "ext", "--parameters", "{"], "--parameters: it is no plain JSON"),
-        (["run", "ext"], "the input text is missing: add --input text=TEXT"),
+        (["run", "ext"], "the input text is missing, of type text: add --input text=TEXT"),
         (["run", "ext", "--variant", "lng"], "--variant lng: there is none. Did you mean 'long'?"),
         (["new", "ext"], "ext: something is there already; name a new folder"),
         (["new", "class"], "'class' is no name for a function"),

@@ -106,9 +106,21 @@ def put(path, value):
     return change
 
 
+def renamed(key, wrong):
+    """A change of the name of a key."""
+
+    def change(data):
+        data[wrong] = data.pop(key)
+
+    return change
+
+
 MISTAKES = [
     (put("workflow", "conductor-workflow/9"), "workflow: version"),
     (put("functons", {}), "functons: there is no such key"),
+    (put("input", {}), "input: there is no such key here; check its spelling or remove it. Did you mean 'inputs'?"),
+    (renamed("functions", "function"), "Did you mean 'functions'?"),
+    (renamed("extensions", "extension"), "Did you mean 'extensions'?"),
     (put("extensions", None), "extensions: is missing"),
     (put("extensions/crash", None), "extensions: the function 'crash' is not bound"),
     (put("extensions/chrash", {"source": "small.py", "class": "motif"}), "Did you mean 'crash'?"),

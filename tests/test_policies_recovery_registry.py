@@ -70,7 +70,7 @@ def test_somebody_elses_code_that_does_not_come_to_a_policy_is_one_sentence(own,
         ("own_knds:Cheapest", "what is installed in {python}. Did you mean 'own_kinds'?"),
         ("own_nothing.at.all:Cheapest", "there is no module 'own_nothing' in the current folder {here}, nor"),
         ("own_kinds.deep:Cheapest", "there is no module 'own_kinds.deep' in the current folder"),
-        (":Cheapest", "cannot be imported (ValueError: Empty module name)"),
+        (":Cheapest", "cannot be imported: ValueError: Empty module name"),
     ],
 )  # fmt: skip
 def test_a_misspelt_module_or_class_is_told_what_was_meant_and_where_it_was_looked_for(
@@ -86,7 +86,7 @@ def test_a_misspelt_module_or_class_is_told_what_was_meant_and_where_it_was_look
 
 
 def test_a_module_with_a_fault_of_its_own_is_not_said_to_be_missing(own):
-    with pytest.raises(PolicyError, match=r"No module named 'no_such_thing'; own_.*line 1"):
+    with pytest.raises(PolicyError, match=r"No module named 'no_such_thing' \(own_.*line 1"):
         own("import no_such_thing\n")
 
 

@@ -87,8 +87,8 @@ def _nothing_missing(manifest: Manifest, given: Mapping[str, Any]) -> None:
     for name, slot in manifest.extension.inputs.items():
         if name not in given and not slot.optional:
             raise ManifestError(
-                f"the input {name} is missing: add --input {name}=TEXT, or --input {name}=@FILE "
-                f"({slot.type.value})"
+                f"the input {name} is missing, of type {slot.type.value}: add --input {name}=TEXT, or "
+                f"--input {name}=@FILE"
             )
 
 

@@ -47,7 +47,7 @@ from fqg_env.level import Level
 from fqg_env.level_file import OnceLoader, parse_level
 from policies.resource.limits import Settings, short
 from policies.resource.outsized import outsized
-from policies.resource.wrong_key import wrong_key
+from policies.resource.wrong_key import no_such_key, wrong_key
 
 SCHEMA = "conductor-workflow/1"
 __all__ = ["Workflow", "WorkflowError", "parse_workflow", "read_workflow", "restore_workflow"]
@@ -121,6 +121,9 @@ def parse_workflow(
         )
     if not isinstance(data.get("level", ""), str):
         raise WorkflowError(f"{path}: level: it is no text; remove it")
+    for key in data:
+        if key not in (known := (*KEYS, *Level.model_fields)):
+            raise WorkflowError(f"{path}: {no_such_key((key,), known)}")
     _require(data.get("require") or {}, path)
     rest = {key: value for key, value in data.items() if key not in KEYS}
     given = data.get("inputs")

@@ -110,10 +110,6 @@ def one_line_with_place(error: BaseException, module: str) -> str:
     return one_line(error) + (f" ({place})" if place else "")
 
 
-def _told(error: BaseException, module: str) -> str:
-    return "; ".join(filter(None, (one_line(error), place_in(module, error))))
-
-
 def _own_class(name: str) -> Any:
     module, _, attribute = name.partition(":")
     found = _class_in(_imported(module, name), attribute, name)
@@ -122,7 +118,8 @@ def _own_class(name: str) -> Any:
         answers = _answers(policy)
         named = isinstance(getattr(policy, "name", None), str)
     except (Exception, SystemExit) as error:  # noqa: BLE001 (somebody else's code)
-        raise PolicyError(f"the policy {name!r} cannot be made ({_told(error, module)})") from None
+        told = one_line_with_place(error, module)
+        raise PolicyError(f"the policy {name!r} cannot be made: {told}") from None
     if not answers:
         raise PolicyError(f"the policy {name!r} has no method `decide(observation, mask)`")
     if not named:
@@ -161,9 +158,8 @@ def _imported(module: str, name: str) -> Any:
                 f"the policy {name!r}: there is no module {missing!r} in the current folder {here}, nor "
                 f"among what is installed in {sys.prefix}.{_module_meant(missing, here)}"
             ) from None
-        raise PolicyError(
-            f"the policy {name!r} cannot be imported ({_told(error, module)})"
-        ) from None
+        told = one_line_with_place(error, module)
+        raise PolicyError(f"the policy {name!r} cannot be imported: {told}") from None
 
 
 def _module_meant(missing: str, here: str) -> str:

@@ -6,7 +6,7 @@ A model says first what is missing; who has misspelt `budget` wants to hear of `
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -23,11 +23,15 @@ def wrong_key(data: Any, model: Any) -> str | None:
         model: a pydantic model, or a type that holds some.
     """
     for place, known in _wrong(data, model):
-        where = ".".join(map(printable, place))
-        return f"{where}: there is no such key here; check its spelling or remove it." + suggest(
-            place[-1], known
-        )
+        return no_such_key(place, known)
     return None
+
+
+def no_such_key(place: tuple[object, ...], known: Iterable[str]) -> str:
+    """The sentence, for the path of a wrong key and the keys that are known there."""
+    where = ".".join(map(printable, place))
+    said = f"{where}: there is no such key here; check its spelling or remove it."
+    return said + suggest(place[-1], known)
 
 
 def _wrong(data: Any, kind: Any) -> Iterator[tuple[tuple[object, ...], list[str]]]:

@@ -38,7 +38,7 @@ def compile_rules(
     def tell(size: str) -> None:
         took_s[size] = time.monotonic() - began
         if not as_json:
-            typer.echo(f"{size}: compiled, {took_s[size]:.0f} s")
+            typer.echo(f"{size}: ready, {took_s[size]:.0f} s")
 
     with CONSOLE.status(f"compiling the rules ({', '.join(wanted)}), some minutes"):
         died = compile_all(wanted, os.cpu_count() or 1, tell)
