@@ -28,7 +28,8 @@ async def repeated(trial: Trial) -> None:
     usages: list[Usage] = []
     while len(usages) < REPEATS and sum(one.wall_s for one in usages) < REPEATS_MOST_S:
         usages.append((await trial.ask()).usage)
-    trial.typical_s = median(one.wall_s - one.start_s for one in usages)
+    took_s = [one.wall_s - one.start_s for one in usages]
+    trial.typical_s, trial.quickest_s = median(took_s), min(took_s)
     peak = max(one.peak_memory_bytes for one in usages)
     grown = _growth(usages[len(usages) // 3 :])
     leaks = grown > max(LEAK_BYTES, LEAK_SHARE * peak)
@@ -63,9 +64,9 @@ def _growth(usages: Sequence[Usage]) -> int:
 
 async def short_deadline(trial: Trial) -> None:
     """Half the time that a call usually takes."""
-    if trial.typical_s < SHORT_S:
+    if trial.quickest_s < SHORT_S:  # others' work on the machine makes a call slow, and never quick
         judged = Judgement(
-            None, f"a call takes {trial.typical_s * 1e3:.0f} ms: any deadline will do"
+            None, f"a call takes {trial.quickest_s * 1e3:.0f} ms: any deadline will do"
         )
     else:
         reply = await trial.ask(deadline_s=trial.typical_s / 2)

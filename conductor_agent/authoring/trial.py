@@ -44,6 +44,9 @@ class Trial:
     """Of each scenario and variant."""
     replies: list[Reply] = field(default_factory=list)
     typical_s: float = 0.0
+    """Median of the repeated calls, without the start of a worker."""
+    quickest_s: float = 0.0
+    """The least of them."""
 
     @property
     def calls(self) -> int:
