@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from typing import Any
 
-from policies.said import one_line
-
-UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, line ends, changes of direction, halves of characters."""
+from policies.said import UNSEEN, one_line
 
 MAX_SAID = 300
 
@@ -23,7 +19,7 @@ def clean(text: str) -> str:
 
 def said_by(problem: BaseException) -> str:
     """What an exception of somebody else's says, as one line for a terminal."""
-    return clean(one_line(problem, MAX_SAID))
+    return one_line(problem, MAX_SAID)
 
 
 def counted(n: int, noun: str) -> str:

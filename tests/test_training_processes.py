@@ -13,6 +13,8 @@ from training.judging.processes import NoAnswer, Workers
 def answer(item: int) -> int:
     if item < 0:
         os._exit(3)
+    if item == 100:
+        raise KeyboardInterrupt
     if item > 100:
         raise ValueError(f"{item} is too much")
     print("not for the parent's standard output")
@@ -29,6 +31,12 @@ def test_answers_come_and_who_dies_costs_its_own(capfd: pytest.CaptureFixture[st
             dict(staff.run(answer, [101]))
     assert active_children() == []
     assert capfd.readouterr().out == ""
+
+
+def test_who_interrupts_itself_ends_without_a_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    with Workers(1) as staff:
+        assert dict(staff.run(answer, [100, 2])) == {100: NoAnswer.DIED, 2: 4}
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_what_is_known_by_then_is_not_asked() -> None:

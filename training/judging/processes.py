@@ -48,6 +48,8 @@ def answer_all(connection: Connection) -> None:
             answer = function(item)
         except Exception as problem:  # noqa: BLE001 (it is raised again in the parent)
             answer = Raised(problem)
+        except BaseException:  # noqa: BLE001 (a KeyboardInterrupt of its own: it ends, and shows nothing)
+            raise SystemExit(1) from None
         if os.getpid() != me:
             os._exit(0)  # a child that the function has forked off: its parent answers
         connection.send(answer)
