@@ -175,11 +175,11 @@ def explain(
     from conductor_agent.explain import asked_for
     from conductor_agent.explain import explain as explained
     from conductor_agent.record.journal import Journal
-    from conductor_agent.runs import summary, told
+    from conductor_agent.runs import folded, summary
 
     with told_of_compiling(_say), Journal.read(journal) as opened:
         run_id = opened.find(run)
-        level, events, _ = told(opened, run_id)
+        level, events, _ = folded(opened, run_id)
         steps = asked_for(explained(level, events), run_id, decision, attempt)
         head = summary(opened, run_id)
     if as_json:

@@ -198,7 +198,7 @@ async def resume(
     Journal.read(journal_path).close()
     with Journal.create(journal_path) as journal:
         run_id = journal.find(run)
-        record, (level, events, state) = journal.run(run_id), told(journal, run_id)
+        record, (level, events, state) = journal.run(run_id), folded(journal, run_id)
         held = holdings(journal, record, events)
         if state.stopped() is not Stopped.NO:
             return result_of(run_id, state, events, held)
@@ -209,7 +209,7 @@ async def resume(
         chosen = policy(record.policy)
         journal.take(run_id)
         # nobody else writes from here on: what was read before may be old
-        level, events, state = told(journal, run_id)
+        level, events, state = folded(journal, run_id)
         held = holdings(journal, record, events)
         at_s = state.number("at_s")
         account = Ledger(journal).account(run_id, workflow)
@@ -333,7 +333,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def told(journal: Journal, run_id: str) -> tuple[Level, list[Event], Fold]:
+def folded(journal: Journal, run_id: str) -> tuple[Level, list[Event], Fold]:
     """The level of a run, its events and what they come to.
 
     Raises:
@@ -354,7 +354,7 @@ def summary(journal: Journal, run_id: str) -> dict[str, Any]:
     Raises:
         JournalError: there is no such run, or it cannot be read.
     """
-    record, (level, events, state) = journal.run(run_id), told(journal, run_id)
+    record, (level, events, state) = journal.run(run_id), folded(journal, run_id)
     result = result_of(run_id, state, events, {})
     return {
         "run_id": run_id,

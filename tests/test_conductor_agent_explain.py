@@ -17,7 +17,7 @@ from conductor_agent.commands.show_steps import show_steps
 from conductor_agent.explain import Step, asked_for, explain
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.record.journal import Journal
-from conductor_agent.runs import begin, told
+from conductor_agent.runs import begin, folded
 from fqg_env.outcome import Category, Hint, Success, error
 from policies.recovery.base import Decision
 
@@ -50,7 +50,7 @@ def steps_of(
     policy = Scripted(flow.level, names, more.get("why", ""))
     run_id = asyncio.run(begin(flow, policy, path, host=FakeHost(host))).run_id
     with Journal.read(path) as journal:
-        level, events, _ = told(journal, run_id)
+        level, events, _ = folded(journal, run_id)
     return explain(level, events)
 
 

@@ -15,7 +15,7 @@ from conductor_agent.live_world import Held, LiveWorld
 from conductor_agent.record.events import Event, Finished, Signal
 from conductor_agent.record.fold import Fold, FoldError, fold
 from conductor_agent.record.journal import Journal, JournalError
-from conductor_agent.runs import begin, resume, summaries, told
+from conductor_agent.runs import begin, folded, resume, summaries
 from conductor_agent.testing import ManualClock, MemoryRecorder
 from fqg_env.outcome import (
     Category,
@@ -126,7 +126,7 @@ def test_an_answer_that_cannot_be_written_down_is_an_invalid_output(tmp_path, wh
     result = asyncio.run(begin(flow, HandRule(Rule.CASCADE), path, host=host))
     assert (result.status, result.values) == ("succeeded", {"text": "hi"})
     with Journal.read(path) as journal:
-        level, events, _ = told(journal, result.run_id)
+        level, events, _ = folded(journal, result.run_id)
         assert summaries(journal)[0]["status"] == "succeeded"
     first = next(event for event in events if isinstance(event, Finished))
     assert first.outcome.category is Category.INVALID_OUTPUT
@@ -188,8 +188,8 @@ def test_an_event_that_does_not_fit_its_level_is_one_sentence(tmp_path, what):
     with Journal.read(path) as journal:
         assert [row["status"] for row in summaries(journal)] == ["succeeded", "unreadable"]
         with pytest.raises(JournalError):
-            told(journal, first)
-        assert told(journal, second)[2].stopped()
+            folded(journal, first)
+        assert folded(journal, second)[2].stopped()
 
 
 def test_an_event_of_another_level_is_refused_by_the_fold():

@@ -23,7 +23,7 @@ from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.plain import clean
 from conductor_agent.record.events import Decided, Ended, Finished, Lost, Signal, Waited
 from conductor_agent.record.journal import Journal
-from conductor_agent.runs import Goal, Result, begin, summary, told
+from conductor_agent.runs import Goal, Result, begin, folded, summary
 from fqg_env.outcome import Category, Cause, Hint, Success, error
 from policies.recovery.base import certain
 from policies.recovery.rules import HandRule, Rule
@@ -87,7 +87,7 @@ def test_everything_else_shows_it_as_text_too(tmp_path):
     policy = Evil(Rule.CASCADE)
     result = asyncio.run(begin(flow, policy, path, host=host, watch=Progress(console)))
     with Journal.read(path) as journal:
-        level, events, _ = told(journal, result.run_id)
+        level, events, _ = folded(journal, result.run_id)
         head = summary(journal, result.run_id)
     show_plan(console, flow, "group", enforcement("group"))
     assert "profile group, not enforced here: " in out.getvalue()
@@ -120,7 +120,7 @@ def test_an_author_sees_why_an_extension_failed(tmp_path):
     run_id = asyncio.run(begin(flow, policy, path, host=host, watch=Progress(console))).run_id
     assert "RuntimeError: died" in out.getvalue()
     with Journal.read(path) as journal:
-        level, events, _ = told(journal, run_id)
+        level, events, _ = folded(journal, run_id)
     steps = explain(level, events)
     first = steps[0].outcome[0]
     assert first["detail"] == "RuntimeError: died"
@@ -146,7 +146,7 @@ def test_what_was_raised_and_where_is_one_line_in_a_run_and_in_its_explanation(t
     policy = HandRule(Rule.CASCADE)
     run_id = asyncio.run(begin(flow, policy, path, watch=Progress(console))).run_id
     with Journal.read(path) as journal:
-        level, events, _ = told(journal, run_id)
+        level, events, _ = folded(journal, run_id)
     show_steps(console, explain(level, events))
     said = "The extension crashed: RuntimeError: no such page (small.py, line "
     shown = " ".join(out.getvalue().split())  # folded at the edge

@@ -59,13 +59,12 @@ class Report:
         }
 
 
-def grade(path: Path, *, ceiling: Settings | None = None, profile: str | None = None) -> Report:
+def grade(path: Path, *, ceiling: Settings | None = None) -> Report:
     """Run an extension under attack and grade how it reports its failures. Takes seconds to minutes.
 
     Args:
         path: the manifest or its folder.
         ceiling: the operator's limits, by class.
-        profile: what walls it in; the strongest that holds here where it is not given.
 
     Raises:
         ManifestError: the manifest, a scenario, or what it names cannot be used.
@@ -76,7 +75,7 @@ def grade(path: Path, *, ceiling: Settings | None = None, profile: str | None = 
     scenarios = scenarios_of(manifest, file)
 
     async def run() -> Report:
-        async with Supervisor(profile=profile) as host:
+        async with Supervisor() as host:
             seen = await examine(host, source, manifest, limits, scenarios)
             return report(manifest, file, host.profile, seen.findings, seen.good, seen.calls)
 

@@ -251,11 +251,9 @@ def _file(path: Path) -> Any:
     return module
 
 
-async def measured_within(
-    left_s: float, measure: Measure, value: Any, most_s: float = GATE_S
-) -> tuple[float, str]:
+async def measured_within(left_s: float, measure: Measure, value: Any) -> tuple[float, str]:
     """`measured`, beside the event loop and not for ever: a gate that takes longer has not measured."""
-    allowed_s = max(0.0, min(left_s, most_s))
+    allowed_s = max(0.0, min(left_s, GATE_S))
     try:
         return await aside(lambda: measured(measure, value), allowed_s, "fqg-gate")
     except TooSlowError:

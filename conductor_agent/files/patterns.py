@@ -30,7 +30,7 @@ Pair = tuple[str, str]
 
 
 async def fault_within(
-    left_s: float, value: Any, schema: Mapping[str, Any], where: str, most_s: float = PATTERN_S
+    left_s: float, value: Any, schema: Mapping[str, Any], where: str
 ) -> str | None:
     """`fault`, with the patterns tried beside the event loop: one that takes longer does not match.
 
@@ -39,7 +39,6 @@ async def fault_within(
         value: from an extension.
         schema: what its workflow wants it to be.
         where: how the message names the value.
-        most_s: the most that all of its patterns may take.
     """
     asked: dict[Pair, None] = {}
 
@@ -50,7 +49,7 @@ async def fault_within(
     found = fault(value, schema, where, ask)
     if not asked:
         return found
-    allowed_s = max(0.0, min(left_s, most_s))
+    allowed_s = max(0.0, min(left_s, PATTERN_S))
     told = dict(zip(asked, await _tried([*asked], allowed_s), strict=False))
     for pattern, text in asked:
         if (pattern, text) not in told:
