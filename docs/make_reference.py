@@ -41,19 +41,21 @@ FILES = """\
 Made from the models that read them by `python docs/make_reference.py`. `conductor schema NAME` prints
 the same as JSON Schema, by which editors complete and check a file; what `conductor new` and
 `conductor extension new` write has the line for it. What a key is for in practice: [runtime.md](runtime.md),
-[extensions.md](extensions.md), [game.md](game.md).
+[extensions.md](extensions.md), [game.md](game.md), [training.md](training.md).
 """
 TITLES = {
     "workflow": "A workflow (workflow.yaml)",
     "manifest": "A manifest (extension.toml)",
     "limits": "An operator's limits (limits.yaml or limits.toml)",
     "level": "A level (level.yaml)",
+    "recipe": "A recipe (recipe.yaml)",
 }
 PARTS = {
     "Artifact": "an artifact",
     "WorkflowArtifact": "an artifact",
     "Budget": "the budget",
     "Check": "a check",
+    "Draws": "levels to train on",
     "ExtensionEntry": "an extension that a function is bound to",
     "FailurePolicies": "`[failure_policies]`",
     "Faults": "the faults",
@@ -74,6 +76,7 @@ PARTS = {
     "Scoring": "the scoring",
     "Shield": "the shield",
     "Slot": "an input or output as a table",
+    "Teaching": "the teacher",
     "Variant": "a variant",
     "WorkflowShield": "the shield",
 }
@@ -124,9 +127,14 @@ def _row(parameter: Any) -> str:
     return f"| {name} | {meaning} | {(getattr(default, 'value', None) and f'`{default.value}`') or shown} |"
 
 
+def all_schemas() -> dict[str, dict[str, Any]]:
+    """Name -> schema, of every file; a recipe is known to the training alone."""
+    return {**schemas(), "recipe": schema_of("A recipe", Recipe)}
+
+
 def files_page() -> str:
     """Every key of every file."""
-    made = schemas()
+    made = all_schemas()
     parts, seen = [FILES], set()
     for name, title in TITLES.items():
         schema = made[name]
@@ -154,7 +162,8 @@ def _table(schema: dict[str, Any], parts: dict[str, Any]) -> str:
     for key, field in schema["properties"].items():
         default = field.get("default")
         shown = "needed" if key in needed else ""
-        if default not in (None, "", [], {}) and not isinstance(default, dict):
+        first = default[0] if isinstance(default, list) and default else default
+        if default not in (None, "", []) and not isinstance(first, dict):
             shown = f"`{json.dumps(default)}`".replace('"', "")
         meaning = field.get("description", "").replace("|", "\\|")
         shown = "by class" if BY_CLASS in meaning else shown
@@ -200,10 +209,9 @@ def _bounds(field: dict[str, Any]) -> str:
 
 def pages() -> dict[Path, str]:
     """Page or schema -> its text as it should be."""
-    whole = {**schemas(), "recipe": schema_of("A recipe", Recipe)}
     files = {
         FOLDER / f"{name}.json": json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
-        for name, schema in whole.items()
+        for name, schema in all_schemas().items()
     }
     return {DOCS / "commands.md": commands_page(), DOCS / "files.md": files_page(), **files}
 

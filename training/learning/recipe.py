@@ -39,12 +39,17 @@ class Draws(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     share: Annotated[float, Field(strict=True, gt=0, le=1e6, allow_inf_nan=False)] = 1.0
+    """How many of the lanes, beside the shares of the others."""
     size: str = "small"
+    """`small`, `standard` or `large`."""
     split: Literal["train", "exact_train"] = "train"
+    """Drawn levels, or the templates for training."""
     tiers: tuple[Tier, Tier] = USUAL_TIERS
-    """Templates have none; a recipe that was saved names the usual ones for them."""
+    """The first and the last. Templates have none; a recipe that was saved names the usual ones for them."""
     mix: str = ""
+    """Of faults; empty: the split's own."""
     mode: str = "hybrid"
+    """Who owns failures."""
 
     @model_validator(mode="after")
     def _check(self) -> Draws:
@@ -69,6 +74,7 @@ class Teaching(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     labels: Whole = 655_360
+    """Decisions that are labelled and learned from, in all."""
     expert: str = ""
     """A policy whose choices are the labels, by name or folder; none: rollouts say what actions gain."""
     worlds: Annotated[int, Field(strict=True, ge=1, le=1024)] = 1
@@ -82,9 +88,11 @@ class Teaching(BaseModel):
     sharpen: Annotated[float, Field(strict=True, ge=1, le=100)] = 4.0
     """What the logits are multiplied by where the network plays, and at last where PPO goes on."""
     learning_rate: Rate = 3e-3
-    """Falls linearly to zero over the labels."""
+    """Of Adam; falls linearly to zero over the labels."""
     batch: Whole = 1024
+    """Labels of one step of learning."""
     epochs: Whole = 2
+    """Passes over the labels of a round."""
 
 
 class Recipe(BaseModel):
@@ -95,15 +103,21 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
+    """What people call it."""
     draws: Annotated[tuple[Draws, ...], Field(min_length=1)] = (Draws(),)
+    """What is trained on, a share of the lanes for each."""
     lanes: LaneCount = 512
+    """Levels played side by side."""
     steps: Annotated[int, Field(strict=True, ge=0, le=10**12)] = 983_040
+    """Decisions of PPO, over all lanes together; 0: no PPO."""
     teacher: Teaching | None = None
     """Comes before PPO; none: PPO goes on from the index rule."""
     network: NetworkName = "set"
     """Counts of attempts over sets of calls and artifacts, or a transformer over the attempts themselves."""
     hidden: Width = 32
+    """Width of a token of the network that decides."""
     value_hidden: Width = 32
+    """The same of the critic of PPO, which is a network of its own."""
     rounds: Annotated[int, Field(strict=True, ge=0, le=4)] = 1
     """Of messages between calls and artifacts; layers of attention in a sequence, 2 where nothing is said: in
     the first attempts hear each other, in the second the calls hear what they heard."""
@@ -112,13 +126,19 @@ class Recipe(BaseModel):
     without: tuple[Part, ...] = ()
     """Parts of the inputs that the network does not see, to find out what they are worth."""
     learning_rate: Rate = 1e-3
-    """Falls linearly to zero over the steps."""
+    """Of PPO; falls linearly to zero over the steps."""
     rollout: Whole = 32
+    """Decisions in every lane between two updates of PPO."""
     batch: Whole = 2048
+    """Decisions of one step of learning."""
     epochs: Whole = 2
+    """Passes over a rollout."""
     clip: Share = 0.2
+    """How far PPO lets the ratio of probabilities go from 1."""
     gae_lambda: Share = 0.95
+    """Of generalised advantage estimation; the discount is 1, always."""
     entropy: Share = 0.0005
+    """Weight of the entropy bonus."""
     success_episodes: LaneCount = 2048
     """Episodes that the success head is fitted on when the policy is done."""
 
