@@ -225,3 +225,13 @@ def test_a_journal_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypa
     with Journal.read(path) as journal:
         assert list(journal.run_ids()) == []
     assert [file.name for file in tmp_path.iterdir()] == ["j.sqlite"]
+
+
+def test_a_damaged_schema_is_told_though_what_sqlite_says_of_it_is_no_text(path):
+    Journal.create(path).close()
+    body = path.read_bytes()
+    path.write_bytes(body.replace(b"CREATE TABLE runs", b"CREATE \xa0ABLE runs", 1))
+    with Journal.read(path) as looked_into, pytest.raises(JournalError, match="damaged"):
+        looked_into.run_ids()
+    with pytest.raises(JournalError, match="damaged"):
+        Journal.create(path)

@@ -101,7 +101,7 @@ class Journal:
                 if new:
                     _remove(path)
                 raise
-        except (sqlite3.Error, OSError) as problem:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as problem:
             raise _unusable(path, problem) from None
         return cls(path, connection)
 
@@ -124,7 +124,7 @@ class Journal:
             except BaseException:
                 connection.close()
                 raise
-        except (sqlite3.Error, OSError) as problem:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as problem:
             raise _unusable(path, problem) from None
         return cls(path, connection)
 
@@ -225,7 +225,7 @@ class Journal:
                 raise
         except sqlite3.IntegrityError:
             raise JournalError(f"{self.path}: {taken}") from None
-        except sqlite3.Error as problem:
+        except (sqlite3.Error, UnicodeDecodeError) as problem:
             raise _unusable(self.path, problem) from None
         self.commits_ms.append((time.perf_counter() - began) * 1e3)
 
@@ -325,7 +325,7 @@ class Journal:
         try:
             with closing(self._connection.execute(statement, values)) as cursor:
                 return cursor.fetchall()
-        except sqlite3.Error as problem:
+        except (sqlite3.Error, UnicodeDecodeError) as problem:
             raise _unusable(self.path, problem) from None
 
 
@@ -390,11 +390,10 @@ def _no_folder(path: str | Path) -> Path:
 
 def _unusable(path: Path, problem: Exception) -> JournalError:
     text = str(problem)
-    if "not a database" in text or "malformed" in text:
+    # of a damaged schema not even what SQLite says of it can always be read
+    if isinstance(problem, UnicodeError) or "not a database" in text or "malformed" in text:
         return JournalError(f"{path}: the file is damaged or no journal ({text})")
     remedy = "name another file with --journal"
-    if (
-        "full" in text or "disk I/O" in text
-    ):  # some file systems say the second where no room is left
+    if "full" in text or "disk I/O" in text:  # the second: what some say where no room is left
         remedy = f"make room (`conductor resume` goes on with a run), or {remedy}"
     return JournalError(f"{path}: the journal cannot be used ({text}); {remedy}")
