@@ -126,12 +126,24 @@ def resume(
 
     check_out(out)
     _finish(
-        runs.resume(run, journal, lambda name: _policy(policy or name), watch=_watch(as_json)),
+        runs.resume(
+            run,
+            journal,
+            lambda name: _policy(policy or name),
+            watch=_watch(as_json),
+            changed=_tell_changed,
+        ),
         run,
         journal,
         out,
         as_json,
     )
+
+
+def _tell_changed(functions: list[str]) -> None:
+    """A run goes on under other code than it began with."""
+    names = ", ".join(functions)
+    _say(f"the code of {names} is not that which the run began with; what it has made stays")
 
 
 @app.command(name="runs")

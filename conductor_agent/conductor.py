@@ -34,6 +34,7 @@ from conductor_agent.record.fold import Fold
 from conductor_agent.record.journal import Content, content
 from conductor_agent.strategies import strategy_of
 from conductor_agent.unanswered import REDUNDANT, cancelled, unfit, why_cancelled
+from conductor_agent.wanted_once import idempotency_key
 from fqg_env.arrays import Stopped
 from fqg_env.outcome import Success
 from fqg_env.row import function_of
@@ -213,9 +214,9 @@ class Conductor:
         number = self.fold.number("begun")
         name = self.fold.level.call_names[call]
         nth = int(self.fold.board["tries"][call]) + 1
-        key = f"{self.run_id}/{name}/{nth}"
         inputs = self.inputs_of(call)
         shas = {artifact: held.sha256 for artifact, held in inputs.items()}
+        key = idempotency_key(self.run_id, self.fold, call, shas)
         repeated_s = self.fold.repeated_s(call)
         now_s = self.now_s()
         await self.record(

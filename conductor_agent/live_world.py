@@ -59,7 +59,7 @@ class Attempt:
     nth: int
     """Of this call in this run, from 1."""
     key: str
-    """The idempotency key: run, call and nth attempt of it."""
+    """The idempotency key: attempts that ask for the same have the same."""
     inputs: Mapping[str, Held]
     """What it reads, as far as it is held."""
     left_s: float

@@ -32,6 +32,7 @@ from conductor_agent.quarantine import admitted
 from conductor_agent.record.account import Account
 from conductor_agent.record.events import Decided, Ended, Event, Finished, Lost, Started, Waited
 from conductor_agent.record.fold import Fold, FoldError, fold
+from conductor_agent.record.identity import version_of
 from conductor_agent.record.journal import Journal, JournalError, RunRecord, content
 from conductor_agent.record.ledger import Ledger
 from conductor_agent.record.recorder import JournalRecorder
@@ -170,8 +171,14 @@ def open_run(
         ceiling={name: dict(fields) for name, fields in (ceiling or {}).items()},
         policy=policy,
         versions=versions(),
+        code=code_of(workflow),
     )
     return record, held
+
+
+def code_of(workflow: Workflow) -> dict[str, str]:
+    """Function -> digest of its extension as it lies there now."""
+    return {name: version_of(one.source).digest for name, one in workflow.extensions.items()}
 
 
 async def resume(
@@ -182,6 +189,7 @@ async def resume(
     host: Host | None = None,
     clock: Clock | None = None,
     watch: Watch = lambda _: None,
+    changed: Callable[[list[str]], None] = lambda functions: None,
 ) -> Result:
     """Go on with a run that was interrupted; what was in flight is lost, only the policy repeats anything.
     A run that is over is told again, and nothing is written.
@@ -190,6 +198,8 @@ async def resume(
         run: its id, the beginning of one, or `last`.
         journal_path: where it is written down.
         policy: gives the policy that the id in the journal names.
+        changed: told, before anything is attempted, of the functions whose code is not that which the run
+            began with; what they have made stays.
 
     Raises:
         JournalError: there is no such run, or somebody else plays it.
@@ -208,6 +218,9 @@ async def resume(
         )
         chosen = policy(record.policy)
         journal.take(run_id)
+        now = code_of(workflow)
+        if others := [name for name, begun in record.code.items() if now.get(name) != begun]:
+            changed(others)
         # nobody else writes from here on: what was read before may be old
         level, events, state = folded(journal, run_id)
         held = holdings(journal, record, events)

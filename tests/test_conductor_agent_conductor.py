@@ -116,7 +116,7 @@ def test_a_failure_is_waited_out_and_tried_again():
     assert waited.at_s == pytest.approx(1 + 100 / 32)
     labels = [e.strategy for e in run.recorder.events if isinstance(e, Decided)]
     assert labels == ["first_try", "back_off", "retry", "deliver"]
-    assert [a.key for a in run.world.attempts] == ["run/fast/1", "run/fast/2"]
+    assert len({a.key for a in run.world.attempts}) == 1  # it asks for the same
 
 
 @pytest.mark.parametrize(

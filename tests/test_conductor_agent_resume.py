@@ -12,6 +12,7 @@ import pytest
 from conductor_cli import command, finished, ran
 from hand_written import FOLDER, work, workflow
 
+from conductor_agent.files.workflow import read_workflow
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.record.events import Decided, Finished, Lost, Started
 from conductor_agent.record.fold import replay
@@ -55,9 +56,10 @@ def test_killed_in_flight_and_gone_on_with(tmp_path, how):
         events = journal.events(result["run_id"])
         value = journal.value(result["goals"]["text"]["value_sha256"])
         level = Level.model_validate_json(journal.run(result["run_id"]).level)
-    assert [e.call for e in events if isinstance(e, Started)] == ["prepare", "once", "once"]
+    begun = [e for e in events if isinstance(e, Started)]
+    assert [e.call for e in begun] == ["prepare", "once", "once"]
     assert [e.attempt for e in events if isinstance(e, Lost)] == [1]
-    assert value == f"{result['run_id']}/once/2"
+    assert begun[1].key == begun[2].key == value  # a service that kept it would not do it twice
     assert [e.observation for e in events if isinstance(e, Decided)] == replay(level, events)
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
@@ -109,7 +111,8 @@ def test_a_crash_after_any_event_loses_nothing_and_repeats_only_what_was_in_flig
     result = asyncio.run(begin(flow, policy, whole, host=host()))
     with Journal.read(whole) as journal:
         record, events = journal.run(result.run_id), journal.events(result.run_id)
-        values = (flow.inputs["page"], "n", f"{result.run_id}/echo/1")
+        key = next(e.key for e in events if isinstance(e, Started) and e.call == "echo")
+        values = (flow.inputs["page"], "n", key)
         contents = [content(value) for value in values]
     calls = [e.call for e in events if isinstance(e, Started)]
     assert calls == ["prepare", "flaky", "echo"]
@@ -129,8 +132,50 @@ def test_a_crash_after_any_event_loses_nothing_and_repeats_only_what_was_in_flig
         ended = {e.attempt for e in after if isinstance(e, Finished | Lost)}
         started = [e for e in after if isinstance(e, Started)]
         assert {e.attempt for e in started} == ended
-        assert len({e.key for e in started}) == len(started)
+        answered = [e.key for e in started if e.attempt not in {e.attempt for e in lost}]
+        assert len(set(answered)) == len(answered)
         assert len(started) <= 3 + len(lost)
+
+
+CODE = """
+workflow: conductor-workflow/1
+name: Two ways
+artifacts: {note: {}, text: {goal: {weight: 1}}}
+functions:
+  first: {inputs: [note], outputs: [text], variants: {default: {cost: 1, latency_s: 0.1}}}
+  second: {inputs: [note], outputs: [text], variants: {default: {cost: 2, latency_s: 0.1}}}
+budget: {time_s: 30, cost: 20}
+extensions:
+  first: {source: first.py, class: motif}
+  second: {source: second.py, class: motif}
+inputs: {note: {text: hey}}
+"""
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_who_goes_on_is_told_whose_code_is_another_one(tmp_path: Path, edited: bool) -> None:
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.py").write_text("# never started: the host is a fake\n")
+    (tmp_path / "flow.yaml").write_text(CODE)
+
+    class Cut(BaseException):
+        """As if the process ended there."""
+
+    def cut(event):
+        raise Cut
+
+    policy, journal = HandRule(Rule.CASCADE), tmp_path / "journal"
+    host = FakeHost({name: lambda _: {"text": "HEY"} for name in ("first", "second")})
+    with pytest.raises(Cut):
+        asyncio.run(
+            begin(read_workflow(tmp_path / "flow.yaml"), policy, journal, host=host, watch=cut)
+        )
+    if edited:
+        (tmp_path / "second.py").write_text("# mended\n")
+    told: list[str] = []
+    done = asyncio.run(resume("last", journal, lambda _: policy, host=host, changed=told.extend))
+    assert done.status == "succeeded"
+    assert told == (["second"] if edited else [])
 
 
 def test_a_run_that_is_over_is_told_again(tmp_path, monkeypatch, capsys):

@@ -68,7 +68,9 @@ class Context:
     run_id: str
     attempt: int
     idempotency_key: str
-    """Run, call and attempt: hand it to services that can use it. A new attempt has a new key."""
+    """The name of what is asked for: hand it to services that can use it. A repeat after a failure or a lost
+    answer has the same; one that reads other values, or comes after a success, has another.
+    """
     recover: bool
     """False: do not recover by yourself, answer the first failure."""
     loaded: Any

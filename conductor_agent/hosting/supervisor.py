@@ -245,7 +245,7 @@ class Supervisor:
         return replace(
             outcome,
             side_effects=request.effects if untold else outcome.side_effects,
-            id=request.idempotency_key,
+            id=f"{request.run_id}/{request.call}/{request.attempt}",
             time=self._now().isoformat(),
             run_id=request.run_id,
             step_id=request.call,

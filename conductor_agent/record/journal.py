@@ -55,6 +55,8 @@ class RunRecord(msgspec.Struct, frozen=True):
     """The operator's limits, by class."""
     policy: str
     versions: dict[str, str]
+    code: dict[str, str] = {}
+    """Function -> SHA-256 of the file of its extension; empty where it could not be read."""
 
 
 def content(value: Any) -> Content:

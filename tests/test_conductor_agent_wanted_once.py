@@ -1,0 +1,68 @@
+"""The idempotency key: the same for attempts that ask for the same, and for no others."""
+
+from __future__ import annotations
+
+from hand_written import work, workflow
+
+from conductor_agent.record.events import Event, Finished, Lost, Started
+from conductor_agent.record.fold import Fold
+from conductor_agent.wanted_once import idempotency_key
+from fqg_env.level import Level
+from fqg_env.outcome import Category, Outcome, Success, error
+from fqg_env.row import Made
+
+FUNCTIONS = {
+    "echo": work(),
+    "other": work(),
+    "look": {"kind": "inspect", "probes": ["page"], "variants": {"default": {}}},
+}
+READ = {"page": "a" * 64}
+
+
+def level() -> Level:
+    bound = {name: {} for name in FUNCTIONS}
+    return workflow(FUNCTIONS, bound).level
+
+
+def key(events: list[Event], call: str = "echo", inputs: dict[str, str] = READ) -> str:
+    run = Fold(level())
+    for event in events:
+        run.apply(event)
+    return idempotency_key("run", run, run.call(call), inputs)
+
+
+def started(number: int, call: str = "echo") -> Started:
+    return Started(at_s=float(number), attempt=number, call=call, key="")
+
+
+def finished(number: int, outcome: Outcome, call: str = "echo", *, made: bool = False) -> Finished:
+    things = {"text": Made()} if made else {}
+    at_s = number + 0.5
+    return Finished(
+        at_s=at_s, attempt=number, call=call, outcome=outcome, elapsed_s=0.5, made=things
+    )
+
+
+def test_it_names_run_call_and_what_is_asked_for() -> None:
+    run, call, what = key([]).split("/")
+    assert (run, call) == ("run", "echo")
+    assert what.startswith("1-") and len(what) == 10
+
+
+def test_a_repeat_after_a_failure_or_a_lost_answer_has_the_same() -> None:
+    failed = [started(0), finished(0, error(Category.TIMEOUT, "late"))]
+    lost = [started(0), Lost(at_s=0.7, attempt=0)]
+    assert key(failed) == key(lost) == key([])
+
+
+def test_after_a_success_and_for_other_values_it_is_another() -> None:
+    made = [started(0), finished(0, Success(), made=True)]
+    by_another = [started(0, "other"), finished(0, Success(), "other", made=True)]
+    keys = [key([]), key(made), key([], inputs={"page": "b" * 64}), key([], "other")]
+    assert len(set(keys)) == 4
+    assert key(by_another) == key(made)
+
+
+def test_whoever_looks_at_something_looks_anew() -> None:
+    looked = [started(0, "look"), finished(0, Success(), "look")]
+    assert key(looked, "look") != key([], "look")
