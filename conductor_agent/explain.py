@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from conductor_agent.bad_input import BadInput
-from conductor_agent.reasons import missing, reasons
+from conductor_agent.reasons import missing, providers_down, reasons
 from conductor_agent.record.events import (
     Decided,
     Ended,
@@ -23,8 +23,6 @@ from conductor_agent.record.events import (
     Waited,
 )
 from conductor_agent.record.fold import Fold
-from fqg_env import faults
-from fqg_env.faults import WINDOWS
 from fqg_env.fields import Belief, Doubt
 from fqg_env.level import Level
 from fqg_env.outcome import StandardError
@@ -109,16 +107,6 @@ def asked_for(
     return found
 
 
-def providers_down(run: Fold) -> dict[str, float]:
-    """Provider -> chance that it is down now."""
-    budget_s, at_s = run.level.budget.time_s, run.number("at_s")
-    windows = [w for w in range(WINDOWS) if faults.down(w, at_s, budget_s)]
-    return {
-        name: float(sum(run.belief["provider"][p][w] for w in windows))
-        for p, name in enumerate(run.level.providers)
-    }
-
-
 def _step(run: Fold, event: Decided, number: int) -> Step:
     action, others = run.action(event.action), dict(event.probabilities)
     chosen = others.pop(event.action, 0.0)
@@ -127,7 +115,7 @@ def _step(run: Fold, event: Decided, number: int) -> Step:
         number=number,
         known=_known(run),
         considered={name: round(p, 3) for name, p in weighed if p > LEAST_SHARE},
-        reasons=reasons(run, action),
+        reasons=reasons(run, action, chosen),
         at_s=event.at_s,
         action=event.action,
         strategy=event.strategy,

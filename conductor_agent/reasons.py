@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from conductor_agent.record.fold import Fold
+from fqg_env import faults
 from fqg_env.arrays import CANCELLED, SUCCESS
+from fqg_env.faults import WINDOWS
 from fqg_env.fields import Belief, Doubt
 from fqg_env.fields import Call as Field
 from fqg_env.level import CallKind
@@ -22,6 +24,8 @@ WORTH_TELLING = 0.05
 """A chance below this is no reason."""
 LATER_GAIN = 0.1
 """So much likelier later that it is a reason to wait."""
+PERHAPS_DOWN = 0.2
+"""A chance of an outage from which on it is a reason to wait."""
 MAYBE = 0.5
 """Of a repeat: it was not said whether it may help."""
 LEAST = 0.005
@@ -29,15 +33,16 @@ LEAST = 0.005
 MOST_NAMED = 3
 
 
-def reasons(run: Fold, action: int) -> list[str]:
+def reasons(run: Fold, action: int, share: float) -> list[str]:
     """Phrases that each tell one fact in favour of an action, the strongest kind first; perhaps none.
 
     Args:
         run: as of the decision, and looked at.
         action: a number as in the mask.
+        share: how likely the policy was to choose it, which is told where nothing else can be.
     """
     if action == WAIT:
-        return list(_for_waiting(run))
+        return list(_for_waiting(run)) or [f"no fact speaks for it, the policy gave it {share:.2f}"]
     if action == STOP:
         return list(_for_stopping(run))
     call = action - FIRST_CALL
@@ -52,6 +57,16 @@ def reasons(run: Fold, action: int) -> list[str]:
 def missing(run: Fold) -> list[str]:
     """Goals that could not be delivered as it is."""
     return [name for name in run.level.goals if not run.usable(name)]
+
+
+def providers_down(run: Fold) -> dict[str, float]:
+    """Provider -> chance that it is down now."""
+    budget_s, at_s = run.level.budget.time_s, run.number("at_s")
+    windows = [w for w in range(WINDOWS) if faults.down(w, at_s, budget_s)]
+    return {
+        name: float(sum(run.belief["provider"][p][w] for w in windows))
+        for p, name in enumerate(run.level.providers)
+    }
 
 
 def failures(run: Fold) -> list[int]:
@@ -152,7 +167,7 @@ def _beside_others(run: Fold, call: int) -> Iterator[str]:
         yield from _best_of(run, call, allowed, made)
 
 
-def _makes(run: Fold, call: int, outputs: Sequence[str]) -> bool:
+def _makes(run: Fold, call: int, outputs: Iterable[str]) -> bool:
     return bool(set(function_of(run.level, call).outputs) & set(outputs))
 
 
@@ -189,6 +204,20 @@ def _for_waiting(run: Fold) -> Iterator[str]:
         if (left_s := float(run.board["down_until_s"][p]) - at_s) > 0.0:
             yield f"{name} is announced to be down for {left_s:.3g} s more"
     yield from _later(run)
+    if not flights:
+        yield from _likely_down(run)
+
+
+def _likely_down(run: Fold) -> Iterator[str]:
+    """Of the providers of calls that were allowed the one that is most likely down, where that is likely."""
+    level = run.level
+    asked = {level.provider_of(level.calls[c].function) for c in _legal(run)}
+    down = {name: p for name, p in providers_down(run).items() if name in asked}
+    name = max(down, key=lambda one: down[one], default="")
+    if name and down[name] > PERHAPS_DOWN:
+        own = name in level.functions  # what nobody else depends on bears the name of its function
+        what = f"what {name} depends on" if own else name
+        yield f"{what} is believed to be down with {down[name]:.2f}"
 
 
 def _later(run: Fold) -> Iterator[str]:
@@ -224,14 +253,50 @@ def _for_stopping(run: Fold) -> Iterator[str]:
         yield f"{', '.join(lacking)}: missing, and no call was allowed any more"
         yield from _in_vain(run)
         return
-    belief = run.seen[0]["belief"]
+    named = set()
     for name in lacking:
-        makers = [c for c in legal if name in function_of(run.level, c).outputs]
+        makers = [c for c in legal if _makes(run, c, [name])]
         if not makers:
-            yield f"{name} is missing, and nothing that makes it was allowed"
+            yield f"{name} is missing, and nothing that makes it was allowed{_for_want(run, name)}"
             yield from _in_vain(run)
             continue
-        best = max(makers, key=lambda c: belief[c][Belief.ANSWERS_WELL])
-        chance = float(belief[best][Belief.ANSWERS_WELL])
-        call = run.level.call_names[best]
-        yield f"{name} is missing, and the best call left for it, {call}, does it well with {chance:.2f}"
+        best = max(makers, key=lambda c: _well(run, c))
+        named.add(best)
+        call, well = run.level.call_names[best], _well(run, best)
+        yield f"{name} is missing, and the best call left for it, {call}, does it well with {well:.2f}"
+    yield from _never_tried(run, [c for c in legal if c not in named], lacking)
+
+
+def _well(run: Fold, call: int) -> float:
+    """What is believed of a call: the chance that it does well."""
+    return float(run.seen[0]["belief"][call][Belief.ANSWERS_WELL])
+
+
+def _for_want(run: Fold, name: str) -> str:
+    """`: read lacks clean`, of who would make it; empty where that is not why it was not allowed."""
+    level = run.level
+    lacks = {
+        function: [one for one in level.inputs_of(level.calls[c]) if not run.usable(one)]
+        for c, function in enumerate(call.function for call in level.calls)
+        if _makes(run, c, [name])
+    }
+    told = [f"{who} lacks {' and '.join(what)}" for who, what in lacks.items() if what]
+    return f": {', '.join(told)}" if told else ""
+
+
+def _never_tried(run: Fold, legal: Sequence[int], lacking: Sequence[str]) -> Iterator[str]:
+    """Calls on a way to what is missing that might have been tried, and were not."""
+    wanted = set(lacking)
+    on_the_way: set[int] = set()
+    while more := {c for c in range(len(run.level.calls)) if _makes(run, c, wanted)} - on_the_way:
+        on_the_way |= more
+        wanted.update(*(run.level.inputs_of(run.level.calls[c]) for c in more))
+    fresh = [c for c in legal if c in on_the_way and not run.board["tries"][c]]
+    fresh.sort(key=lambda c: -_well(run, c))
+    told = [
+        f"{run.level.call_names[c]} (believed to do well with {_well(run, c):.2f})"
+        for c in fresh[:MOST_NAMED]
+    ]
+    if told:
+        more_ = f" and {len(fresh) - MOST_NAMED} more" if len(fresh) > MOST_NAMED else ""
+        yield f"never tried: {', '.join(told)}{more_}"

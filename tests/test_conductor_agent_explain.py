@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ class Scripted:
         done = int(observation["calls"][0, :, 25].sum() * 8 + 0.5)  # tries so far
         action = self.left[min(done, len(self.left) - 1)]
         shares = np.zeros(mask.shape, np.float32)
-        shares[0, action], shares[0, 0] = 0.75, 0.25
+        shares[0, 0] += 0.25
+        shares[0, action] += 0.75
         why = np.array([self.why], object) if self.why else None
         source = np.array(["floor" if self.why else self.name], object)
         return Decision(np.array([action]), shares, source, None, why)
@@ -45,7 +47,7 @@ class Scripted:
 def steps_of(
     tmp_path: Path, functions: Any, host: Any, names: list[str], **more: Any
 ) -> list[Step]:
-    flow = workflow(functions)
+    flow = workflow(functions, artifacts=more.get("artifacts"))
     path = tmp_path / "j.sqlite"
     policy = Scripted(flow.level, names, more.get("why", ""))
     run_id = asyncio.run(begin(flow, policy, path, host=FakeHost(host))).run_id
@@ -114,6 +116,49 @@ def test_giving_up_names_what_is_missing_and_the_best_that_was_left(tmp_path: Pa
     last = steps_of(tmp_path, WRITTEN, ANSWERS, ["echo", "STOP"])[-1]
     assert last.strategy == "give_up"
     assert last.reasons[0].startswith("text is missing, and the best call left for it, ")
+
+
+def test_what_was_never_tried_is_named_with_what_was_believed_of_it(tmp_path: Path):
+    """The last function lacks its input, which a parser that nobody asked might have made."""
+    written = {
+        "parse_strict": cheap(1) | {"outputs": ["record"]},
+        "parse_lenient": cheap(2) | {"outputs": ["record"]},
+        "summarise": cheap(1) | {"inputs": ["record"]},
+        "polish": cheap(1) | {"inputs": ["record"], "outputs": ["leaflet"]},
+    }
+    answers = {"parse_strict": lambda _: error(Category.INVALID_INPUT, "No.")}
+    slots = {"record": {}, "leaflet": {}}
+    names = ["parse_strict", "STOP"]
+    last = steps_of(tmp_path, written, answers, names, artifacts=slots)[-1]
+    missing, in_vain, untried = last.reasons
+    assert missing == (
+        "text is missing, and nothing that makes it was allowed: summarise lacks record"
+    )
+    assert in_vain.startswith("parse_strict answered INVALID_INPUT")
+    assert re.fullmatch(r"never tried: parse_lenient \(believed to do well with 0\.\d\d\)", untried)
+
+
+def test_the_best_that_was_left_is_not_named_twice(tmp_path: Path):
+    last = steps_of(tmp_path, WRITTEN, ANSWERS, ["echo", "STOP"])[-1]
+    best = last.reasons[0].split(", ")[2]
+    assert last.reasons[1].startswith("never tried: ") and len(last.reasons) == 2
+    assert {best, last.reasons[1].split()[2]} == {"dear", "plain"}
+
+
+def test_a_wait_with_nothing_in_flight_says_what_is_believed_to_be_down(tmp_path: Path):
+    """After two answers of UNAVAILABLE an outage is the likeliest cause."""
+    written = {"echo": cheap(1) | {"provider": "office"}, "dear": cheap(3) | {"provider": "office"}}
+    away = lambda _: error(Category.UNAVAILABLE, "Nobody there.")  # noqa: E731
+    steps = steps_of(tmp_path, written, {"echo": away, "dear": away}, ["echo", "dear", "WAIT"])
+    told = next(step.reasons for step in steps if step.action == "WAIT")
+    assert re.fullmatch(r"office is believed to be down with 0\.\d\d", told[-1])
+
+
+def test_a_wait_for_which_nothing_speaks_says_how_sure_the_policy_was(tmp_path: Path):
+    """What both depend on has just answered: it is not down, and nothing is likelier later."""
+    written = {name: cheap(1) | {"provider": "office"} for name in ("dear", "plain")}
+    steps = steps_of(tmp_path, written, ANSWERS, ["dear", "WAIT"])
+    assert steps[1].reasons == ["no fact speaks for it, the policy gave it 1.00"]
 
 
 def test_who_says_that_a_repeat_is_in_vain_is_named_where_nothing_is_left(tmp_path: Path):
