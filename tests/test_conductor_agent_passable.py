@@ -22,3 +22,8 @@ def test_the_most_that_is_allowed_reaches_a_process() -> None:
     line = ["/bin/sh", "-c", 'printf %s "$A" | /usr/bin/wc -c']
     told = subprocess.run(line, env=given, capture_output=True, text=True, check=True).stdout
     assert int(told) == VARIABLE_BYTES - 2
+
+
+def test_a_variable_whose_name_would_be_read_as_another_is_refused() -> None:
+    assert unpassable([], {"A": "x=y"}) is None
+    assert "`=` in a variable's name" in (unpassable([], {"A=B": "x"}) or "")

@@ -26,6 +26,10 @@ def test_the_skill_is_the_share_of_the_base_rates_score_that_is_saved() -> None:
     assert told(None) == "-"
 
 
+def test_who_is_certain_and_wrong_counts_too() -> None:
+    assert calibration_error(np.array([1.0, 1.0]), np.array([0.0, 1.0])) == 0.5
+
+
 def test_the_base_rate_is_calibrated_and_has_no_skill() -> None:
     """What the calibration error cannot tell from knowing everything."""
     happened = np.array([1.0, 0.0] * 50)

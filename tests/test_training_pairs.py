@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training.judging.episodes import EPISODE, Played
-from training.judging.pairs import compare, strata_of
+from training.judging.pairs import Sample, compare, strata_of
 from training.judging.setting import Setting
 from training.judging.stats import RESAMPLES, resampled_iqms, resampled_means
 
@@ -79,3 +79,10 @@ def test_iqms_and_means_are_of_the_same_resamples_within_strata() -> None:
     means, iqms = resampled_means(middle, strata)[:, 0], resampled_iqms(middle, strata)[:, 0]
     assert len(means) == len(iqms) == RESAMPLES
     assert iqms == pytest.approx(np.clip(2.0 * means - 0.5, 0.0, 1.0))
+
+
+def test_a_share_has_no_interval_where_some_resample_has_nothing_to_share() -> None:
+    means, resampled = np.array([0.5, 1.0]), np.array([[0.5, 1.0], [0.5, -0.1]])
+    assert Sample(["its", "bound"], means, resampled).share("its", "bound") == (0.5, None)
+    kept = Sample(["its", "bound"], means, np.abs(resampled)).share("its", "bound")
+    assert kept[1] is not None
