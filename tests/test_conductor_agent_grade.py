@@ -101,6 +101,31 @@ def test_a_fault_costs_its_point_and_brings_advice(
     assert advice in point(found, name).advice
 
 
+PROGRAM = """\
+#!/bin/sh
+exec python3 -c 'import json, sys
+print(json.dumps({"words": len(str(json.load(sys.stdin)["inputs"].get("text")).split())}))'
+"""
+
+
+def test_a_program_is_told_what_to_print_and_its_memory_from_call_to_call_says_nothing(
+    tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr(conduct, "REPEATS", 3)
+    (tmp_path / "count.sh").write_text(PROGRAM)
+    (tmp_path / "count.sh").chmod(0o755)
+    command = MANIFEST.replace('source = "work.py"', 'command = ["./count.sh"]')
+    (tmp_path / FILE).write_text(command)
+    found = grade(tmp_path)
+    leak = point(found, "leak")
+    assert leak.score is None and "each call is a new process" in leak.seen
+    wrong = point(found, "wrong type")
+    assert wrong.score == 0.0 and "InvalidInput" not in wrong.advice
+    assert '"blamed_inputs": [{"artifact": "text"' in wrong.advice
+    assert wrong.advice.endswith("end with code 65")
+    assert point(found, "unknown parameter").advice.endswith("end with code 64")
+
+
 def test_what_does_not_work_fails(tmp_path: Path):
     found = graded(tmp_path, "    raise KeyError('x')\n")
     assert found.letter == "F" and found.mean == 0.333

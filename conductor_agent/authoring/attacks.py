@@ -106,7 +106,10 @@ def _own_recovery(trial: Trial) -> None:
     elif most > allowed:
         judged = Judgement(
             0.0, f"it repeated {most} times within a call, {allowed} are allowed",
-            "keep to failure_policies.max_retries (context.retry and context.degrade do)",
+            trial.advice(
+                "keep to failure_policies.max_retries (context.retry and context.degrade do)",
+                "keep to failure_policies.max_retries, which is context.own_retries of the request",
+            ),
         )  # fmt: skip
     else:
         judged = Judgement(1.0, f"it reported up to {most} repeats of its own")
@@ -128,7 +131,11 @@ def _degradation(trial: Trial) -> None:
     elif short:
         judged = Judgement(
             0.0, f"it promises a lighter answer and gave none: {said(short[0])}",
-            "offer lighter presets to context.degrade, or leave failure_policies.graceful_degradation out",
+            trial.advice(
+                "offer lighter presets to context.degrade",
+                "answer with less, and name `degrade:...` under `tried` of own_recovery",
+            )
+            + ", or leave failure_policies.graceful_degradation out",
         )  # fmt: skip
     else:
         judged = Judgement(None, "it was never short of time or memory")

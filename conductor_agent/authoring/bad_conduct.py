@@ -31,16 +31,7 @@ async def repeated(trial: Trial) -> None:
     took_s = [one.wall_s - one.start_s for one in usages]
     trial.typical_s, trial.quickest_s = median(took_s), min(took_s)
     peak = max(one.peak_memory_bytes for one in usages)
-    grown = _growth(usages[len(usages) // 3 :])
-    leaks = grown > max(LEAK_BYTES, LEAK_SHARE * peak)
-    trial.found(
-        "leak", 1,
-        Judgement(
-            0.0 if leaks else 1.0,
-            f"memory grew by {max(0, grown) / 1e6:.1f} MB over {len(usages)} calls",
-            "let go of what a call no longer needs: a worker lives for many calls" if leaks else "",
-        ),
-    )  # fmt: skip
+    trial.found("leak", 1, _leak(usages, peak, program=trial.is_program))
     full = peak > FULL_SHARE * trial.limits.memory_bytes
     trial.found(
         "headroom", 1,
@@ -50,6 +41,19 @@ async def repeated(trial: Trial) -> None:
             "ask for more memory, or a larger input will break the limit" if full else "",
         ),
     )  # fmt: skip
+
+
+def _leak(usages: Sequence[Usage], peak: int, *, program: bool) -> Judgement:
+    """Whether memory grows from call to call: nothing of a program lives long enough."""
+    if program:
+        return Judgement(None, "each call is a new process: nothing is kept from call to call")
+    grown = _growth(usages[len(usages) // 3 :])
+    leaks = grown > max(LEAK_BYTES, LEAK_SHARE * peak)
+    return Judgement(
+        0.0 if leaks else 1.0,
+        f"memory grew by {max(0, grown) / 1e6:.1f} MB over {len(usages)} calls",
+        "let go of what a call no longer needs: a worker lives for many calls" if leaks else "",
+    )
 
 
 def _growth(usages: Sequence[Usage]) -> int:
@@ -78,7 +82,10 @@ async def short_deadline(trial: Trial) -> None:
             judged = Judgement(
                 0.5 if partial else 0.0,
                 f"half the usual time: it had to be ended{', a part was left' if partial else ''}",
-                "go by context.deadline_s: call context.checkpoint() in long work, or degrade",
+                trial.advice(
+                    "go by context.deadline_s: call context.checkpoint() in long work, or degrade",
+                    "go by context.deadline_s of the request: stop in time, or answer with less",
+                ),
             )
     trial.found("short deadline", 2, judged)
 
@@ -99,7 +106,10 @@ async def _still_works(trial: Trial, after: str) -> Judgement:
         return Judgement(1.0, f"after {after} the next call came out as before")
     return Judgement(
         0.0, f"after {after} the next call came out otherwise: {said(reply.outcome)}",
-        "leave nothing half done outside of context.scratch",
+        trial.advice(
+            "leave nothing half done outside of context.scratch",
+            "leave nothing half done outside of the folder that it runs in",
+        ),
     )  # fmt: skip
 
 
@@ -132,7 +142,10 @@ async def recover_off(trial: Trial) -> None:
     if attempts:
         judged = Judgement(
             0.0, f"with recovery off it repeated {attempts} times",
-            "answer the first failure where context.recover is False (context.retry does)",
+            trial.advice(
+                "answer the first failure where context.recover is False (context.retry does)",
+                "answer the first failure where context.recover of the request is false",
+            ),
         )  # fmt: skip
     trial.found("recover off", 1, judged)
 
@@ -148,6 +161,9 @@ async def tiny_memory(trial: Trial) -> None:
     else:
         judged = Judgement(
             0.0, f"a third of its memory: {said(reply.outcome)}",
-            "answer OUT_OF_RESOURCES where memory cannot be had",
+            trial.advice(
+                "answer OUT_OF_RESOURCES where memory cannot be had",
+                "answer OUT_OF_RESOURCES where memory cannot be had: end with code 71",
+            ),
         )  # fmt: skip
     trial.found("tiny memory", 1, judged)

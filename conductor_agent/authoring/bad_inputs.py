@@ -32,7 +32,8 @@ async def wrong_type(trial: Trial) -> None:
     judged = []
     for name, slot in trial.manifest.extension.inputs.items():
         reply = await trial.ask({**trial.valid.inputs, name: WRONG[slot.type]})
-        judged.append(of_bad_input(reply.outcome, name, f"{name} of the wrong type"))
+        what = f"{name} of the wrong type"
+        judged.append(of_bad_input(reply.outcome, name, what, program=trial.is_program))
     trial.found("wrong type", 3, Judgement.mean(judged, "it has no inputs"))
 
 
@@ -43,7 +44,8 @@ async def missing(trial: Trial) -> None:
         if not slot.optional:
             inputs = {k: v for k, v in trial.valid.inputs.items() if k != name}
             reply = await trial.ask(inputs)
-            judged.append(of_bad_input(reply.outcome, name, f"{name} missing"))
+            what = f"{name} missing"
+            judged.append(of_bad_input(reply.outcome, name, what, program=trial.is_program))
     trial.found("missing input", 2, Judgement.mean(judged, "it needs no input"))
 
 
@@ -53,10 +55,15 @@ async def unknown_parameter(trial: Trial) -> None:
     outcome = reply.outcome
     if isinstance(outcome, Success):
         judged = Judgement(
-            0.5, "an unknown parameter was passed over", "refuse parameters that you do not know"
+            0.5,
+            "an unknown parameter was passed over",
+            trial.advice(
+                "refuse parameters that you do not know",
+                "refuse parameters that you do not know: end with code 64",
+            ),
         )
     else:
-        judged = of_bad_input(outcome, None, "an unknown parameter")
+        judged = of_bad_input(outcome, None, "an unknown parameter", program=trial.is_program)
     trial.found("unknown parameter", 1, judged)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,34 +51,55 @@ def said(outcome: Outcome) -> str:
     return f"{outcome.category.value} ({outcome.message}{more})"
 
 
-def of_bad_input(outcome: Outcome, artifact: str | None, what: str) -> Judgement:
+def of_bad_input(
+    outcome: Outcome, artifact: str | None, what: str, *, program: bool = False
+) -> Judgement:
     """How an input that cannot be used was answered.
 
     Args:
         outcome: the answer.
         artifact: which input it was; None: a parameter, for which there is no artifact to blame.
         what: the attack, for the words.
+        program: advise on what a program prints and how it ends, not on what a function raises.
     """
     if isinstance(outcome, Success):
-        return Judgement(0.0, f"{what}: it succeeded", _advice(artifact))
+        return Judgement(0.0, f"{what}: it succeeded", _advice(artifact, program=program))
     if ended_from_outside(outcome) or outcome.category not in HONEST:
-        return Judgement(0.0, f"{what}: {said(outcome)}", _advice(artifact))
+        return Judgement(0.0, f"{what}: {said(outcome)}", _advice(artifact, program=program))
     score = CATEGORY_SHARE if outcome.category is Category.INVALID_INPUT else CATEGORY_SHARE / 2
     blamed = artifact is None or any(one.artifact == artifact for one in outcome.blamed_inputs)
     score += ARTIFACT_SHARE if blamed else 0.0
     score += RETRYABLE_SHARE if outcome.retryable is False else 0.0
     advice = ""
     if not blamed:
-        advice = f'name the artifact: InvalidInput("...", artifact={artifact!r})'
+        advice = f"name the artifact: {_refusal(artifact, program=program)}"
     elif score < 1:
         advice = "answer INVALID_INPUT, which no repeat helps"
+        advice += f": {_refusal(artifact, program=program)}" if program else ""
     return Judgement(score, f"{what}: {outcome.category.value}", advice)
 
 
-def _advice(artifact: str | None) -> str:
+def _advice(artifact: str | None, *, program: bool) -> str:
     if artifact is None:
-        return "answer INVALID_INPUT where a parameter cannot be used"
-    return f'look at the input first: raise InvalidInput("...", artifact={artifact!r})'
+        advice = "answer INVALID_INPUT where a parameter cannot be used"
+        return f"{advice}: {_refusal(None, program=True)}" if program else advice
+    verb = "" if program else "raise "
+    return f"look at the input first: {verb}{_refusal(artifact, program=program)}"
+
+
+def _refusal(artifact: str | None, *, program: bool) -> str:
+    """How an input is refused: what a function raises, or what a program prints before it ends."""
+    if not program:
+        return f'InvalidInput("...", artifact={artifact!r})'
+    refusal: dict[str, object] = {
+        "schema": "standard-error/1",
+        "category": "INVALID_INPUT",
+        "message": "...",
+    }
+    if artifact is None:
+        return f"print {json.dumps(refusal | {'blame': 'caller'})} and end with code 64"
+    refusal |= {"blame": "upstream", "blamed_inputs": [{"artifact": artifact, "reason": "..."}]}
+    return f"print {json.dumps(refusal)} and end with code 65"
 
 
 def of_hard_input(outcome: Outcome, what: str) -> Judgement:

@@ -76,6 +76,15 @@ class Trial:
         self.replies.append(reply)
         return reply
 
+    @property
+    def is_program(self) -> bool:
+        """It is a command, and a process of its own for each call; else a function of Python."""
+        return bool(self.manifest.extension.command)
+
+    def advice(self, function: str, program: str) -> str:
+        """What to do, as it is said to authors of functions and to those of programs."""
+        return program if self.is_program else function
+
     def parameters(self) -> dict[str, Any]:
         """Of the first variant, as the valid scenario changes them."""
         first = next(iter(self.manifest.extension.variants.values()))
