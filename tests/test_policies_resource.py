@@ -94,6 +94,12 @@ def test_the_operator_raises_and_lowers() -> None:
     ("name", "overrides", "says"),
     [
         ("symphony", {}, "Unknown class 'symphony'"),
+        ("operater", {}, "Did you mean 'operator'"),
+        (
+            "operator",
+            {"network": ["api.example.com:443", "b.org:80"]},
+            r"asked for 'api.example.com:443', 'b.org:80', which .* \(--limits\)",
+        ),
         ("motif", {"wall": 3}, "wall: there is no such key here.*Did you mean .wall_s"),
         ("motif", {"wall_s": "soon"}, "wall_s: .*soon"),
         ("motif", {"wall_s": 0}, "wall_s: .*greater than 0"),
@@ -127,6 +133,7 @@ def test_an_operators_file(tmp_path: Path, name: str, text: str) -> None:
     ("name", "text", "says"),
     [
         ("a.yaml", "motif: {wall: 3}", "wall: there is no such key here.*Did you mean .wall_s"),
+        ("a.yaml", "motif:\n\twall_s: 3", "line 2.*; use spaces where the tab is"),
         ("a.yaml", "motif: 3", "needs a table"),
         ("a.yaml", "- motif", "expected class names"),
         ("a.yaml", "motif: {", "not readable as .yaml"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,6 @@ GOOD = {
     ],
 )
 def test_it_is_found_wherever_it_stands(place: tuple[str, ...], meant: str):
-    import copy
-
     data = copy.deepcopy(GOOD)
     assert wrong_key(data, Level) is None
     inner = data
@@ -44,6 +43,25 @@ def test_it_is_found_wherever_it_stands(place: tuple[str, ...], meant: str):
 @pytest.mark.parametrize("data", [None, 3, [], {"functions": 3}, {"artifacts": {"a": None}}])
 def test_what_is_no_mapping_has_no_wrong_key(data: object):
     assert wrong_key(data, Level) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (("artifacts", "text", "goal", "weight"), 2, "it has to be at most 1; change 2"),
+        (("budget", "cost"), -1, "it has to be greater than 0; change -1"),
+        (("artifacts", "text", "goal", "kind"), "esential", "Did you mean 'essential'?"),
+        (("shield",), {"unsafe_repeats": "forbiden"}, "Did you mean 'forbidden'?"),
+    ],
+)
+def test_a_value_beyond_its_bounds_or_none_of_the_words_is_told(place, value, told):
+    data = copy.deepcopy(GOOD)
+    inner = data
+    for key in place[:-1]:
+        inner = inner[key]  # type: ignore[assignment]
+    inner[place[-1]] = value
+    found = wrong_key(data, Level)
+    assert found and found.startswith(".".join(place)) and found.endswith(told)
 
 
 def test_a_level_file_says_what_was_perhaps_meant(tmp_path: Path):

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from fqg_env.errors import near
 from fqg_env.level_file import OnceLoader
 from policies.resource.freedoms import FREEDOMS, Network, check_network, check_paths
 from policies.resource.outsized import outsized
@@ -183,15 +184,25 @@ def _read(path: Path) -> Any:
             f"{path}: it cannot be read ({problem.strerror or problem}); name a file of limits"
         ) from None
     except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as problem:
-        line = " ".join(str(problem).split())
+        line = " ".join(str(problem).split()) + of_a_tab(problem)
         raise LimitError(f"{path}: not readable as {path.suffix or 'YAML'}: {line}.") from None
     except (ValueError, RecursionError):
         raise LimitError(f"{path}: a value in it cannot be read; mend it.") from None
 
 
+def of_a_tab(problem: Exception) -> str:
+    """What to do about a tab that YAML stumbles over; empty where it is something else."""
+    found = repr("\t") in (getattr(problem, "problem", None) or "")
+    return "; use spaces where the tab is" if found else ""
+
+
 def short(value: Any) -> str:
     """A value as it is written, cut: an alias or a long text may stand for very much."""
-    text = reprlib.repr(value)
+    return cut(reprlib.repr(value))
+
+
+def cut(text: str) -> str:
+    """A text no longer than a message can bear."""
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
@@ -200,7 +211,9 @@ def _class(name: str) -> str:
         return ExtensionClass(name.lower()).value
     except ValueError:
         known = ", ".join(member.value for member in ExtensionClass)
-        raise LimitError(f"Unknown class {short(name)}; known are {known}.") from None
+        raise LimitError(
+            f"Unknown class {short(name)}; known are {known}.{near(name, known.split(', '))}"
+        ) from None
 
 
 def _default(name: str) -> dict[str, Any]:
@@ -231,9 +244,10 @@ def _refuse_looser(name: str, field: str, asked: Any, ceiling: Any) -> None:
     if field in FREEDOMS:
         beyond = FREEDOMS[field](asked, ceiling)
         if beyond:
+            asked_for = ", ".join(map(repr, [beyond] if isinstance(beyond, str) else beyond))
             raise LimitError(
-                f"Limit {field} of class {name}: asked for {short(beyond)}, which the operator does "
-                "not allow."
+                f"Limit {field} of class {name}: asked for {cut(asked_for)}, which the operator does "
+                "not allow; ask for less, or let the operator allow it (--limits)."
             )
         return
     if ceiling is None or (asked is not None and asked <= ceiling):

@@ -1,4 +1,4 @@
-"""A key of a file that its model does not have, and the one that was perhaps meant.
+"""A key of a file that its model does not have, and the one that was perhaps meant; else a wrong value.
 
 A model says first what is missing; who has misspelt `budget` wants to hear of `budjet`.
 """
@@ -13,10 +13,12 @@ from pydantic import BaseModel
 
 from fqg_env.errors import suggest
 from fqg_env.level_file import printable
+from policies.resource.wrong_value import wrong_value
 
 
 def wrong_key(data: Any, model: Any) -> str | None:
-    """The first key in plain data that its model does not have, as a sentence without a file, or None.
+    """The first key in plain data that its model does not have, as a sentence without a file; else what
+    `wrong_value` says, which is None where its model says it best.
 
     Args:
         data: as it was read: mappings, lists and values.
@@ -24,7 +26,7 @@ def wrong_key(data: Any, model: Any) -> str | None:
     """
     for place, known in _wrong(data, model):
         return no_such_key(place, known)
-    return None
+    return wrong_value(data, model)
 
 
 def no_such_key(place: tuple[object, ...], known: Iterable[str]) -> str:
