@@ -119,6 +119,13 @@ def test_a_long_label_shows_its_end_where_that_tells_it_from_others() -> None:
     assert terminal_tables.short(far, [far, same]) == far
 
 
+def test_a_long_class_of_ones_own_is_cut_from_the_right() -> None:
+    mine, other, long = "mypolicy:TwoStrikes", "yours:TwoStrikes", "mypolicy:TwoStrikesAndAPause"
+    assert terminal_tables.short(mine, [mine, "index", long]) == "TwoStrikes"
+    assert terminal_tables.short(long, [mine, "index", long]) == "TwoStrikesAn..."
+    assert terminal_tables.short(mine, [mine, other]) == mine
+
+
 def test_differences_stand_below_the_table_each_pair_once() -> None:
     result = fqg("evaluate", "--policies", f"{STOPS},index,oracle", "--episodes", "40")
     table, below = result.stdout.split("Differences in return, level by level")

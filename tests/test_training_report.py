@@ -45,6 +45,7 @@ from training.pages.evaluation_page import (
 )
 from training.pages.grouped_bars import grouped_bars
 from training.pages.report import deployment, evaluation, write_report
+from training.pages.terminal_tables import pairs_to_tell
 
 
 def figures(mean: float, half: float = 0.02) -> dict[str, Any]:
@@ -382,9 +383,11 @@ def test_the_page_is_about_ones_own_policies_where_they_take_part() -> None:
     told["gap"] = {"rule": "code_aware", "bound": None}
     pairs = re.findall(r"<li>(\S+) minus (\S+):", evaluation(told, champion(told)))
     assert pairs == [
-        ("runs/a", "oracle"), ("runs/a", "index"), ("runs/a", "code_aware"), ("runs/a", "mine:Eager"),
-        ("mine:Eager", "oracle"), ("mine:Eager", "index"), ("mine:Eager", "code_aware"),
+        ("oracle", "index"), ("oracle", "code_aware"), ("oracle", "runs/a"), ("oracle", "mine:Eager"),
+        ("index", "code_aware"), ("index", "runs/a"), ("index", "mine:Eager"),
+        ("code_aware", "runs/a"), ("code_aware", "mine:Eager"), ("runs/a", "mine:Eager"),
     ]  # fmt: skip
+    assert pairs == pairs_to_tell({name: told["policies"][name] for name in names})
     assert rivals_of(judged(told))[0] == ("runs/a", "index")
     for name in ("mine:Eager", "runs/a"):
         told["policies"][name] = {"error": "no"}

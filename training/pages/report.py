@@ -12,10 +12,9 @@ from conductor_agent.plain import counted
 from conductor_agent.whole_file import write_whole
 from training.deploy import JOURNAL
 from training.disk import writing
-from training.judging.contestants import own
 from training.judging.evaluate import evaluation_title
 from training.pages.charts import bars
-from training.pages.terminal_tables import known_shares, tie
+from training.pages.terminal_tables import known_shares, pairs_to_tell, tie
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
@@ -93,27 +92,23 @@ def policy_head(policies: dict[str, dict[str, Any]]) -> tuple[str, ...]:
     )
 
 
-def differences(result: dict[str, Any], ours: str) -> str:
-    """How somebody's own policies, or else `ours`, differ from every other, the best first; each pair once."""
+def differences(result: dict[str, Any]) -> str:
+    """How policies differ, pair by pair, as the terminal tells it."""
     policies = {name: p for name, p in result["policies"].items() if "error" not in p}
-    ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
     lines: list[str] = []
-    told: set[str] = set()
-    for one in own(ranked) or [ours]:
-        told.add(one)
-        for other in (name for name in ranked if name not in told):
-            if p := result["paired"].get(f"{one}/{other}"):
-                low, high = p["difference_ci95"]
-                lines.append(
-                    f"<li>{html.escape(one)} minus {html.escape(other)}: "
-                    f"{p['difference_mean']:+.3f} [{low:+.3f}, {high:+.3f}]{tie(low, high)}</li>"
-                )
+    for one, other in pairs_to_tell(policies):
+        if p := result["paired"].get(f"{one}/{other}"):
+            low, high = p["difference_ci95"]
+            lines.append(
+                f"<li>{html.escape(one)} minus {html.escape(other)}: "
+                f"{p['difference_mean']:+.3f} [{low:+.3f}, {high:+.3f}]{tie(low, high)}</li>"
+            )
     return "".join(lines)
 
 
 def evaluation(result: dict[str, Any], ours: str = "trained") -> str:
     """The section about held-out levels."""
-    pairs = differences(result, ours)
+    pairs = differences(result)
     failed = "".join(
         f"<li>{html.escape(name)}: {html.escape(p['error'])}</li>"
         for name, p in result["policies"].items()

@@ -85,10 +85,20 @@ def known_shares(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[s
 
 
 def short(label: str, labels: Iterable[str]) -> str:
-    """The end of a long label, for one line of a table; whole where that of another would be the same."""
-    end = label[len("...") - LONGEST_LABEL :]
-    alike = [other for other in labels if other.endswith(end)]
-    return label if len(label) <= LONGEST_LABEL or len(alike) > 1 else f"...{end}"
+    """A label for one line of a table; a long one whole where that of another would be the same."""
+    shown = cut(label)
+    alike = [other for other in labels if other != label and cut(other) == shown]
+    return label if alike else shown
+
+
+def cut(label: str) -> str:
+    """A long label: of a `module:Class` the beginning of the class, of a path its end."""
+    if len(label) <= LONGEST_LABEL:
+        return label
+    module, colon, own = label.rpartition(":")
+    if colon and own.isidentifier() and "/" not in module:
+        return own if len(own) <= LONGEST_LABEL else f"{own[: LONGEST_LABEL - len('...')]}..."
+    return f"...{label[len('...') - LONGEST_LABEL :]}"
 
 
 def print_figures(console: Console, result: dict[str, Any], title: str) -> None:
@@ -172,14 +182,18 @@ def tie(low: float, high: float) -> str:
     return " a tie" if low <= 0.0 <= high else ""
 
 
-def paired_table(policies: dict[str, dict[str, Any]], paired: dict[str, dict[str, Any]]) -> Table:
-    """Differences in return: each pair once, the better first; where there is `trained`, only its own."""
-    table = figures_table("Differences in return, level by level", ("", "mean", "95%", ""))
+def pairs_to_tell(policies: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Each pair of judged policies once, the better first; where there is `trained`, only its own."""
     ranked = sorted(policies, key=lambda name: -policies[name]["return_mean"])
-    pairs = list(itertools.combinations(ranked, 2))
     if "trained" in policies:
-        pairs = [("trained", name) for name in ranked if name != "trained"]
-    for one, other in pairs:
+        return [("trained", name) for name in ranked if name != "trained"]
+    return list(itertools.combinations(ranked, 2))
+
+
+def paired_table(policies: dict[str, dict[str, Any]], paired: dict[str, dict[str, Any]]) -> Table:
+    """Differences in return, of each pair that is told."""
+    table = figures_table("Differences in return, level by level", ("", "mean", "95%", ""))
+    for one, other in pairs_to_tell(policies):
         p = paired[f"{one}/{other}"]
         low, high = p["difference_ci95"]
         names = f"{short(one, policies)} - {short(other, policies)}"
