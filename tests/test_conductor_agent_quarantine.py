@@ -119,6 +119,7 @@ def test_the_commands_show_health_and_keep_to_it(tmp_path, monkeypatch, capsys):
     code, out, _ = ran(capsys, "extension", "list")
     assert code == 0
     assert "small:crash" in out and "quarantined" in out
+    assert "good: share of successes, without failures that are not its own" in out
     alone = written(tmp_path, only="crash")
     code, out, err = ran(capsys, "run", alone)
     assert (code, out, err.count("\n")) == (2, "", 1)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from conductor_agent.commands.show import Part, Terminal
     from conductor_agent.record.standing import Standing
 
+GOOD = "good: share of successes, without failures that are not its own (outages, bad input, cancelled calls)"
 COLOURS = {"healthy": "green", "stable": "green", "unstable": "yellow", "critical": "red"}
 
 
@@ -85,6 +86,8 @@ def show_standings(console: Terminal, found: list[Standing]) -> None:
         cells: list[Part] = [one.extension, one.kind, str(one.calls), rate, known, health_of(one)]
         table.add_row(*map(line, [*cells, broke]))
     console.print(table)
+    if found:
+        console.tell((GOOD, "dim"))
     for one in found:
         if one.last_violation is not None:
             console.tell(one.extension, "  ", (_told(one.last_violation), "dim"))
