@@ -25,6 +25,7 @@ from conductor_agent.commands.version import program
 from conductor_agent.delivery import check_out, write_values
 from conductor_agent.interrupts import INTERRUPTED
 from conductor_agent.plain import clean, print_json
+from policies.recovery.registry import BUILT_IN, PLANNERS
 
 if TYPE_CHECKING:
     from conductor_agent.files.workflow import Workflow
@@ -48,6 +49,12 @@ app.command(short_help="Print the JSON Schema of a file.")(write.schema)
 app.add_typer(extension.app)
 
 
+POLICIES = (
+    f"One of {', '.join(name for name in BUILT_IN if name not in PLANNERS)}; a folder that was exported; "
+    "or your own, as module:Class."
+)
+
+
 class Interrupted(Exception):
     """The run was interrupted and can be gone on with."""
 
@@ -58,7 +65,7 @@ RunArgument = Annotated[str, typer.Argument(help="A run's id, the beginning of o
 @app.command()
 def run(
     file: Annotated[Path, typer.Argument(help="The workflow, a YAML file.")],
-    policy: Annotated[str, typer.Option(help="A name, a folder or module:Class.")] = "index",
+    policy: Annotated[str, typer.Option(help=POLICIES)] = "index",
     limits: Annotated[Path | None, typer.Option(help="The operator's limits, by class.")] = None,
     journal: JournalOption = JOURNAL,
     input: Annotated[  # noqa: A002  (the option is called --input)

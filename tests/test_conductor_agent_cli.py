@@ -13,6 +13,7 @@ from hand_written import FOLDER
 
 from conductor_agent.conductor import Conductor
 from conductor_agent.hosting import tree
+from policies.recovery.registry import BUILT_IN, PLANNERS
 
 PAGE = FOLDER / "page.yaml"
 ONCE = FOLDER / "once.yaml"
@@ -156,6 +157,12 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(tmp_path, monkeypatch,
     assert err.count("\n") == 1
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_of_run_names_the_policies_that_can_decide(capsys):
+    told = " ".join(ran(capsys, "run", "--help")[1].split())
+    named = told.partition("One of ")[2].partition(";")[0].split(", ")
+    assert named == [name for name in BUILT_IN if name not in PLANNERS]
 
 
 def test_a_policy_that_cannot_decide_is_not_suggested(capsys):
