@@ -30,7 +30,8 @@ from policies.recovery.registry import BUILT_IN, PLANNERS
 if TYPE_CHECKING:
     from conductor_agent.files.workflow import Workflow
     from conductor_agent.record.events import Event
-    from conductor_agent.runs import Result, Watch
+    from conductor_agent.results import Result
+    from conductor_agent.runs import Watch
     from policies.recovery.base import Policy
 
 EXIT = {"succeeded": 0, "partial": 3, "failed": 4}
@@ -161,7 +162,7 @@ def list_runs(journal: JournalOption = JOURNAL, as_json: JsonOption = False) -> 
     """
     from conductor_agent.commands.compiling import told_of_compiling
     from conductor_agent.record.journal import Journal
-    from conductor_agent.runs import summaries
+    from conductor_agent.results import summaries
 
     with told_of_compiling(_say), Journal.read(journal) as opened:
         rows = summaries(opened)
@@ -194,7 +195,7 @@ def explain(
     from conductor_agent.explain import asked_for
     from conductor_agent.explain import explain as explained
     from conductor_agent.record.journal import Journal
-    from conductor_agent.runs import folded, summary
+    from conductor_agent.results import folded, summary
 
     with told_of_compiling(_say), Journal.read(journal) as opened:
         run_id = opened.find(run)

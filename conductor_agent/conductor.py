@@ -16,9 +16,11 @@ from msgspec.structs import replace
 
 from conductor_agent.aside import TooSlowError
 from conductor_agent.asked import Asked
+from conductor_agent.choice import Choice, chance_of, handed_over, read
 from conductor_agent.clock import Clock
+from conductor_agent.in_vain import InVain
 from conductor_agent.live_world import Answer, Attempt, Held, World
-from conductor_agent.plain import clean, said_by
+from conductor_agent.plain import said_by
 from conductor_agent.record.events import (
     Decided,
     Ended,
@@ -34,15 +36,15 @@ from conductor_agent.record.fold import Fold
 from conductor_agent.record.journal import Content, content
 from conductor_agent.strategies import strategy_of
 from conductor_agent.unanswered import REDUNDANT, cancelled, unfit, why_cancelled
+from conductor_agent.untried import first_untried
 from conductor_agent.wanted_once import idempotency_key
 from fqg_env.arrays import Stopped
 from fqg_env.outcome import Success
 from fqg_env.row import function_of
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
-from policies.recovery.base import FLOOR, Decision, Policy
+from policies.recovery.base import FLOOR, Policy
 from policies.recovery.index import Index
 
-MOST_SAID = 200
 """Letters of why a policy handed over that are kept."""
 
 
@@ -66,31 +68,6 @@ class Flight:
 
 
 @dataclass
-class Choice:
-    """What was decided, before it is written down."""
-
-    action: int
-    probabilities: dict[str, float]
-    source: str
-    why: str
-    took_ms: float
-    success: float | None = None
-
-
-def chance_of(decision: Decision) -> float | None:
-    """The chance of success that a policy tells, where it tells one that is a chance."""
-    told = getattr(decision, "success", None)
-    chance = None if told is None else float(told[0])
-    return chance if chance is not None and 0.0 <= chance <= 1.0 else None
-
-
-def handed_over(decision: Decision) -> str:
-    """Why a policy left the decision to its own floor, where it says so."""
-    told = getattr(decision, "why", None)
-    return "" if told is None else clean(str(told[0]))[:MOST_SAID]
-
-
-@dataclass
 class Conductor:
     """Plays one run of a real workflow."""
 
@@ -104,14 +81,21 @@ class Conductor:
     """Artifact -> its current version."""
     watch: Callable[[Event], None] = lambda _: None
     """Told of every event once it is recorded."""
+    tries_all: bool = False
+    """An essential goal is given up only when all that could still make it has been tried once."""
+    before: Iterable[Event] = ()
+    """What has happened already, of a run that is gone on with."""
     flights: dict[int, Flight] = field(default_factory=dict)
     _floor: Policy = field(default_factory=Index)
     _news: list[Signal] = field(default_factory=list)
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        """How the policy is asked."""
+        """How the policy is asked, and what is known of repeats."""
         self._asked = Asked(self.policy)
+        self.in_vain = InVain(self.fold.level)
+        for event in self.before:
+            self.in_vain.apply(event)
 
     async def run(self) -> Stopped:
         """Play until the run is over; why it is."""
@@ -146,15 +130,34 @@ class Conductor:
     def look(self) -> None:
         """See what a policy sees. Nothing comes of a WAIT while no call may be made and none is in flight."""
         self.fold.look()
+        for call in self.repeats_in_vain():
+            self.fold.mask[0, FIRST_CALL + call] = 0
         if not self.fold.flights() and not self.fold.mask[0, FIRST_CALL:].any():
             self.fold.mask[0, WAIT] = 0
+
+    def repeats_in_vain(self) -> list[int]:
+        """Calls of which nothing new can come, where the shield forbids those."""
+        level, board = self.fold.level, self.fold.board
+        if level.shield.final_repeats == "allowed":
+            return []
+        there = dict(
+            zip(level.artifact_names, board["present"], strict=False)
+        )  # the rest is padding
+        held = {name: one.sha256 for name, one in self.held.items() if there[name]}
+        return [
+            call
+            for call in range(len(level.calls))
+            if self.fold.mask[0, FIRST_CALL + call]
+            and board["tries"][call]
+            and self.in_vain.holds(level.call_names[call], self.shas_of(call), held)
+        ]
 
     async def choose(self) -> Choice:
         """Ask the policy; where it fails, is too slow or answers something illegal, the floor decides."""
         began, success, handed = time.perf_counter(), None, ""
         try:
             decision = await self._asked.decide(*self._seen(), self.left_s())
-            action, probabilities, source = self._read(decision)
+            action, probabilities, source = read(decision, self.fold)
             success, handed = chance_of(decision), handed_over(decision)
             why = "" if self.legal(action) else f"the policy chose {action}, which is not legal"
         except TooSlowError as problem:
@@ -162,9 +165,12 @@ class Conductor:
         except (Exception, SystemExit) as problem:  # noqa: BLE001  (a policy may be anybody's)
             why = f"the policy failed with {said_by(problem)}"
         if why:
-            action, probabilities, _ = self._read(self._floor.decide(*self._seen()))
+            action, probabilities, _ = read(self._floor.decide(*self._seen()), self.fold)
             source = FLOOR
             action, handed = action if self.legal(action) else STOP, ""
+        if action == STOP and self.tries_all and (call := first_untried(self.fold)) is not None:
+            action, source, handed = FIRST_CALL + call, FLOOR, ""
+            why = f"{self.policy.name} would give up, and this has never been tried"
         took_ms = (time.perf_counter() - began) * 1e3
         return Choice(action, probabilities, source, why or handed, took_ms, success)
 
@@ -175,18 +181,6 @@ class Conductor:
 
     def _seen(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         return self.fold.observation(), self.fold.mask.copy()
-
-    def _read(self, decision: Decision) -> tuple[int, dict[str, float], str]:
-        action = int(decision.action[0])
-        shares = decision.probabilities[0]
-        if not (np.isfinite(shares).all() and (shares >= 0).all()):
-            raise ValueError("it answered probabilities that are none")
-        named = {
-            self.fold.action_name(i): float(share)
-            for i, share in enumerate(shares[: FIRST_CALL + len(self.fold.level.calls)])
-            if share > 0.0
-        }
-        return action, named, clean(str(decision.source[0]))
 
     def legal(self, action: int) -> bool:
         """The mask allows the action."""
@@ -215,7 +209,7 @@ class Conductor:
         name = self.fold.level.call_names[call]
         nth = int(self.fold.board["tries"][call]) + 1
         inputs = self.inputs_of(call)
-        shas = {artifact: held.sha256 for artifact, held in inputs.items()}
+        shas = self.shas_of(call)
         key = idempotency_key(self.run_id, self.fold, call, shas)
         repeated_s = self.fold.repeated_s(call)
         now_s = self.now_s()
@@ -237,6 +231,10 @@ class Conductor:
         function = function_of(level, call)
         names = (*level.inputs_of(level.calls[call]), *function.probes)
         return {name: self.held[name] for name in names if name in self.held}
+
+    def shas_of(self, call: int) -> dict[str, str]:
+        """Artifact -> SHA-256 of the value that a call reads or looks at."""
+        return {name: one.sha256 for name, one in self.inputs_of(call).items()}
 
     # Outcome
 
@@ -364,6 +362,7 @@ class Conductor:
         await self.recorder.write(list(events), contents, alone=not self.flights)
         for event in events:
             self.fold.apply(event)
+            self.in_vain.apply(event)
             self.watch(event)
 
     async def drop_flights(self) -> None:

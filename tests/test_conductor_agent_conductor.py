@@ -20,7 +20,7 @@ from conductor_agent.record.events import (
     to_json,
 )
 from conductor_agent.record.fold import Fold, FoldError, fold, replay
-from conductor_agent.runs import result_of
+from conductor_agent.results import result_of
 from conductor_agent.testing import FakeWorld, ManualClock, MemoryRecorder
 from fqg_env import rules, world
 from fqg_env.arrays import SIZES, Stopped

@@ -18,7 +18,8 @@ from conductor_agent.commands.show_steps import show_steps
 from conductor_agent.explain import Step, asked_for, explain
 from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.record.journal import Journal
-from conductor_agent.runs import begin, folded
+from conductor_agent.results import folded
+from conductor_agent.runs import begin
 from fqg_env.outcome import Category, Hint, Success, error
 from policies.recovery.base import Decision
 
@@ -47,7 +48,7 @@ class Scripted:
 def steps_of(
     tmp_path: Path, functions: Any, host: Any, names: list[str], **more: Any
 ) -> list[Step]:
-    flow = workflow(functions, artifacts=more.get("artifacts"))
+    flow = workflow(functions, artifacts=more.get("artifacts"), give_up="policy")
     path = tmp_path / "j.sqlite"
     policy = Scripted(flow.level, names, more.get("why", ""))
     run_id = asyncio.run(begin(flow, policy, path, host=FakeHost(host))).run_id

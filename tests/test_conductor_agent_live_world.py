@@ -15,7 +15,8 @@ from conductor_agent.live_world import Held, LiveWorld
 from conductor_agent.record.events import Event, Finished, Signal
 from conductor_agent.record.fold import Fold, FoldError, fold
 from conductor_agent.record.journal import Journal, JournalError
-from conductor_agent.runs import begin, folded, resume, summaries
+from conductor_agent.results import folded, summaries
+from conductor_agent.runs import begin, resume
 from conductor_agent.testing import ManualClock, MemoryRecorder
 from fqg_env.outcome import (
     Category,

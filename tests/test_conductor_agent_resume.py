@@ -17,7 +17,8 @@ from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.record.events import Decided, Finished, Lost, Started
 from conductor_agent.record.fold import replay
 from conductor_agent.record.journal import Journal, content
-from conductor_agent.runs import begin, resume, summaries
+from conductor_agent.results import summaries
+from conductor_agent.runs import begin, resume
 from fqg_env.level import Level
 from fqg_env.outcome import Category, error
 from policies.recovery.rules import HandRule, Rule

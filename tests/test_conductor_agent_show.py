@@ -23,7 +23,8 @@ from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.plain import clean
 from conductor_agent.record.events import Decided, Ended, Finished, Lost, Signal, Waited
 from conductor_agent.record.journal import Journal
-from conductor_agent.runs import Goal, Result, begin, folded, summary
+from conductor_agent.results import Goal, Result, folded, summary
+from conductor_agent.runs import begin
 from fqg_env.outcome import Category, Cause, Hint, Success, error
 from policies.recovery.base import certain
 from policies.recovery.rules import HandRule, Rule

@@ -13,7 +13,8 @@ from typing import Any
 from conductor_agent.files.workflow import Workflow, read_workflow
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.record.journal import Journal
-from conductor_agent.runs import Result, begin
+from conductor_agent.results import Result
+from conductor_agent.runs import begin
 from conductor_agent.scanned_page.judge import judge
 from conductor_agent.scanned_page.pages import Page, make_page
 from fqg_env.level import GoalKind

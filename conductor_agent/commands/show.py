@@ -15,7 +15,7 @@ from rich.text import Text
 from conductor_agent.files.workflow import Workflow
 from conductor_agent.plain import clean, counted, fall_silent
 from conductor_agent.record.events import Decided, Ended, Event, Finished, Lost, Signal, Waited
-from conductor_agent.runs import Goal, Result
+from conductor_agent.results import Goal, Result
 from fqg_env.outcome import Category, StandardError
 from fqg_env.row import Strategy
 from policies.resource.violations import amount

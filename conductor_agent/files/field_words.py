@@ -122,6 +122,8 @@ UNSAID: dict[str, dict[str, str]] = {
         "workflow": "Version of the form of the file.",
         "extensions": "Function -> what it is bound to; each function is.",
         "inputs": "Given artifact -> where its value comes from.",
+        "give_up": "When an essential goal may be given up: once all that could still make it has been "
+        "`tried`, or whenever the `policy` stops.",
         "require": "Limit -> how hard it has to be enforced on this machine, or the run is refused.",
     },
     "WorkflowArtifact": {"check": "What it has to be, and its gate."},

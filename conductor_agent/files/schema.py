@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 from conductor_agent.files.checks import Check
 from conductor_agent.files.field_words import models_in, words_of
 from conductor_agent.files.manifest import Manifest
-from conductor_agent.files.workflow_parts import FOR_REAL, ExtensionEntry, InputEntry
+from conductor_agent.files.workflow_parts import FOR_REAL, ExtensionEntry, GiveUp, InputEntry
 from conductor_agent.hosting.enforcement import Level as Enforced
 from conductor_agent.hosting.enforcement import enforcement
 from fqg_env.level import Artifact, Level, Name, Shield
@@ -58,6 +58,7 @@ def workflow_file() -> type[BaseModel]:
         "artifacts": (dict[Name, artifact | None], ...),  # type: ignore[valid-type]
         "extensions": (dict[Name, ExtensionEntry], ...),
         "inputs": (dict[Name, InputEntry] | None, None),
+        "give_up": (GiveUp, "tried"),
         "shield": (WorkflowShield, Field(default_factory=WorkflowShield)),
         "require": (dict[limit, Enforced] | None, None),  # type: ignore[valid-type]
     }

@@ -23,7 +23,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import yaml
 
@@ -34,6 +34,7 @@ from conductor_agent.files.workflow_inputs import check_entries, read_inputs
 from conductor_agent.files.workflow_parts import (
     FOR_REAL,
     ExtensionEntry,
+    GiveUp,
     Workflow,
     WorkflowError,
     part_of,
@@ -51,7 +52,7 @@ from policies.resource.wrong_key import no_such_key, wrong_key
 
 SCHEMA = "conductor-workflow/1"
 __all__ = ["Workflow", "WorkflowError", "parse_workflow", "read_workflow", "restore_workflow"]
-KEYS = ("workflow", "extensions", "inputs", "require")
+KEYS = ("workflow", "extensions", "inputs", "require", "give_up")
 
 
 def read_workflow(
@@ -163,7 +164,20 @@ def parse_workflow(
         else bind_manifest(name, function, entries[name], path, ceiling)
         for name, function in level.functions.items()
     }
-    return Workflow(path, text, level, bound, checks, measures, {}, tuple(notes))
+    give_up = _give_up(data.get("give_up", "tried"), path)
+    return Workflow(path, text, level, bound, checks, measures, {}, give_up, tuple(notes))
+
+
+def _give_up(value: Any, path: Path) -> GiveUp:
+    """When an essential goal may be given up.
+
+    Raises:
+        WorkflowError: it is no such word.
+    """
+    if value not in get_args(GiveUp):
+        known = " or ".join(get_args(GiveUp))
+        raise WorkflowError(f"{path}: give_up: write {known}, not {short(value)}")
+    return cast("GiveUp", value)
 
 
 def _require(wanted: Any, path: Path) -> None:

@@ -23,6 +23,12 @@ In the game it does not, since what is reported there is often wrong.
 """
 
 
+GiveUp = Literal["tried", "policy"]
+"""When an essential goal may be given up: once all that could still make it has been tried, or whenever the
+policy stops.
+"""
+
+
 class WorkflowError(ValueError):
     """A workflow that cannot run; the message is one sentence for the person who wrote it."""
 
@@ -99,6 +105,7 @@ class Workflow:
     """Artifact -> what its quality is measured by."""
     inputs: dict[str, Any]
     """Given artifact -> its value."""
+    give_up: GiveUp = "tried"
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
 
