@@ -221,6 +221,10 @@ def test_junk_anywhere_is_a_workflow_or_one_sentence(tmp_path):
         ("", "it holds no mapping"),
         ("- a", "it holds no mapping"),
         ("a: [", "not valid YAML at line"),
+        (
+            "workflow: a\nbudget:\n\ttime_s: 3",
+            "at line 3: .*; use spaces where the tab is; mend it there",
+        ),
         ("workflow: conductor-workflow/1", "extensions: is missing"),
     ],
 )

@@ -46,7 +46,7 @@ from conductor_agent.hosting.values import NotPlainError, check_plain
 from fqg_env.errors import LevelError, suggest
 from fqg_env.level import Level
 from fqg_env.level_file import OnceLoader, parse_level
-from policies.resource.limits import Settings, short
+from policies.resource.limits import Settings, of_a_tab, short
 from policies.resource.outsized import outsized
 from policies.resource.wrong_key import no_such_key, wrong_key
 
@@ -220,7 +220,7 @@ def _mapping(text: str, path: Path) -> dict[str, Any]:
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
-        what = getattr(problem, "problem", None) or "it cannot be parsed"
+        what = (getattr(problem, "problem", None) or "it cannot be parsed") + of_a_tab(problem)
         raise WorkflowError(f"{path}: it is not valid YAML{line}: {what}; mend it there") from None
     except (ValueError, RecursionError):
         raise WorkflowError(f"{path}: a value in it cannot be read; mend it") from None
