@@ -88,14 +88,18 @@ def temporary_folder(kept: Path) -> str:
     removed when this process ends.
     """
     folder = tempfile.mkdtemp(prefix="fqg-kernels-")
-    maker = os.getpid()
-    atexit.register(lambda: os.getpid() == maker and shutil.rmtree(folder, ignore_errors=True))
+    atexit.register(_remove, folder, os.getpid())
     with contextlib.suppress(OSError, shutil.Error):
         shutil.copytree(
             kept, folder, copy_function=os.symlink, ignore=NOT_LINKED, dirs_exist_ok=True
         )
     os.environ[TEMPORARY] = folder
     return folder
+
+
+def _remove(folder: str, maker: int) -> None:
+    if os.getpid() == maker:  # and no child that it has forked off
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def why_not_kept() -> str | None:
