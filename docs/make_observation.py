@@ -17,7 +17,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
-from fqg_env.arrays import CODES, GROUP, SIZES, Group, History  # noqa: E402
+from fqg_env.arrays import CODES, GROUP, SIZES, UNKNOWN_SHARE, Group, History  # noqa: E402
 from fqg_env.fields import (  # noqa: E402
     OBSERVATION_VERSION,
     Artifact,
@@ -41,6 +41,18 @@ UNSAID = {
     ("Run", "TIME_WEIGHT"): "scoring weight",
 }
 """What a field without a comment means, where it is not a plain yes or no."""
+MORE = {
+    "Call.COST_RANK": "1 where there is none; an unknown cost is never dearer, and none is dearer than it",
+    "Call.PLAN_POSITION": "places count from 0, and the first of a call holds; 0: not in the order",
+    "Call.LAST_CATEGORY": "{categories}",
+    "Call.SINCE_LAST": "1 before it has one; a lost answer counts as one",
+    "Call.IN_FLIGHT_SHARE": "a latency that is not known stands for {unknown} of the time budget",
+    "Call.LAST_GROUP": "all 0 before one has finished",
+    "Artifact.CLAIMED_CHANGE": "0.5 where either is not known",
+    "History.CATEGORY": "{categories}",
+}
+"""What the comment of a field leaves open."""
+NUMBERED = "numbers follow the order of [errors.md](errors.md), from 1"
 YES_OR_NO = "1 if so, else 0"
 SHAPES = {
     "calls": "[C, X]",
@@ -72,7 +84,11 @@ def meanings(enum: type[IntEnum]) -> dict[str, str]:
     for line in inspect.getsource(enum).splitlines():
         if match := FIELD.match(line):
             name, _, comment = match.groups()
-            found[name] = comment or UNSAID.get((enum.__name__, name), YES_OR_NO)
+            key = enum.__name__, name
+            more = MORE.get(".".join(key), "").format(
+                categories=NUMBERED, unknown=f"{UNKNOWN_SHARE:g}"
+            )
+            found[name] = "; ".join(filter(None, (comment or UNSAID.get(key, YES_OR_NO), more)))
     return found
 
 
@@ -117,6 +133,10 @@ C calls, A artifacts, H attempts remembered, X, Y, R, B, D fields.
 
 The groups of categories, in the order of GROUP_COUNT and LAST_GROUP: {groups}. Which category is in
 which group is in [errors.md](errors.md).
+
+`belief` and `doubt` cannot be worked out from the others: they are read off the posterior over the hidden
+faults. That is `fqg_env/belief.py`, moved on with each event by `fqg_env/filtering.py` and read by
+`fqg_env/believed.py`; call these.
 """
 
 
