@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 from full_disk import largest_file
@@ -218,6 +219,27 @@ def test_no_room_for_a_journal_is_said_to_be_that(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_journal_that_is_removed_while_it_is_used_is_said_to_be_gone(tmp_path):
+    path = tmp_path / "j.sqlite"
+    journal = Journal.create(path)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(JournalError, match="was removed, and what was written is lost"):
+        journal.begin(record(), [])
+    journal.close()
+
+
+def test_a_journal_that_another_program_holds_is_said_to_be_held(tmp_path):
+    path = tmp_path / "j.sqlite"
+    journal = Journal.create(path)
+    journal._connection.execute("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalError, match="another program holds it: try again later"):
+            journal.begin(record("run"), [])
+    journal.close()
+
+
 def test_a_journal_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
     path = tmp_path / "j.sqlite"
     Journal.create(path).close()
@@ -225,6 +247,16 @@ def test_a_journal_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypa
     with Journal.read(path) as journal:
         assert list(journal.run_ids()) == []
     assert [file.name for file in tmp_path.iterdir()] == ["j.sqlite"]
+
+
+def test_what_lies_in_the_log_alone_is_read_there_too(tmp_path, monkeypatch):
+    path = tmp_path / "j.sqlite"
+    with Journal.create(path) as writing:
+        writing.begin(record(), [])
+        assert path.with_name("j.sqlite-wal").stat().st_size
+        monkeypatch.setattr("conductor_agent.record.journal.os.access", lambda *_: False)
+        with Journal.read(path) as journal:
+            assert list(journal.run_ids()) == ["one"]
 
 
 def test_a_damaged_schema_is_told_though_what_sqlite_says_of_it_is_no_text(path):

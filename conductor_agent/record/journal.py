@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from conductor_agent.files.folders import no_journal
 from conductor_agent.record.events import Event, from_json, kind_of, to_json
 from conductor_agent.record.tables import APPLICATION_ID, VERSION, statements_from
+from conductor_agent.record.unusable import file_at, why_unusable
 from fqg_env.level import Level
 from fqg_env.level_file import explain
 
@@ -73,6 +74,7 @@ class Journal:
         self.commits_ms: list[float] = []
         """How long each commit took, its fsync included."""
         self._connection = connection
+        self._file = file_at(path)
 
     @classmethod
     def create(cls, path: str | Path) -> Journal:
@@ -104,7 +106,7 @@ class Journal:
                     _remove(path)
                 raise
         except (sqlite3.Error, OSError, UnicodeDecodeError) as problem:
-            raise _unusable(path, problem) from None
+            raise JournalError(why_unusable(path, problem)) from None
         return cls(path, connection)
 
     @classmethod
@@ -127,7 +129,7 @@ class Journal:
                 connection.close()
                 raise
         except (sqlite3.Error, OSError, UnicodeDecodeError) as problem:
-            raise _unusable(path, problem) from None
+            raise JournalError(why_unusable(path, problem)) from None
         return cls(path, connection)
 
     def close(self) -> None:
@@ -213,6 +215,10 @@ class Journal:
 
     def _transact(self, contents: Iterable[Content], rows: Sequence[Row], taken: str) -> None:
         run = self._connection
+        if file_at(self.path) != self._file:  # SQLite would write on into a file without a name
+            raise JournalError(
+                f"{self.path}: the journal was removed, and what was written is lost"
+            )
         began = time.perf_counter()
         try:
             run.execute("BEGIN IMMEDIATE")
@@ -228,7 +234,7 @@ class Journal:
         except sqlite3.IntegrityError:
             raise JournalError(f"{self.path}: {taken}") from None
         except (sqlite3.Error, UnicodeDecodeError) as problem:
-            raise _unusable(self.path, problem) from None
+            raise JournalError(why_unusable(self.path, problem)) from None
         self.commits_ms.append((time.perf_counter() - began) * 1e3)
 
     # Reading
@@ -328,7 +334,7 @@ class Journal:
             with closing(self._connection.execute(statement, values)) as cursor:
                 return cursor.fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as problem:
-            raise _unusable(self.path, problem) from None
+            raise JournalError(why_unusable(self.path, problem)) from None
 
 
 def _born(pid: int) -> str:
@@ -388,14 +394,3 @@ def _no_folder(path: str | Path) -> Path:
     if Path(path).is_dir():
         raise JournalError(no_journal(Path(path)))
     return Path(path)
-
-
-def _unusable(path: Path, problem: Exception) -> JournalError:
-    text = str(problem)
-    # of a damaged schema not even what SQLite says of it can always be read
-    if isinstance(problem, UnicodeError) or "not a database" in text or "malformed" in text:
-        return JournalError(f"{path}: the file is damaged or no journal ({text})")
-    remedy = "name another file with --journal"
-    if "full" in text or "disk I/O" in text:  # the second: what some say where no room is left
-        remedy = f"make room (`conductor resume` goes on with a run), or {remedy}"
-    return JournalError(f"{path}: the journal cannot be used ({text}); {remedy}")
