@@ -43,8 +43,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no_posterior": {"without": ["belief", "thoughts"]},
     "no_memory": {"without": ["memory"]},
     "no_messages": {"rounds": 0},
+    "no_rule": {"without": ["choice", "thoughts"]},
+    "no_rule_no_posterior": {"without": ["choice", "thoughts", "belief"]},
+    "ppo_alone": {"without": ["choice", "thoughts", "belief"], "teacher": None},
 }
-"""What is changed in the recipe. The rule's choice, which rests on the posterior, stays in all of them."""
+"""What is changed in the recipe. The rule's choice, which rests on the posterior, stays in all but the last
+three; `ppo_alone` begins from nothing.
+"""
 SHORT = Path(__file__).with_name("ablations.yaml")
 FIRST = 20_000
 """The first test level: none of those that docs/results.md judges on."""

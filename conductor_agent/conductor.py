@@ -140,9 +140,8 @@ class Conductor:
         level, board = self.fold.level, self.fold.board
         if level.shield.final_repeats == "allowed":
             return []
-        there = dict(
-            zip(level.artifact_names, board["present"], strict=False)
-        )  # the rest is padding
+        padded = zip(level.artifact_names, board["present"], strict=False)
+        there = dict(padded)
         held = {name: one.sha256 for name, one in self.held.items() if there[name]}
         return [
             call
@@ -170,7 +169,9 @@ class Conductor:
             action, handed = action if self.legal(action) else STOP, ""
         if action == STOP and self.tries_all and (call := first_untried(self.fold)) is not None:
             action, source, handed = FIRST_CALL + call, FLOOR, ""
-            why = f"{self.policy.name} would give up, and this has never been tried"
+            why += (
+                "; " if why else ""
+            ) + f"{self.policy.name} would give up, and this was never tried"
         took_ms = (time.perf_counter() - began) * 1e3
         return Choice(action, probabilities, source, why or handed, took_ms, success)
 

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from training import cli
 from training.compile_ahead import fold_a_little
-from training.judging.setting import Setting, deal
 
 LISTENING = """
 import json, sys
@@ -95,7 +94,8 @@ def test_what_is_begun_then_finds_everything_compiled(
 
 
 def test_an_event_of_each_kind_is_folded() -> None:
-    fold = fold_a_little(deal(Setting(episodes=1), 0, 1))
+    fold = fold_a_little("standard")
+    assert fold.level.size.name == "standard"
     assert fold.number("attempts") == 2
     assert fold.flights() == {}  # the first was answered, the second lost
     assert fold.board["lost"].max() == 1

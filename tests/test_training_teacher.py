@@ -240,7 +240,7 @@ def test_groups_side_by_side_play_as_each_alone(kind: NetworkName) -> None:
 
 
 SEEN_BY: list[tuple[NetworkName, Part]] = [
-    *(("set", part) for part in ("belief", "thoughts", "memory", "counts")),
+    *(("set", part) for part in ("belief", "choice", "thoughts", "memory", "counts")),
     *(("sequence", part) for part in ("belief", "counts", "history")),
 ]
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from conductor_agent.record.events import Ended, Finished, Lost, Signal, Started, Waited
 from conductor_agent.record.fold import Fold
-from fqg_env.describe import describe
+from fqg_env.arrays import SIZES
 from fqg_env.env import FunctionQuest
 from fqg_env.lanes import Lanes
+from fqg_env.level import Level
 from fqg_env.outcome import Success
 from fqg_env.rules import FIRST_CALL, STOP
 from policies.recovery.advantages import advantages
@@ -50,7 +51,7 @@ def compile_size(size: str) -> None:
     judge(Question({name: name for name in POLICIES}, setting))
     lanes = deal(setting, 0, 2)
     advantages(lanes, worlds=1)
-    fold_a_little(lanes)
+    fold_a_little(size)
     train_a_little(size)
     show_a_little(size)
     for belief in (True, False):
@@ -65,6 +66,7 @@ def show_a_little(size: str) -> None:
     setting = Setting(episodes=1, size=size)
     replay(Showing(Contestant("index", "index"), setting, 0))
     told(setting, 0)
+    deal(Setting(split="exact", episodes=1, size=size), 0, 1)
 
 
 def train_a_little(size: str) -> None:
@@ -77,9 +79,23 @@ def train_a_little(size: str) -> None:
     lanes.begin(np.ones(2, np.uint8))
 
 
-def fold_a_little(lanes: Lanes) -> Any:
+def as_large_as(size: str) -> Level:
+    """A level that fits this size and no smaller one, by the number of its calls."""
+    function = {"outputs": ["thing"], "variants": {name: {} for name in "abcd"}}
+    functions = {f"make{number}": function for number in range(SIZES[size].calls // 4)}
+    return Level.model_validate(
+        {
+            "name": size,
+            "artifacts": {"thing": {"goal": {"weight": 1}}},
+            "functions": functions,
+            "budget": {"time_s": 1, "cost": 1},
+        }
+    )
+
+
+def fold_a_little(size: str) -> Any:
     """Fold an event of each kind, as a real run does."""
-    level = describe(lanes.levels[0], "a level")
+    level = as_large_as(size)
     fold = Fold(level)
     call = level.call_names[0]
     for event in (

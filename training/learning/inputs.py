@@ -71,6 +71,7 @@ class Inputs:
 
 PARTS: dict[Part, tuple[str, ...]] = {
     "belief": ("belief", "doubt"),
+    "choice": ("index",),
     "thoughts": ("ways", "reach"),
     "history": ("history",),
 }

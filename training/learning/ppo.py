@@ -30,6 +30,7 @@ from training.learning.checkpoint import (
 )
 from training.learning.confidence import fit_confidence
 from training.learning.export import export
+from training.learning.kept_memory import keep_freed_memory
 from training.learning.out_folder import (
     BOARD,
     CURVE,
@@ -192,6 +193,8 @@ def train(
     """
     device = device_named(device)
     torch.set_num_threads(threads_for(recipe))
+    if recipe.network == "sequence" and device == "cpu":
+        keep_freed_memory()
     callback = TrainingCallback(out, {"seed": seed, **recipe.model_dump()}, on_point)
     try:
         model = ready(recipe, seed, out, resume, force, device, callback)

@@ -29,9 +29,11 @@ Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Rate = Annotated[float, Field(strict=True, gt=0, le=0.1)]
 USUAL_TIERS = (6, TIERS)
 NetworkName = Literal["set", "sequence"]
-Part = Literal["belief", "thoughts", "memory", "counts", "history"]
-"""Of what a network reads: the posterior; what the index rule thinks, besides its choice; reputations and
-recent runs, as they are (the posterior begins from them too); the attempts, as counts per call, and raw."""
+Part = Literal["belief", "choice", "thoughts", "memory", "counts", "history"]
+"""Of what a network reads: the posterior; the index rule's choice, which it begins with, and what else the
+rule thinks; reputations and recent runs, as they are (the posterior begins from them too); the attempts, as
+counts per call, and raw.
+"""
 
 
 class Draws(BaseModel):
