@@ -36,7 +36,7 @@ from conductor_agent.record.fold import Fold
 from conductor_agent.record.journal import Content, content
 from conductor_agent.strategies import strategy_of
 from conductor_agent.unanswered import REDUNDANT, cancelled, unfit, why_cancelled
-from conductor_agent.untried import first_untried
+from conductor_agent.untried import UNTRIED, first_untried
 from conductor_agent.wanted_once import idempotency_key
 from fqg_env.arrays import Stopped
 from fqg_env.outcome import Success
@@ -168,7 +168,7 @@ class Conductor:
             source = FLOOR
             action, handed = action if self.legal(action) else STOP, ""
         if action == STOP and self.tries_all and (call := first_untried(self.fold)) is not None:
-            action, source, handed = FIRST_CALL + call, FLOOR, ""
+            action, source, handed = FIRST_CALL + call, UNTRIED, ""
             why += (
                 "; " if why else ""
             ) + f"{self.policy.name} would give up, and this was never tried"

@@ -14,6 +14,9 @@ from fqg_env.level import GoalKind
 from fqg_env.row import function_of
 from fqg_env.rules import FIRST_CALL
 
+UNTRIED = "untried"
+"""Whose choice such a call is, in the journal."""
+
 
 def first_untried(fold: Fold) -> int | None:
     """The cheapest call that may be made now, was never attempted, and makes something that an essential

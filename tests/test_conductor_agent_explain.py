@@ -20,6 +20,7 @@ from conductor_agent.hosting.testing import FakeHost
 from conductor_agent.record.journal import Journal
 from conductor_agent.results import folded
 from conductor_agent.runs import begin
+from conductor_agent.testing import ManualClock
 from fqg_env.outcome import Category, Hint, Success, error
 from policies.recovery.base import Decision
 
@@ -48,10 +49,12 @@ class Scripted:
 def steps_of(
     tmp_path: Path, functions: Any, host: Any, names: list[str], **more: Any
 ) -> list[Step]:
-    flow = workflow(functions, artifacts=more.get("artifacts"), give_up="policy")
+    give_up = more.get("give_up", "policy")
+    flow = workflow(functions, artifacts=more.get("artifacts"), give_up=give_up)
     path = tmp_path / "j.sqlite"
     policy = Scripted(flow.level, names, more.get("why", ""))
-    run_id = asyncio.run(begin(flow, policy, path, host=FakeHost(host))).run_id
+    played = begin(flow, policy, path, host=FakeHost(host), clock=more.get("clock"))
+    run_id = asyncio.run(played).run_id
     with Journal.read(path) as journal:
         level, events, _ = folded(journal, run_id)
     return explain(level, events)
@@ -150,7 +153,13 @@ def test_a_wait_with_nothing_in_flight_says_what_is_believed_to_be_down(tmp_path
     """After two answers of UNAVAILABLE an outage is the likeliest cause."""
     written = {"echo": cheap(1) | {"provider": "office"}, "dear": cheap(3) | {"provider": "office"}}
     away = lambda _: error(Category.UNAVAILABLE, "Nobody there.")  # noqa: E731
-    steps = steps_of(tmp_path, written, {"echo": away, "dear": away}, ["echo", "dear", "WAIT"])
+    steps = steps_of(
+        tmp_path,
+        written,
+        {"echo": away, "dear": away},
+        ["echo", "dear", "WAIT"],
+        clock=ManualClock(),
+    )
     told = next(step.reasons for step in steps if step.action == "WAIT")
     assert re.fullmatch(r"office is believed to be down with 0\.\d\d", told[-1])
 
@@ -158,7 +167,7 @@ def test_a_wait_with_nothing_in_flight_says_what_is_believed_to_be_down(tmp_path
 def test_a_wait_for_which_nothing_speaks_says_how_sure_the_policy_was(tmp_path: Path):
     """What both depend on has just answered: it is not down, and nothing is likelier later."""
     written = {name: cheap(1) | {"provider": "office"} for name in ("dear", "plain")}
-    steps = steps_of(tmp_path, written, ANSWERS, ["dear", "WAIT"])
+    steps = steps_of(tmp_path, written, ANSWERS, ["dear", "WAIT"], clock=ManualClock())
     assert steps[1].reasons == ["no fact speaks for it, the policy gave it 1.00"]
 
 
@@ -193,3 +202,14 @@ def test_a_policy_that_hands_over_says_why(tmp_path: Path):
     assert (found[0].source, found[0].why) == ("floor", "it was unsure")
     text = " ".join(shown(found).split())
     assert "The floor (the rule `index`) decided with 75%, before WAIT 25%: it was unsure." in text
+
+
+def test_what_is_tried_in_spite_of_the_policy_is_not_laid_to_it(tmp_path: Path):
+    found = steps_of(tmp_path, WRITTEN, ANSWERS, ["echo", "STOP", "STOP"], give_up="tried")
+    assert (found[1].source, found[1].action) == ("untried", "plain")
+    text = " ".join(shown(found[1:]).split())
+    assert (
+        "plain/default fallback Nothing" not in text
+        and "chosen by" not in text.partition("STOP")[0]
+    )
+    assert "Not the policy's choice: scripted would give up, and this was never tried." in text

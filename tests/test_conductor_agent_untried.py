@@ -18,12 +18,12 @@ from conductor_agent.record.journal import Journal
 from conductor_agent.results import Result
 from conductor_agent.runs import begin
 from conductor_agent.testing import ManualClock
-from conductor_agent.untried import first_untried, lacking_for_essentials
+from conductor_agent.untried import UNTRIED, first_untried, lacking_for_essentials
 from fqg_env.fields import Call
 from fqg_env.outcome import BlamedInput, Category, Success, error
 from fqg_env.row import Made
 from fqg_env.rules import FIRST_CALL, STOP
-from policies.recovery.base import FLOOR, Decision, certain
+from policies.recovery.base import Decision, certain
 
 ARTIFACTS = {"raw": {}, "parsed": {}}
 PARSE = {"inputs": ["raw"], "outputs": ["parsed"]}
@@ -89,7 +89,7 @@ def test_what_copes_with_an_input_that_others_refuse_is_tried_before_the_end(
         for e in events
         if isinstance(e, Decided) and "would give up, and this was never tried" in e.why
     ]
-    assert [(e.action, e.source) for e in insisted] == [("lenient", FLOOR)]
+    assert [(e.action, e.source) for e in insisted] == [("lenient", UNTRIED)]
 
 
 def test_each_is_tried_once_and_then_the_policy_may_stop(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from conductor_agent.commands.show import CERTAIN, COLOURS, Terminal, beyond
 from conductor_agent.explain import Step
 from conductor_agent.plain import clean, counted
+from conductor_agent.untried import UNTRIED
 from fqg_env.row import Strategy
 from policies.recovery.base import FLOOR
 
@@ -51,7 +52,8 @@ def show_steps(console: Terminal, steps: Iterable[Step]) -> None:
     told: dict[str, str] = {}
     for step in steps:
         console.tell()
-        chosen = "" if step.source == FLOOR else f", chosen by {step.source}{_share(step)}"
+        ours = step.source in (FLOOR, UNTRIED)
+        chosen = "" if ours else f", chosen by {step.source}{_share(step)}"
         console.tell(
             f"{step.number}. ", (f"{step.at_s:.2f} s", "dim"), "  ", (step.action, "bold"),
             f"  {LABELS.get(step.strategy, step.strategy.replace('_', ' '))}{chosen}",
@@ -113,6 +115,8 @@ def _sentences(step: Step, told: dict[str, str]) -> Iterator[tuple[str, str]]:
             "yellow",
             f"The floor (the rule `index`) decided{_share(step)}: {step.why or 'the policy handed over'}.",
         )
+    if step.source == UNTRIED:
+        yield "yellow", f"Not the policy's choice: {step.why}."
     if step.reasons:
         yield "", f"For it: {'; '.join(step.reasons)}."
     if believed := [*_of_call(step), *_of_others(step, told)]:

@@ -31,7 +31,7 @@ class Decided(Base, frozen=True, kw_only=True, tag="decided"):
     policy: str
     """Id of the policy that was asked."""
     source: str
-    """Who decided: the policy's own word, or `floor`."""
+    """Who decided: the policy's own word; `floor`; or `untried`, before an essential goal is given up."""
     strategy: str
     """What the choice amounts to, see row.Strategy."""
     observation: str
@@ -40,7 +40,7 @@ class Decided(Base, frozen=True, kw_only=True, tag="decided"):
     success: float | None = None
     """Chance of success if it goes on so, where the policy tells it."""
     why: str = ""
-    """Why the floor decided; empty where it did not."""
+    """Why not the policy decided; empty where it did."""
 
 
 class Started(Base, frozen=True, kw_only=True, tag="started"):
