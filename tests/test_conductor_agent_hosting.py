@@ -15,7 +15,7 @@ from hosted import ECHO, HERE, LIMITS, alive, bad, fails, hosted, succeeds, unti
 
 from conductor_agent.hosting import walls
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Host
-from conductor_agent.hosting.enforcement import Level
+from conductor_agent.hosting.enforcement import Enforced
 from conductor_agent.hosting.profiles import PROFILES, Profile
 from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
@@ -188,14 +188,14 @@ def test_an_extension_may_have_a_python_of_its_own(tmp_path: Path) -> None:
 
 def test_a_required_level_that_is_not_there_refuses_to_start() -> None:
     async def run() -> None:
-        async with Supervisor(profile="group", require={"network": Level.WATCHED}) as host:
+        async with Supervisor(profile="group", require={"network": Enforced.WATCHED}) as host:
             failure = fails(await host.call(ECHO, CallRequest(), LIMITS), Category.POLICY_VIOLATION)
             assert failure.code == "ENFORCEMENT_UNAVAILABLE"
-        async with Supervisor(profile="group", require={"memory_bytes": Level.WATCHED}) as host:
+        async with Supervisor(profile="group", require={"memory_bytes": Enforced.WATCHED}) as host:
             succeeds(await host.call(ECHO, CallRequest(), LIMITS))
             report = host.enforcement()
             assert set(ResourceLimits.model_fields) <= set(report)
-            assert {row["level"] for row in report.values()} <= {level.value for level in Level}
+            assert {row["level"] for row in report.values()} <= {level.value for level in Enforced}
 
     asyncio.run(run())
 

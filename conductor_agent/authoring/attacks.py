@@ -17,7 +17,7 @@ from conductor_agent.authoring.scenarios import SUCCESS, Scenario, plain_scenari
 from conductor_agent.authoring.trial import Trial
 from conductor_agent.files.manifest import Manifest
 from conductor_agent.hosting.contract import ExtensionSource, Reply
-from conductor_agent.hosting.enforcement import Level
+from conductor_agent.hosting.enforcement import Enforced
 from conductor_agent.hosting.supervisor import Supervisor
 from fqg_env.outcome import Category, StandardError
 from policies.resource.limits import ResourceLimits
@@ -145,7 +145,9 @@ def _degradation(trial: Trial) -> None:
 def _surroundings(trial: Trial) -> None:
     """Whether it reached for what it did not declare, where that is refused."""
     rows = trial.host.enforcement()
-    closed = [name for name in ("network", "filesystem") if rows[name]["level"] != Level.NONE.value]
+    closed = [
+        name for name in ("network", "filesystem") if rows[name]["level"] != Enforced.NONE.value
+    ]
     if not closed:
         trial.found("surroundings", 2, Judgement(None, "network and files are open here: not seen"))
         return

@@ -39,8 +39,7 @@ from conductor_agent.files.workflow_parts import (
     WorkflowError,
     part_of,
 )
-from conductor_agent.hosting.enforcement import Level as Enforced
-from conductor_agent.hosting.enforcement import enforcement, reaches
+from conductor_agent.hosting.enforcement import Enforced, enforcement, reaches
 from conductor_agent.hosting.self_test import strongest, what_would
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from fqg_env.errors import LevelError, suggest

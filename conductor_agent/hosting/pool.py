@@ -16,7 +16,7 @@ from conductor_agent.hosting.classify import Fault, as_told, from_cancel, from_p
 from conductor_agent.hosting.grants import LedAwayError, led_away
 from conductor_agent.hosting.launch import Launched, launch
 from conductor_agent.hosting.process import WorkerProcess
-from conductor_agent.hosting.watch import Watchdog
+from conductor_agent.hosting.watchdog import Watchdog
 from fqg_env.outcome import Phase, StandardError
 from policies.resource.violations import Limit
 

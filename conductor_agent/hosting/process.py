@@ -27,7 +27,7 @@ from conductor_agent.hosting.log import Log
 from conductor_agent.hosting.profiles import give_back_uid
 from conductor_agent.hosting.progress import Progress, read_progress, with_progress
 from conductor_agent.hosting.scratch import Folder, InMemory, Scratch, remove_folder
-from conductor_agent.hosting.watch import CONTROL_GROUP, Watchdog, Watched
+from conductor_agent.hosting.watchdog import CONTROL_GROUP, Watchdog, Watched
 from fqg_env.outcome import StandardError
 from policies.resource.violations import Limit, evidence, violation
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply
-from conductor_agent.hosting.enforcement import Level, enforcement, reaches
+from conductor_agent.hosting.enforcement import Enforced, enforcement, reaches
 from conductor_agent.hosting.profiles import GROUP, PROFILES, Profile
 from fqg_env.errors import suggest
 from fqg_env.outcome import StandardError
@@ -56,11 +56,11 @@ def strongest() -> Profile:
     return PROFILES[wanted]
 
 
-def what_would(limit: str, wanted: Level) -> str:
+def what_would(limit: str, wanted: Enforced) -> str:
     """What to mend here for a limit to be enforced so hard; empty: nothing would help."""
     for name in reversed(PROFILES):
         row = enforcement(name).get(limit)
-        if row is not None and reaches(Level(row["level"]), wanted) and why_not(name):
+        if row is not None and reaches(Enforced(row["level"]), wanted) and why_not(name):
             return f"the profile {name} would, but {why_not(name)}"
     return ""
 

@@ -31,12 +31,12 @@ from conductor_agent.hosting.classify import (
 )
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
 from conductor_agent.hosting.egress import ENFORCER as EGRESS
-from conductor_agent.hosting.enforcement import Level, enforcement
+from conductor_agent.hosting.enforcement import Enforced, enforcement
 from conductor_agent.hosting.opening import with_the_key
 from conductor_agent.hosting.pool import WorkerPool
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from conductor_agent.hosting.walls import Walls, walls
-from conductor_agent.hosting.watch import CONTROL_GROUP
+from conductor_agent.hosting.watchdog import CONTROL_GROUP
 from fqg_env.outcome import Category, Outcome, Phase, StandardError, Success
 from policies.resource.violations import Limit, evidence, violation
 
@@ -57,7 +57,7 @@ class Supervisor:
         python: str = sys.executable,
         *,
         profile: str | None = None,
-        require: Mapping[str, Level] | None = None,
+        require: Mapping[str, Enforced] | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         unheard: Callable[[ExtensionSource, StandardError], None] = lambda *_: None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from conductor_agent.hosting.classify import from_enforcement
-from conductor_agent.hosting.enforcement import Level, enforcement, reaches
+from conductor_agent.hosting.enforcement import Enforced, enforcement, reaches
 from conductor_agent.hosting.profiles import PROFILES, Profile
 from conductor_agent.hosting.self_test import strongest, what_would
 from fqg_env.outcome import StandardError
@@ -20,7 +20,7 @@ class Walls(NamedTuple):
     """Why none may run in there; None: they may."""
 
 
-def walls(profile: str | None, require: Mapping[str, Level]) -> Walls:
+def walls(profile: str | None, require: Mapping[str, Enforced]) -> Walls:
     """The profile of this name or the strongest one. Blocks for a self-test, some tenths of a second.
 
     Args:
@@ -38,15 +38,15 @@ def _unavailable(profile: Profile) -> StandardError | None:
 
 
 def _unmet(
-    require: Mapping[str, Level], report: Mapping[str, Mapping[str, str]]
+    require: Mapping[str, Enforced], report: Mapping[str, Mapping[str, str]]
 ) -> StandardError | None:
     """The first limit that needs more enforcement than there is."""
     for limit, wanted in require.items():
-        found = Level(report[limit]["level"]) if limit in report else Level.NONE
-        if not reaches(found, Level(wanted)):
-            mend = what_would(limit, Level(wanted))
+        found = Enforced(report[limit]["level"]) if limit in report else Enforced.NONE
+        if not reaches(found, Enforced(wanted)):
+            mend = what_would(limit, Enforced(wanted))
             return from_enforcement(
-                f"{limit}: {Level(wanted).value} is wanted, there is {found.value}"
+                f"{limit}: {Enforced(wanted).value} is wanted, there is {found.value}"
                 + (f"; {mend}." if mend else ".")
             )
     return None
