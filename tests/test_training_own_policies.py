@@ -309,9 +309,9 @@ def test_a_bug_while_a_policy_is_made_has_a_place_too(
     (tmp_path / "unmade_policy.py").write_text(code)
     (tmp_path / "torn_policy.py").write_text("\n1 / 0\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(PolicyError, match=r"ValueError: no; unmade_policy\.py, line 3\)$"):
+    with pytest.raises(PolicyError, match=r"ValueError: no \(unmade_policy\.py, line 3\)$"):
         policy_named("unmade_policy:Unmade")
-    with pytest.raises(PolicyError, match=r"division by zero; torn_policy\.py, line 2\)$"):
+    with pytest.raises(PolicyError, match=r"division by zero \(torn_policy\.py, line 2\)$"):
         policy_named("torn_policy:Torn")
 
 
