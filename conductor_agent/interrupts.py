@@ -12,6 +12,10 @@ from types import FrameType
 
 INTERRUPTED = 130
 """Exit code."""
+AGAIN_S = 4.0
+"""After so many seconds an exception is raised anew, if the process still runs: where a signal happens to be
+heard, in a destructor or a callback, Python may swallow it.
+"""
 
 
 @contextmanager
@@ -46,5 +50,7 @@ def hear_sigterm_as_ctrl_c() -> None:
 def _as_ctrl_c(_: int, frame: FrameType | None) -> None:
     heard = signal.getsignal(signal.SIGINT)
     if not callable(heard):  # in the background of a shell, where Ctrl-C is for others
+        signal.signal(signal.SIGALRM, _as_ctrl_c)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
         raise KeyboardInterrupt
     heard(signal.SIGINT, frame)
