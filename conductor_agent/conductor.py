@@ -169,9 +169,8 @@ class Conductor:
             action, handed = action if self.legal(action) else STOP, ""
         if action == STOP and self.tries_all and (call := first_untried(self.fold)) is not None:
             action, source, handed = FIRST_CALL + call, UNTRIED, ""
-            why += (
-                "; " if why else ""
-            ) + f"{self.policy.name} would give up, and this was never tried"
+            told = f"{self.policy.name} would give up, and this was never tried"
+            why = f"{why}; {told}" if why else told
         took_ms = (time.perf_counter() - began) * 1e3
         return Choice(action, probabilities, source, why or handed, took_ms, success)
 

@@ -11,7 +11,7 @@ import os
 import platform
 import secrets
 import statistics
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -186,7 +186,10 @@ async def resume(
         for event in lost:
             state.apply(event)
             watch(event)
-        return await _play(workflow, chosen, recorder, state, held, host, clock, watch, run_id)
+        before = [*events, *lost]
+        return await _play(
+            workflow, chosen, recorder, state, held, host, clock, watch, run_id, before
+        )
 
 
 async def _play(
@@ -199,6 +202,7 @@ async def _play(
     clock: Clock | None,
     watch: Watch,
     run_id: str,
+    before: Sequence[Event] = (),
 ) -> Result:
     try:
         async with _hosted(host, recorder.account) as runner:
@@ -215,7 +219,7 @@ async def _play(
                 held,
                 watch,
                 workflow.give_up == "tried",
-                recorder.journal.events(run_id),
+                before,
             )
             await conductor.warm_up()
             conductor.clock = clock or RunClock(at_s)  # the run's time begins here

@@ -47,7 +47,7 @@ def lacking_for_essentials(fold: Fold) -> set[str]:
         if name in lacking or fold.usable(name):
             continue
         lacking.add(name)
-        for function in fold.level.functions.values():
-            if name in function.outputs:
-                ahead += function.inputs
+        for number, call in enumerate(fold.level.calls):
+            if name in function_of(fold.level, number).outputs:
+                ahead += fold.level.inputs_of(call)
     return lacking
