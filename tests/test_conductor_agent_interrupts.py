@@ -94,3 +94,27 @@ def test_sigterm_leaves_nothing_behind(
     assert code == 130
     assert "interrupted" in words and "Traceback" not in words
     assert list(tmp_path.glob("*mode-*")) == list(tmp_path.glob("fqg-*")) == []
+
+
+SWALLOWS = """
+import signal
+from conductor_agent import interrupts
+interrupts.AGAIN_S = 0.05
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+interrupts.hear_sigterm_as_ctrl_c()
+for _ in range(2):
+    try:
+        print("waits", flush=True)
+        signal.pause()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_an_interrupt_that_was_swallowed_comes_again() -> None:
+    started = subprocess.Popen(
+        [sys.executable, "-c", SWALLOWS], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert started.stdout is not None and started.stdout.readline() == "waits\n"
+    started.send_signal(signal.SIGTERM)
+    assert started.communicate(timeout=30)[0].split() == ["interrupted", "waits", "interrupted"]
