@@ -226,9 +226,9 @@ def limits(
 
     Example: conductor limits --json
     """
-    from conductor_agent.hosting.enforcement import enforcement
-    from conductor_agent.hosting.profiles import PROFILES
-    from conductor_agent.hosting.self_test import strongest, why_not
+    from conductor_agent.hosting.walls.enforcement import enforcement
+    from conductor_agent.hosting.walls.profiles import PROFILES
+    from conductor_agent.hosting.walls.self_test import strongest, why_not
 
     if profile is not None and profile not in PROFILES:
         raise BadInput(f"--profile: there is no {profile!r}; there are {', '.join(PROFILES)}")
@@ -351,7 +351,7 @@ def _is_bad_input(problem: Exception) -> bool:
     """Ours name the input that is wrong; those of the command line bear a message made for users."""
     from conductor_agent.files.manifest import ManifestError
     from conductor_agent.files.workflow import WorkflowError
-    from conductor_agent.hosting.self_test import ProfileError
+    from conductor_agent.hosting.walls.self_test import ProfileError
     from conductor_agent.record.journal import JournalError
     from policies.recovery.registry import PolicyError
     from policies.resource.limits import LimitError

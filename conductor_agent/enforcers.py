@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from conductor_agent.hosting.classify import TOLD
-from conductor_agent.hosting.egress import ENFORCER as EGRESS
-from conductor_agent.hosting.watchdog import CONTROL_GROUP, WATCHDOG
+from conductor_agent.hosting.walls.egress import ENFORCER as EGRESS
+from conductor_agent.hosting.watch.watchdog import CONTROL_GROUP, WATCHDOG
 
 WORDS = {
     "rlimit": "the kernel, which holds each process to it (rlimit)",

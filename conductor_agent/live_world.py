@@ -20,7 +20,7 @@ from conductor_agent.files.declared import as_declared, failed, unusable
 from conductor_agent.files.patterns import fault_within
 from conductor_agent.files.workflow import Workflow
 from conductor_agent.hosting.contract import CallRequest, Host
-from conductor_agent.hosting.signature import PARAMETER
+from conductor_agent.hosting.sdk.signature import PARAMETER
 from fqg_env.level import Call, CallKind, Responsibility
 from fqg_env.outcome import (
     Blame,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conductor_agent.hosting.harness import SkippedTime
+from conductor_agent.hosting.sdk.harness import SkippedTime
 
 
 class Flaky:

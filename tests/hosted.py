@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from conductor_agent.hosting import tree
 from conductor_agent.hosting.contract import ExtensionSource, Reply
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.watch import tree
 from fqg_env.outcome import Category, StandardError, Success
 from policies.resource.limits import ResourceLimits
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conductor_agent.hosting import cgroups
-from conductor_agent.hosting.confine import NPROC_ROOM
+from conductor_agent.hosting.walls import cgroups
+from conductor_agent.hosting.watch.tree import NPROC_ROOM
 
 REAL = cgroups.place()
 real = pytest.mark.skipif(REAL is None, reason="no control group may be made here")

@@ -12,7 +12,7 @@ from conductor_cli import command, finished, ran
 from hand_written import FOLDER
 
 from conductor_agent.conductor import Conductor
-from conductor_agent.hosting import tree
+from conductor_agent.hosting.watch import tree
 from policies.recovery.registry import BUILT_IN, PLANNERS
 
 PAGE = FOLDER / "page.yaml"

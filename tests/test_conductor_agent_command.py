@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from conductor_agent.hosting import tree
 from conductor_agent.hosting.command import command_extension, command_source, packed, unpacked
 from conductor_agent.hosting.contract import CallRequest, Reply
 from conductor_agent.hosting.extension import call, outputs
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.watch import tree
 from fqg_env.outcome import Blame, Category, Phase, StandardError, Success
 from policies.resource.limits import ResourceLimits
 

@@ -13,9 +13,9 @@ import pytest
 from hosted import succeeds, until
 
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
-from conductor_agent.hosting.egress import LOOK_UPS, _address, _destination
-from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls.egress import LOOK_UPS, _address, _destination
+from conductor_agent.hosting.walls.self_test import why_not
 from fqg_env.outcome import Category, StandardError, Success
 from policies.resource.freedoms import allows, names
 from policies.resource.limits import ResourceLimits

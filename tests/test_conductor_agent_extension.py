@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from conductor_agent.hosting.context import Context
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
 from conductor_agent.hosting.extension import (
     Extension,
@@ -18,6 +17,7 @@ from conductor_agent.hosting.extension import (
     failure,
     outputs,
 )
+from conductor_agent.hosting.sdk.context import Context
 from conductor_agent.hosting.supervisor import Supervisor
 from fqg_env.outcome import (
     Blame,

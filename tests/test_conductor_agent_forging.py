@@ -16,8 +16,8 @@ from ledgers import (
 
 from conductor_agent import runs
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
-from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls.self_test import why_not
 from conductor_agent.record.ledger import Tally
 from conductor_agent.runs import begin
 from fqg_env.outcome import Blame, Category

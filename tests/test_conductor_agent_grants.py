@@ -14,13 +14,13 @@ from hosted import ACTS, fails, succeeds
 from conductor_agent.files.bindings import limits_of
 from conductor_agent.files.manifest import FILE, ManifestError, read_manifest
 from conductor_agent.files.workflow import WorkflowError, read_workflow
-from conductor_agent.hosting import launch
-from conductor_agent.hosting.bubblewrap import covers
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply
-from conductor_agent.hosting.grants import LedAwayError, places
-from conductor_agent.hosting.place import Place
-from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls.bubblewrap import covers
+from conductor_agent.hosting.walls.grants import LedAwayError, places
+from conductor_agent.hosting.walls.place import Place
+from conductor_agent.hosting.walls.self_test import why_not
+from conductor_agent.hosting.workers import launch
 from fqg_env.outcome import Category
 from policies.resource.limits import LimitError, ResourceLimits
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from hosted import ECHO, HERE, LIMITS, QUICK, alive, bad, fails, hosted, succeeds, until
 
-from conductor_agent.hosting import tree
 from conductor_agent.hosting.contract import CallRequest
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.watch import tree
 from fqg_env.outcome import Blame, Category, Phase, SideEffects, StandardError
 from policies.resource.limits import ResourceLimits
 from policies.resource.violations import BREACHES, Limit

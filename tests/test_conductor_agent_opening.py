@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from conductor_agent.hosting import opening
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
-from conductor_agent.hosting.opening import with_the_key
-from conductor_agent.hosting.profiles import PROFILES
-from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls import opening
+from conductor_agent.hosting.walls.opening import with_the_key
+from conductor_agent.hosting.walls.profiles import PROFILES
+from conductor_agent.hosting.walls.self_test import why_not
 from fqg_env.outcome import Category, Cause, Outcome, StandardError, error
 from policies.resource.limits import ResourceLimits, limits_for
 

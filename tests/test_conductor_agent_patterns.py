@@ -13,8 +13,8 @@ from hand_written import work, workflow
 
 from conductor_agent.files import patterns
 from conductor_agent.files.patterns import fault_within
-from conductor_agent.hosting import tree
 from conductor_agent.hosting.testing import FakeHost
+from conductor_agent.hosting.watch import tree
 from conductor_agent.live_world import Answer, Attempt, Held, LiveWorld
 from fqg_env.outcome import Category, StandardError
 

@@ -9,14 +9,14 @@ import msgspec
 import pytest
 from flaky import Flaky
 
-from conductor_agent.hosting import progress
-from conductor_agent.hosting.context import Context
 from conductor_agent.hosting.extension import (
     call,
     extension,
     perform,
 )
-from conductor_agent.hosting.harness import SkippedTime
+from conductor_agent.hosting.sdk import progress
+from conductor_agent.hosting.sdk.context import Context
+from conductor_agent.hosting.sdk.harness import SkippedTime
 from fqg_env.outcome import (
     Blame,
     Category,

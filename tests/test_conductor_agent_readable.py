@@ -14,9 +14,9 @@ from hosted import ACTS, succeeds
 from conductor_agent.files.bindings import limits_of, source_of
 from conductor_agent.files.manifest import FILE, ManifestError, read_manifest
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
-from conductor_agent.hosting.readable import code_of, common, open_to_all
-from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls.readable import code_of, common, open_to_all
+from conductor_agent.hosting.walls.self_test import why_not
 from policies.resource.limits import ResourceLimits
 
 

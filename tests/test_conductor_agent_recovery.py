@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from flaky import Flaky
 
-from conductor_agent.hosting.context import Context
 from conductor_agent.hosting.extension import (
     Extension,
     InvalidInput,
@@ -15,7 +14,8 @@ from conductor_agent.hosting.extension import (
     call,
     extension,
 )
-from conductor_agent.hosting.harness import SkippedTime
+from conductor_agent.hosting.sdk.context import Context
+from conductor_agent.hosting.sdk.harness import SkippedTime
 from fqg_env.outcome import (
     Category,
     OwnRecovery,

@@ -10,8 +10,8 @@ from hand_written import FOLDER, work, workflow
 
 from conductor_agent.explain import explain
 from conductor_agent.files.checks import measured_within
-from conductor_agent.hosting import tree
 from conductor_agent.hosting.testing import FakeHost
+from conductor_agent.hosting.watch import tree
 from conductor_agent.record.events import Decided, Finished
 from conductor_agent.record.fold import replay
 from conductor_agent.record.journal import Journal

@@ -10,9 +10,9 @@ import pytest
 
 from conductor_agent.by_mode.play import SUCCESS, play_one
 from conductor_agent.files.workflow import read_workflow
-from conductor_agent.hosting import tree
 from conductor_agent.hosting.contract import CallRequest
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.watch import tree
 from conductor_agent.record.events import Finished
 from conductor_agent.record.journal import Journal
 from conductor_agent.record.ledger import Ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from conductor_agent.hosting.scratch import Folder, remove_folder
+from conductor_agent.hosting.watch.scratch import Folder, remove_folder
 
 
 def test_files_are_counted_wherever_they_lie(tmp_path: Path) -> None:

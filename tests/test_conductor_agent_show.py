@@ -18,8 +18,8 @@ from conductor_agent.commands.show import (
 from conductor_agent.commands.show_runs import show_runs
 from conductor_agent.commands.show_steps import show_head, show_steps
 from conductor_agent.explain import explain
-from conductor_agent.hosting.enforcement import enforcement
 from conductor_agent.hosting.testing import FakeHost
+from conductor_agent.hosting.walls.enforcement import enforcement
 from conductor_agent.plain import clean
 from conductor_agent.record.events import Decided, Ended, Finished, Lost, Signal, Waited
 from conductor_agent.record.journal import Journal

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from hosted import HERE
 
-from conductor_agent.hosting.self_test import why_not
-from conductor_agent.hosting.spare import COUNT, Spare
+from conductor_agent.hosting.walls.self_test import why_not
+from conductor_agent.hosting.watch.spare import COUNT, Spare
 
 BEGIN = f"""
 import asyncio, contextlib, json, logging, os, resource, sys
-from conductor_agent.hosting import tree
+from conductor_agent.hosting.watch import tree
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
 from conductor_agent.hosting.supervisor import Supervisor
 from policies.resource.limits import ResourceLimits

@@ -20,9 +20,10 @@ from conductor_agent.files import bindings
 from policies.resource.limits import ResourceLimits
 bindings.limits_of = lambda *_: ResourceLimits(environment=("FQG_SUITE_SECRET",))
 """
-EVERY_CONNECTION = "from conductor_agent.hosting import egress\negress.CONNECTIONS = 10_000\n"
+EVERY_CONNECTION = "from conductor_agent.hosting.walls import egress\negress.CONNECTIONS = 10_000\n"
 EVERY_NAME = (
-    "import re\nfrom conductor_agent.hosting import egress\negress.HOST = re.compile('(?s).*')\n"
+    "import re\nfrom conductor_agent.hosting.walls import egress\n"
+    "egress.HOST = re.compile('(?s).*')\n"
 )
 ANYTHING_IS_AN_ANSWER = """
 import types
@@ -37,11 +38,11 @@ def forgiving(body):
 supervisor.frames = types.SimpleNamespace(**{**vars(frames), "from_worker": forgiving})
 """
 ALL_CALLS_BEAR_ONE_ID = """
-from conductor_agent.hosting.pool import WorkerPool
+from conductor_agent.hosting.workers.pool import WorkerPool
 WorkerPool.call_id = lambda self: 7
 """
 WHO_FAILED_IS_ASKED_AGAIN = """
-from conductor_agent.hosting.process import WorkerProcess
+from conductor_agent.hosting.workers.process import WorkerProcess
 
 def end(self, reason):
     self._resolve(reason)
@@ -54,7 +55,7 @@ WorkerProcess.end = end
 
 
 FOLLOWS_LINKS = """
-from conductor_agent.hosting import launch
+from conductor_agent.hosting.workers import launch
 launch.places = lambda field, paths: {}
 """
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from conductor_agent.hosting import tree
-from conductor_agent.hosting.watchdog import IDLE_CPU_S, IDLE_SHARE, Watched
+from conductor_agent.hosting.watch import tree
+from conductor_agent.hosting.watch.watchdog import IDLE_CPU_S, IDLE_SHARE, Watched
 from fqg_env.outcome import StandardError
 from policies.resource.limits import ResourceLimits
 from policies.resource.violations import Limit

@@ -18,10 +18,10 @@ from sandbox.case import ATTACKS, LIMITS
 from sandbox.conduct import alive, tell
 from sandbox.judge import GROWTH_BYTES
 
-from conductor_agent.hosting import tree
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource
-from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls.self_test import why_not
+from conductor_agent.hosting.watch import tree
 from fqg_env.outcome import Success
 
 SHARE = 20

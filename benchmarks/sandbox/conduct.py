@@ -22,10 +22,10 @@ from sandbox.case import ATTACKS, LIMITS, Case
 from sandbox.cases import CASES
 from sandbox.judge import Seen, judge
 
-from conductor_agent.hosting import tree
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Usage
-from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls.self_test import why_not
+from conductor_agent.hosting.watch import tree
 from fqg_env.outcome import Outcome, StandardError, Success, to_json
 from policies.resource.limits import ResourceLimits
 
@@ -298,7 +298,7 @@ def _is_new_worker(pid: int) -> bool:
     """Whether the supervisor started it: foreign code never bears the name of what confines it."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"conductor_agent.hosting.enter" in file.read()
+            return b"conductor_agent.hosting.walls.enter" in file.read()
     except OSError:
         return False
 

@@ -18,8 +18,8 @@ from sandbox.conduct import Before, Ended, Neighbour, attack, tell
 from sandbox.judge import GROWTH_BYTES
 
 from conductor_agent.hosting.contract import ExtensionSource
-from conductor_agent.hosting.self_test import why_not
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls.self_test import why_not
 from fqg_env.outcome import StandardError, Success, to_json
 
 OVERSHOOT_BYTES = 64_000_000

@@ -28,7 +28,7 @@ from sandbox.case import ATTACKS
 from sandbox.cases import CASES, CONDUCTOR_KILLED
 from sandbox.conduct import alive
 
-from conductor_agent.hosting import tree
+from conductor_agent.hosting.watch import tree
 
 CASE_S = 300.0
 """A conductor that tells nothing for so long hangs; a campaign tells nothing until its end."""

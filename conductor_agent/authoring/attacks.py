@@ -17,8 +17,8 @@ from conductor_agent.authoring.scenarios import SUCCESS, Scenario, plain_scenari
 from conductor_agent.authoring.trial import Trial
 from conductor_agent.files.manifest import Manifest
 from conductor_agent.hosting.contract import ExtensionSource, Reply
-from conductor_agent.hosting.enforcement import Enforced
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls.enforcement import Enforced
 from fqg_env.outcome import Category, StandardError
 from policies.resource.limits import ResourceLimits
 

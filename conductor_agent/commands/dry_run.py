@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from conductor_agent.files.workflow import Workflow, WorkflowError
-from conductor_agent.hosting.enforcement import enforcement
 from conductor_agent.hosting.supervisor import Supervisor
+from conductor_agent.hosting.walls.enforcement import enforcement
 from conductor_agent.plain import clean, print_json
 from fqg_env.outcome import StandardError
 

@@ -18,8 +18,8 @@ from conductor_agent.files.manifest import Manifest, ManifestError
 from conductor_agent.files.passable import unpassable
 from conductor_agent.hosting.command import command_source
 from conductor_agent.hosting.contract import ExtensionSource
-from conductor_agent.hosting.grants import FIELDS, LedAwayError, places
-from conductor_agent.hosting.readable import SYSTEM, common
+from conductor_agent.hosting.walls.grants import FIELDS, LedAwayError, places
+from conductor_agent.hosting.walls.readable import SYSTEM, common
 from fqg_env.errors import suggest
 from policies.resource.freedoms import FREEDOMS
 from policies.resource.limits import LimitError, ResourceLimits, Settings, limits_for, short

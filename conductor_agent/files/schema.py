@@ -17,7 +17,7 @@ from conductor_agent.files.checks import Check
 from conductor_agent.files.field_words import models_in, words_of
 from conductor_agent.files.manifest import Manifest
 from conductor_agent.files.workflow_parts import FOR_REAL, ExtensionEntry, GiveUp, InputEntry
-from conductor_agent.hosting.enforcement import Enforced, enforcement
+from conductor_agent.hosting.walls.enforcement import Enforced, enforcement
 from fqg_env.level import Artifact, Level, Name, Shield
 from fqg_env.puzzle import Puzzle
 from policies.resource.limits import (

@@ -39,9 +39,9 @@ from conductor_agent.files.workflow_parts import (
     WorkflowError,
     part_of,
 )
-from conductor_agent.hosting.enforcement import Enforced, enforcement, reaches
-from conductor_agent.hosting.self_test import strongest, what_would
 from conductor_agent.hosting.values import NotPlainError, check_plain
+from conductor_agent.hosting.walls.enforcement import Enforced, enforcement, reaches
+from conductor_agent.hosting.walls.self_test import strongest, what_would
 from fqg_env.errors import LevelError, suggest
 from fqg_env.level import Level
 from fqg_env.level_file import OnceLoader, parse_level

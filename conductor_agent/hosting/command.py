@@ -21,10 +21,10 @@ from typing import Any
 import msgspec
 
 from conductor_agent.hosting import classify, exits
-from conductor_agent.hosting.context import Cancelled, Context
 from conductor_agent.hosting.contract import ExtensionSource
 from conductor_agent.hosting.extension import Extension
 from conductor_agent.hosting.pipes import Pipes
+from conductor_agent.hosting.sdk.context import Cancelled, Context
 from conductor_agent.hosting.values import check_plain
 from fqg_env.outcome import WIRE, Outcome, StandardError, Success, from_json
 from policies.resource.violations import Limit, evidence, violation

@@ -17,11 +17,11 @@ from types import ModuleType
 from typing import Any, overload
 
 from conductor_agent.hosting.classify import InvalidInput, Unable
-from conductor_agent.hosting.context import Cancelled, Context, OutOfTime
-from conductor_agent.hosting.harness import call, failure, outputs
-from conductor_agent.hosting.perform import perform
-from conductor_agent.hosting.recovery import Preset
-from conductor_agent.hosting.signature import ByName, taken_by
+from conductor_agent.hosting.sdk.context import Cancelled, Context, OutOfTime
+from conductor_agent.hosting.sdk.harness import call, failure, outputs
+from conductor_agent.hosting.sdk.perform import perform
+from conductor_agent.hosting.sdk.recovery import Preset
+from conductor_agent.hosting.sdk.signature import ByName, taken_by
 from fqg_env.outcome import StandardError, Success
 
 __all__ = [

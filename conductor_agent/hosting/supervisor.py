@@ -30,18 +30,18 @@ from conductor_agent.hosting.classify import (
     from_request,
 )
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
-from conductor_agent.hosting.egress import ENFORCER as EGRESS
-from conductor_agent.hosting.enforcement import Enforced, enforcement
-from conductor_agent.hosting.opening import with_the_key
-from conductor_agent.hosting.pool import WorkerPool
 from conductor_agent.hosting.values import NotPlainError, check_plain
-from conductor_agent.hosting.walls import Walls, walls
-from conductor_agent.hosting.watchdog import CONTROL_GROUP
+from conductor_agent.hosting.walls.egress import ENFORCER as EGRESS
+from conductor_agent.hosting.walls.enforcement import Enforced, enforcement
+from conductor_agent.hosting.walls.opening import with_the_key
+from conductor_agent.hosting.walls.standing import Walls, walls
+from conductor_agent.hosting.watch.watchdog import CONTROL_GROUP
+from conductor_agent.hosting.workers.pool import WorkerPool
 from fqg_env.outcome import Category, Outcome, Phase, StandardError, Success
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
-    from conductor_agent.hosting.process import WorkerProcess
+    from conductor_agent.hosting.workers.process import WorkerProcess
     from policies.resource.limits import ResourceLimits
 
 ENVELOPE_BYTES = 1024

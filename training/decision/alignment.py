@@ -8,7 +8,7 @@ from typing import Any
 from conductor_agent.files.manifest import Ours
 from conductor_agent.files.workflow_parts import ExtensionEntry
 from conductor_agent.hosting.extension import extension
-from conductor_agent.hosting.harness import call
+from conductor_agent.hosting.sdk.harness import call
 from fqg_env.level import Responsibility
 from fqg_env.outcome import Success
 from policies.resource.limits import ResourceLimits

@@ -18,21 +18,23 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from conductor_agent.hosting import bubblewrap, tree, windows
+from conductor_agent.hosting import windows
 from conductor_agent.hosting.classify import Fault, from_cancel, from_exit, from_protocol
-from conductor_agent.hosting.egress import Egress
-from conductor_agent.hosting.exchange import Exchange, Heard
-from conductor_agent.hosting.launch import SCRATCH
-from conductor_agent.hosting.log import Log
-from conductor_agent.hosting.profiles import give_back_uid
-from conductor_agent.hosting.progress import Progress, read_progress, with_progress
-from conductor_agent.hosting.scratch import Folder, InMemory, Scratch, remove_folder
-from conductor_agent.hosting.watchdog import CONTROL_GROUP, Watchdog, Watched
+from conductor_agent.hosting.sdk.progress import Progress, read_progress, with_progress
+from conductor_agent.hosting.walls import bubblewrap
+from conductor_agent.hosting.walls.egress import Egress
+from conductor_agent.hosting.walls.profiles import give_back_uid
+from conductor_agent.hosting.watch import tree
+from conductor_agent.hosting.watch.scratch import Folder, InMemory, Scratch, remove_folder
+from conductor_agent.hosting.watch.watchdog import CONTROL_GROUP, Watchdog, Watched
+from conductor_agent.hosting.workers.exchange import Exchange, Heard
+from conductor_agent.hosting.workers.launch import SCRATCH
+from conductor_agent.hosting.workers.log import Log
 from fqg_env.outcome import StandardError
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
-    from conductor_agent.hosting.launch import Launched
+    from conductor_agent.hosting.workers.launch import Launched
     from policies.resource.limits import ResourceLimits
 
 logger = logging.getLogger("fqg.hosting")

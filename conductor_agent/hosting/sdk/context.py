@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from conductor_agent.hosting import recovery
-from conductor_agent.hosting.progress import (
+from conductor_agent.hosting.sdk import recovery
+from conductor_agent.hosting.sdk.progress import (
     Progress,
     clear_progress,
     with_progress,
     write_progress,
 )
-from conductor_agent.hosting.recovery import PASSING, TOO_HEAVY, Exceptions, Preset, Recovery
+from conductor_agent.hosting.sdk.recovery import PASSING, TOO_HEAVY, Exceptions, Preset, Recovery
 from conductor_agent.hosting.values import check_plain
 from fqg_env.outcome import Outcome, OwnRecovery, Success
 

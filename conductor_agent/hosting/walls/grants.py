@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from conductor_agent.hosting.classify import DOMAIN
-from conductor_agent.hosting.place import Place, place_of
+from conductor_agent.hosting.walls.place import Place, place_of
 from fqg_env.outcome import Blame, Category, Phase, PolicyEvidence, StandardError, error
 
 FIELDS = ("read_paths", "write_paths")

@@ -24,14 +24,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import json
 
-from conductor_agent.hosting import bubblewrap, cgroups, enter, seccomp, tree
-from conductor_agent.hosting.confine import Confinement
-from conductor_agent.hosting.enter import ROOT
-from conductor_agent.hosting.grants import FIELDS, places
-from conductor_agent.hosting.handover import VARIABLES, take_over
-from conductor_agent.hosting.place import Place
-from conductor_agent.hosting.profiles import Profile, give_back_uid, private_uid
-from conductor_agent.hosting.readable import NAMES, NEEDED, SYSTEM, code_of, firm, open_to_all
+from conductor_agent.hosting.walls import bubblewrap, cgroups, enter, seccomp
+from conductor_agent.hosting.walls.confine import Confinement
+from conductor_agent.hosting.walls.enter import ROOT
+from conductor_agent.hosting.walls.grants import FIELDS, places
+from conductor_agent.hosting.walls.handover import VARIABLES, take_over
+from conductor_agent.hosting.walls.place import Place
+from conductor_agent.hosting.walls.profiles import Profile, give_back_uid, private_uid
+from conductor_agent.hosting.walls.readable import NAMES, NEEDED, SYSTEM, code_of, firm, open_to_all
+from conductor_agent.hosting.watch import tree
 from conductor_agent.hosting.windows import Window
 from conductor_agent.hosting.worker import Setup
 

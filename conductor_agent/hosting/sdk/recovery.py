@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fqg_env.outcome import OwnRecovery
 
 if TYPE_CHECKING:
-    from conductor_agent.hosting.context import Context
+    from conductor_agent.hosting.sdk.context import Context
 
 Exceptions = tuple[type[BaseException], ...]
 PASSING: Exceptions = (ConnectionError, TimeoutError)

@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conductor_agent.hosting import bubblewrap, cgroups, landlock, seccomp, tree
+from conductor_agent.hosting.walls import bubblewrap, cgroups, landlock, seccomp
+from conductor_agent.hosting.watch import tree
 
 if TYPE_CHECKING:
     from policies.resource.limits import ResourceLimits

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply
-from conductor_agent.hosting.enforcement import Enforced, enforcement, reaches
-from conductor_agent.hosting.profiles import GROUP, PROFILES, Profile
+from conductor_agent.hosting.walls.enforcement import Enforced, enforcement, reaches
+from conductor_agent.hosting.walls.profiles import GROUP, PROFILES, Profile
 from fqg_env.errors import suggest
 from fqg_env.outcome import StandardError
 from policies.resource.limits import ResourceLimits
 
 CHOICE = "CONDUCTOR_PROFILE"
 """Environment variable by which an operator chooses a profile; unset: the strongest."""
-SOURCE = ExtensionSource("conductor_agent.hosting.probe")
+SOURCE = ExtensionSource("conductor_agent.hosting.walls.probe")
 LIMITS = ResourceLimits(wall_s=10.0, memory_bytes=1 << 26, tasks=16, open_files=64)
 UNSEEN = {"memory_file"}
 """What a profile with a control group may allow: it counts it."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from conductor_agent.hosting.readable import NAMES, SYSTEM
+from conductor_agent.hosting.walls.readable import NAMES, SYSTEM
 
 if TYPE_CHECKING:
     from policies.resource.limits import ResourceLimits

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from conductor_agent.hosting.spare import none_left
+from conductor_agent.hosting.watch.spare import none_left
 
 SHARE = 0.1
 """Of its time that the watch spends on counting a folder at most: it takes a system call a file."""

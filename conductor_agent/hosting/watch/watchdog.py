@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from conductor_agent.hosting import tree
-from conductor_agent.hosting.confine import NPROC_ROOM
-from conductor_agent.hosting.scratch import Filled
-from conductor_agent.hosting.spare import Spare
+from conductor_agent.hosting.watch import tree
+from conductor_agent.hosting.watch.scratch import Filled
+from conductor_agent.hosting.watch.spare import Spare
+from conductor_agent.hosting.watch.tree import NPROC_ROOM
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
-    from conductor_agent.hosting.cgroups import Group
-    from conductor_agent.hosting.scratch import Scratch
+    from conductor_agent.hosting.walls.cgroups import Group
+    from conductor_agent.hosting.watch.scratch import Scratch
     from fqg_env.outcome import StandardError
     from policies.resource.limits import ResourceLimits
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from conductor_agent.hosting.classify import from_enforcement
-from conductor_agent.hosting.enforcement import Enforced, enforcement, reaches
-from conductor_agent.hosting.profiles import PROFILES, Profile
-from conductor_agent.hosting.self_test import strongest, what_would
+from conductor_agent.hosting.walls.enforcement import Enforced, enforcement, reaches
+from conductor_agent.hosting.walls.profiles import PROFILES, Profile
+from conductor_agent.hosting.walls.self_test import strongest, what_would
 from fqg_env.outcome import StandardError
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from conductor_agent.hosting.classify import from_answer, from_exception
-from conductor_agent.hosting.context import Cancelled, Context, OutOfTime
+from conductor_agent.hosting.sdk.context import Cancelled, Context, OutOfTime
 from conductor_agent.hosting.values import check_causes, check_outcome, check_plain
 from fqg_env.outcome import (
     Blame,

@@ -4,7 +4,8 @@
 
 (Not on the command line, which anybody on the machine can read: secrets are in it.)
 
-In a process namespace it simply becomes the worker. Elsewhere it stays as the worker's keeper (keeper.py).
+In a process namespace it simply becomes the worker. Elsewhere it stays as the worker's keeper
+(watch/keeper.py).
 Standard library alone, for a start of a few milliseconds.
 """
 
@@ -18,13 +19,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from conductor_agent.hosting.confine import Confinement, confine, die_with_parent
-from conductor_agent.hosting.handover import hand_over
-from conductor_agent.hosting.keeper import keep_below
+from conductor_agent.hosting.walls.confine import Confinement, confine, die_with_parent
+from conductor_agent.hosting.walls.handover import hand_over
+from conductor_agent.hosting.watch.keeper import keep_below
 
 FAILED = 71
 """Exit code where the walls could not be put up: nothing foreign has run (classify.EXIT_NO_WALLS)."""
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 """Directory that the project's packages are imported from."""
 
 
@@ -60,7 +61,7 @@ def command(python: str, fd: int) -> list[str]:
     """The command line of the first process, which inherits the file."""
     start = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
-        "from conductor_agent.hosting.enter import main; main()"
+        "from conductor_agent.hosting.walls.enter import main; main()"
     )
     return [python, "-I", "-S", "-c", start, str(fd)]
 

@@ -13,16 +13,16 @@ from msgspec.structs import replace
 
 from conductor_agent.hosting import frames
 from conductor_agent.hosting.classify import Fault, as_told, from_cancel, from_protocol, from_spawn
-from conductor_agent.hosting.grants import LedAwayError, led_away
-from conductor_agent.hosting.launch import Launched, launch
-from conductor_agent.hosting.process import WorkerProcess
-from conductor_agent.hosting.watchdog import Watchdog
+from conductor_agent.hosting.walls.grants import LedAwayError, led_away
+from conductor_agent.hosting.watch.watchdog import Watchdog
+from conductor_agent.hosting.workers.launch import Launched, launch
+from conductor_agent.hosting.workers.process import WorkerProcess
 from fqg_env.outcome import Phase, StandardError
 from policies.resource.violations import Limit
 
 if TYPE_CHECKING:
     from conductor_agent.hosting.contract import ExtensionSource
-    from conductor_agent.hosting.profiles import Profile
+    from conductor_agent.hosting.walls.profiles import Profile
     from policies.resource.limits import ResourceLimits
 
 READY_BYTES = 65_536

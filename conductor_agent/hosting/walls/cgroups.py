@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from conductor_agent.hosting.confine import NPROC_ROOM
+from conductor_agent.hosting.watch.tree import NPROC_ROOM
 
 MOUNTS = Path("/sys/fs/cgroup")
 PREFIX = "fqg"

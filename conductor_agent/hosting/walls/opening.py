@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from conductor_agent.aside import TooSlowError, aside
-from conductor_agent.hosting.profiles import Profile
 from conductor_agent.hosting.raised import MAX_MESSAGE
+from conductor_agent.hosting.walls.profiles import Profile
 from fqg_env.outcome import Cause, Outcome, StandardError
 from policies.resource.limits import ResourceLimits
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from enum import Enum
 
-from conductor_agent.hosting.confine import NPROC_ROOM
-from conductor_agent.hosting.profiles import PROFILES, Profile
-from conductor_agent.hosting.watchdog import IDLE_CPU_S, IDLE_SHARE, PERIOD_S
+from conductor_agent.hosting.walls.profiles import PROFILES, Profile
+from conductor_agent.hosting.watch.tree import NPROC_ROOM
+from conductor_agent.hosting.watch.watchdog import IDLE_CPU_S, IDLE_SHARE, PERIOD_S
 
 
 class Enforced(str, Enum):

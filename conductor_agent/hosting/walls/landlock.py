@@ -11,7 +11,7 @@ import stat
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 
-from conductor_agent.hosting.place import check_place
+from conductor_agent.hosting.walls.place import check_place
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _PATH_BENEATH = 1

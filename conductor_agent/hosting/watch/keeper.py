@@ -15,8 +15,8 @@ import signal
 from pathlib import Path
 from types import FrameType
 
-from conductor_agent.hosting import tree
-from conductor_agent.hosting.scratch import remove_folder
+from conductor_agent.hosting.watch import tree
+from conductor_agent.hosting.watch.scratch import remove_folder
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conductor_agent.hosting.enter import ROOT
+from conductor_agent.hosting.walls.enter import ROOT
 
 if TYPE_CHECKING:
     from conductor_agent.hosting.contract import ExtensionSource

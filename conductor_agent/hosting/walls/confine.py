@@ -11,14 +11,13 @@ import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from conductor_agent.hosting import landlock
-from conductor_agent.hosting.place import check_place
+from conductor_agent.hosting.walls import landlock
+from conductor_agent.hosting.walls.place import check_place
+from conductor_agent.hosting.watch.tree import NPROC_ROOM
 
 _PDEATHSIG, _CAPBSET_DROP, _SET_SECCOMP, _NO_NEW_PRIVS = 1, 24, 22, 38
 _FILTER = 2
 _LAST_CAPABILITY = 63
-NPROC_ROOM = 16
-"""The kernel's wall stands so many tasks behind the limit, so that the watch sees who meets it."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conductor_agent.hosting.spare import none_left
+from conductor_agent.hosting.watch.spare import none_left
 
+NPROC_ROOM = 16
+"""The kernel's wall stands so many tasks behind the limit, so that the watch sees who meets it."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 

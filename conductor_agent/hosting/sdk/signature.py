@@ -17,7 +17,7 @@ import msgspec
 from fqg_env.outcome import Blame, BlamedInput, Category, Phase, StandardError, error
 
 if TYPE_CHECKING:
-    from conductor_agent.hosting.context import Context
+    from conductor_agent.hosting.sdk.context import Context
 
 AS_DICTS = ("inputs", "parameters", "context")
 MAX_SIGNATURE = 300

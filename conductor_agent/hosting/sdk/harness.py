@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from conductor_agent.hosting.classify import from_exception
-from conductor_agent.hosting.context import Context, RealTime
-from conductor_agent.hosting.perform import perform
+from conductor_agent.hosting.sdk.context import Context, RealTime
+from conductor_agent.hosting.sdk.perform import perform
 from fqg_env.outcome import Outcome, StandardError, Success
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What keeps an extension in: the ways to wall it in, which of them hold here, and what each enforces."""
