@@ -13,7 +13,9 @@ Example:  python benchmarks/ship.py runs/seed0 --workers 2
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +40,32 @@ KEPT = ("return_mean", "success_rate", "wrong_delivered_rate", "floor_share")
 
 
 def measured(policy: str, workers: int) -> dict[str, Any]:
-    """What it reaches on held-out levels and gains over the best rule; how well it foresees success."""
-    cache, found = ResultCache(default_folder()), {}
-    itself = policy_named(policy)
-    for caption, change in {**LEARNED, **SHIFTED}.items():
-        print(caption, file=sys.stderr)
-        names = {name: name for name in RULES} | {"it": policy}
-        question = Question(names, setting_of(change), workers, cache=cache)
-        result = judge(question).result
-        best = best_rule(result["policies"])
-        pair = result["paired"][f"it/{best}"]
-        own = {name: round(result["policies"]["it"][name], 4) for name in KEPT}
-        found[caption] = own | {
-            "best_rule": best,
-            "over_it": round(pair["difference_mean"], 4),
-            "over_it_ci95": [round(x, 4) for x in pair["difference_ci95"]],
-        }
-        for name, value in calibration(itself, setting_of(change)).items():
-            found[caption][name] = None if value is None else round(value, 4)
+    """What it is worth on each kind of held-out levels, so many kinds side by side."""
+    kinds = {**LEARNED, **SHIFTED}
+    found = {}
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        told = pool.map(worth, [policy] * len(kinds), kinds.values())
+        for caption, figures in zip(kinds, told, strict=True):
+            print(caption, file=sys.stderr)
+            found[caption] = figures
     return found
+
+
+def worth(policy: str, change: dict[str, Any]) -> dict[str, Any]:
+    """What it reaches and gains over the best rule, and how well it foresees success."""
+    names = {name: name for name in RULES} | {"it": policy}
+    setting = setting_of(change)
+    result = judge(Question(names, setting, cache=ResultCache(default_folder()))).result
+    own, best = result["policies"]["it"], best_rule(result["policies"])
+    pair = result["paired"][f"it/{best}"]
+    foresight = calibration(policy_named(policy), setting)
+    return {
+        **{name: round(own[name], 4) for name in KEPT},
+        "best_rule": best,
+        "over_it": round(pair["difference_mean"], 4),
+        "over_it_ci95": [round(x, 4) for x in pair["difference_ci95"]],
+        **{name: None if value is None else round(value, 4) for name, value in foresight.items()},
+    }
 
 
 def is_first(manifest: Manifest) -> bool:
@@ -76,7 +85,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path, help="folder of a training")
-    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--workers", type=int, default=1, help="processes, for as many settings")
     arguments = parser.parse_args()
     policy = arguments.run / "policy"
     try:
