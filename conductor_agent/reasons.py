@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from conductor_agent.record.fold import Fold
+from conductor_agent.untried import untried
 from fqg_env import faults
 from fqg_env.arrays import CANCELLED, SUCCESS
 from fqg_env.faults import WINDOWS
@@ -264,7 +265,7 @@ def _for_stopping(run: Fold) -> Iterator[str]:
         named.add(best)
         call, well = run.level.call_names[best], _well(run, best)
         yield f"{name} is missing, and the best call left for it, {call}, does it well with {well:.2f}"
-    yield from _never_tried(run, [c for c in legal if c not in named], lacking)
+    yield from _never_tried(run, [c for c in untried(run, lacking) if c not in named])
 
 
 def _well(run: Fold, call: int) -> float:
@@ -284,19 +285,13 @@ def _for_want(run: Fold, name: str) -> str:
     return f": {', '.join(told)}" if told else ""
 
 
-def _never_tried(run: Fold, legal: Sequence[int], lacking: Sequence[str]) -> Iterator[str]:
+def _never_tried(run: Fold, fresh: Iterable[int]) -> Iterator[str]:
     """Calls on a way to what is missing that might have been tried, and were not."""
-    wanted = set(lacking)
-    on_the_way: set[int] = set()
-    while more := {c for c in range(len(run.level.calls)) if _makes(run, c, wanted)} - on_the_way:
-        on_the_way |= more
-        wanted.update(*(run.level.inputs_of(run.level.calls[c]) for c in more))
-    fresh = [c for c in legal if c in on_the_way and not run.board["tries"][c]]
-    fresh.sort(key=lambda c: -_well(run, c))
+    fresh = sorted(fresh, key=lambda c: -_well(run, c))
     told = [
         f"{run.level.call_names[c]} (believed to do well with {_well(run, c):.2f})"
         for c in fresh[:MOST_NAMED]
     ]
     if told:
-        more_ = f" and {len(fresh) - MOST_NAMED} more" if len(fresh) > MOST_NAMED else ""
-        yield f"never tried: {', '.join(told)}{more_}"
+        more = f" and {len(fresh) - MOST_NAMED} more" if len(fresh) > MOST_NAMED else ""
+        yield f"never tried: {', '.join(told)}{more}"
