@@ -1,4 +1,4 @@
-"""The figures of a policy, from its episodes to the numbers that are printed; docs/results.md names them."""
+"""The figures of a policy, from its episodes to the numbers that are printed; docs/training.md names them."""
 
 from __future__ import annotations
 
