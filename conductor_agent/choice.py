@@ -12,6 +12,7 @@ from fqg_env.rules import FIRST_CALL
 from policies.recovery.base import Decision
 
 MOST_SAID = 200
+"""Letters of why a policy handed over that are kept."""
 
 
 @dataclass

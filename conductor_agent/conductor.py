@@ -19,7 +19,7 @@ from conductor_agent.asked import Asked
 from conductor_agent.choice import Choice, chance_of, handed_over, read
 from conductor_agent.clock import Clock
 from conductor_agent.in_vain import InVain
-from conductor_agent.live_world import Answer, Attempt, Held, World
+from conductor_agent.live_world import Answer, Attempt, Held, World, reads
 from conductor_agent.plain import said_by
 from conductor_agent.record.events import (
     Decided,
@@ -40,12 +40,9 @@ from conductor_agent.untried import UNTRIED, first_untried
 from conductor_agent.wanted_once import idempotency_key
 from fqg_env.arrays import Stopped
 from fqg_env.outcome import Success
-from fqg_env.row import function_of
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
 from policies.recovery.base import FLOOR, Policy
 from policies.recovery.index import Index
-
-"""Letters of why a policy handed over that are kept."""
 
 
 class Recorder(Protocol):
@@ -130,26 +127,9 @@ class Conductor:
     def look(self) -> None:
         """See what a policy sees. Nothing comes of a WAIT while no call may be made and none is in flight."""
         self.fold.look()
-        for call in self.repeats_in_vain():
-            self.fold.mask[0, FIRST_CALL + call] = 0
+        self.in_vain.bar(self.fold)
         if not self.fold.flights() and not self.fold.mask[0, FIRST_CALL:].any():
             self.fold.mask[0, WAIT] = 0
-
-    def repeats_in_vain(self) -> list[int]:
-        """Calls of which nothing new can come, where the shield forbids those."""
-        level, board = self.fold.level, self.fold.board
-        if level.shield.final_repeats == "allowed":
-            return []
-        padded = zip(level.artifact_names, board["present"], strict=False)
-        there = dict(padded)
-        held = {name: one.sha256 for name, one in self.held.items() if there[name]}
-        return [
-            call
-            for call in range(len(level.calls))
-            if self.fold.mask[0, FIRST_CALL + call]
-            and board["tries"][call]
-            and self.in_vain.holds(level.call_names[call], self.shas_of(call), held)
-        ]
 
     async def choose(self) -> Choice:
         """Ask the policy; where it fails, is too slow or answers something illegal, the floor decides."""
@@ -227,9 +207,7 @@ class Conductor:
 
     def inputs_of(self, call: int) -> dict[str, Held]:
         """What a call reads or looks at, as far as it is held."""
-        level = self.fold.level
-        function = function_of(level, call)
-        names = (*level.inputs_of(level.calls[call]), *function.probes)
+        names = reads(self.fold.level, call)
         return {name: self.held[name] for name in names if name in self.held}
 
     def shas_of(self, call: int) -> dict[str, str]:

@@ -1,5 +1,5 @@
 """Why a run went as it did: each decision with what was known and believed then, what else was weighed, what
-speaks for the choice, and what came of it.
+could not be asked again, what speaks for the choice, and what came of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from conductor_agent.bad_input import BadInput
-from conductor_agent.reasons import missing, providers_down, reasons
+from conductor_agent.in_vain import InVain
+from conductor_agent.reasons import missing, providers_down, reasons, said_in_vain
 from conductor_agent.record.events import (
     Decided,
     Ended,
@@ -64,21 +65,25 @@ class Step:
     """What else the policy might have chosen, the likeliest first."""
     reasons: list[str] = field(default_factory=list)
     """What speaks for the choice, see `reasons.py`."""
+    barred: dict[str, str] = field(default_factory=dict)
+    """Calls of which nothing new could come, and so were not asked again, with why as after `which`."""
 
 
 def explain(level: Level, events: Iterable[Event]) -> list[Step]:
     """The decisions of a run, in order."""
-    run = Fold(level)
+    run, in_vain = Fold(level), InVain(level)
     steps: list[Step] = []
     for event in events:
         if isinstance(event, Decided):
             run.look()
-            steps.append(_step(run, event, len(steps) + 1))
+            barred = in_vain.bar(run) | said_in_vain(run)
+            steps.append(_step(run, event, len(steps) + 1, barred))
         elif steps:
             if isinstance(event, Started):
                 steps[-1].attempt = event.attempt + 1
             steps[-1].outcome.extend(_told(event))
         run.apply(event)
+        in_vain.apply(event)
     return steps
 
 
@@ -107,7 +112,7 @@ def asked_for(
     return found
 
 
-def _step(run: Fold, event: Decided, number: int) -> Step:
+def _step(run: Fold, event: Decided, number: int, barred: dict[str, str]) -> Step:
     action, others = run.action(event.action), dict(event.probabilities)
     chosen = others.pop(event.action, 0.0)
     weighed = sorted(others.items(), key=lambda pair: -pair[1])
@@ -116,6 +121,7 @@ def _step(run: Fold, event: Decided, number: int) -> Step:
         known=_known(run),
         considered={name: round(p, 3) for name, p in weighed if p > LEAST_SHARE},
         reasons=reasons(run, action, chosen),
+        barred={call: why for call, why in barred.items() if call != event.action},
         at_s=event.at_s,
         action=event.action,
         strategy=event.strategy,

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conductor_agent.live_world import reads
 from conductor_agent.record.events import Event, Finished, Lost, Started
+from conductor_agent.record.fold import Fold
 from fqg_env.level import Level
 from fqg_env.outcome import Success
+from fqg_env.rules import FIRST_CALL
 
 Asked = tuple[str, frozenset[tuple[str, str]]]
 """A call, and the SHA-256 of each value that it reads."""
+
+REFUSED = "refused these very values and said that a repeat is in vain"
+ALIKE = "made the very same of these very values twice in a row"
+"""Why a call is not asked again, as it goes on after `which`."""
 
 
 def asked(call: str, inputs: Mapping[str, str]) -> Asked:
@@ -34,16 +41,20 @@ class InVain:
         """Made the same twice in a row."""
         self._refused: set[Asked] = set()
         """Said that a repeat does not help."""
+        self._latest: dict[str, str] = {}
+        """Artifact that was read or made -> SHA-256 of its current version."""
 
     def apply(self, event: Event) -> None:
         """Take one event into account."""
         match event:
             case Started():
                 self._begun[event.attempt] = asked(event.call, event.inputs)
+                self._latest.update(event.inputs)
             case Lost():
                 self._begun.pop(event.attempt, None)
             case Finished():
                 self._finish(self._begun.pop(event.attempt, None), event)
+                self._latest.update(event.values)
             case _:
                 pass
 
@@ -64,9 +75,33 @@ class InVain:
         artifacts = self._level.artifacts
         return any(artifacts[name].time_to_live_s is not None for name in values)
 
-    def holds(self, call: str, inputs: Mapping[str, str], held: Mapping[str, str]) -> bool:
-        """Nothing new can come of this call: it refused these very values for good, or made the same of them
-        twice in a row and that is what is held.
+    def bar(self, fold: Fold) -> dict[str, str]:
+        """Take calls of which nothing new can come out of the mask, where the shield forbids those.
+
+        Args:
+            fold: the run after the same events, looked at.
+
+        Returns:
+            The names of these calls, with why.
+        """
+        level, board = self._level, fold.board
+        if level.shield.final_repeats == "allowed":
+            return {}
+        there = dict(zip(level.artifact_names, board["present"], strict=False))  # one may be padded
+        held = {name: sha for name, sha in self._latest.items() if there[name]}
+        barred = {}
+        for call, name in enumerate(level.call_names):
+            if not board["tries"][call]:
+                continue
+            inputs = {one: self._latest[one] for one in reads(level, call) if one in self._latest}
+            if why := self.why(name, inputs, held):
+                fold.mask[0, FIRST_CALL + call] = 0
+                barred[name] = why
+        return barred
+
+    def why(self, call: str, inputs: Mapping[str, str], held: Mapping[str, str]) -> str:
+        """Why nothing new can come of this call: it refused these very values for good, or made the same of
+        them twice in a row and that is what is held. Empty where something may.
 
         Args:
             call: its name.
@@ -75,5 +110,5 @@ class InVain:
         """
         what = asked(call, inputs)
         if what in self._refused:
-            return True
-        return what in self._alike and self._made[what].items() <= held.items()
+            return REFUSED
+        return ALIKE if what in self._alike and self._made[what].items() <= held.items() else ""

@@ -21,7 +21,7 @@ from conductor_agent.files.patterns import fault_within
 from conductor_agent.files.workflow import Workflow
 from conductor_agent.hosting.contract import CallRequest, Host
 from conductor_agent.hosting.sdk.signature import PARAMETER
-from fqg_env.level import Call, CallKind, Responsibility
+from fqg_env.level import Call, CallKind, Level, Responsibility
 from fqg_env.outcome import (
     Blame,
     BlamedInput,
@@ -39,6 +39,12 @@ from policies.resource.violations import Limit, evidence, violation
 AMBIGUOUS = frozenset({Category.TIMEOUT, Category.CRASHED, Category.UNKNOWN})
 """Failures that leave open how far an attempt came; keep in sync with `effect_of` in fqg_env/draw.py."""
 BEFORE_EFFECTS = frozenset({Phase.ADMISSION, Phase.INPUT})
+
+
+def reads(level: Level, call: int) -> tuple[str, ...]:
+    """Artifacts that a call reads or looks at, each once."""
+    one = level.calls[call]
+    return tuple(dict.fromkeys((*level.inputs_of(one), *level.functions[one.function].probes)))
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ class LiveWorld:
         call = self.level.calls[attempt.call]
         function = self.level.functions[call.function]
         lenient = function.kind is not CallKind.WORK
-        for name in dict.fromkeys((*self.level.inputs_of(call), *function.probes)):
+        for name in reads(self.level, attempt.call):
             held = attempt.inputs.get(name)
             if held is None or (held.rejected and not lenient):
                 state = "is missing" if held is None else "was rejected by its gate"

@@ -38,7 +38,7 @@ def reasons(run: Fold, action: int, share: float) -> list[str]:
     """Phrases that each tell one fact in favour of an action, the strongest kind first; perhaps none.
 
     Args:
-        run: as of the decision, and looked at.
+        run: as of the decision, and looked at, with the mask that the policy saw.
         action: a number as in the mask.
         share: how likely the policy was to choose it, which is told where nothing else can be.
     """
@@ -83,7 +83,23 @@ def failures(run: Fold) -> list[int]:
 
 def failure_of(run: Fold, call: int) -> str:
     """`read/fast answered TIMEOUT`."""
-    return f"{run.level.call_names[call]} answered {category_name(int(run.board['last_category'][call]))}"
+    return f"{run.level.call_names[call]} answered {_answer(run, call)}"
+
+
+def _answer(run: Fold, call: int) -> str:
+    return category_name(int(run.board["last_category"][call]))
+
+
+def said_in_vain(run: Fold) -> dict[str, str]:
+    """Calls that are not allowed because their last answer said so, with what it said as after `which`."""
+    final = run.board["final_with"]
+    if run.record["final_repeats_allowed"]:
+        return {}
+    return {
+        run.level.call_names[c]: f"answered {_answer(run, c)} and said that a repeat is in vain"
+        for c in failures(run)
+        if final[c] and final[c] == input_versions(run.record, run.board, c)
+    }
 
 
 def _legal(run: Fold) -> list[int]:
@@ -105,7 +121,7 @@ def _after_failures(run: Fold, call: int) -> Iterator[str]:
     """What earlier answers say for it."""
     board, failed = run.board, failures(run)
     if call in failed:
-        seen, last = run.seen[0]["calls"][call], category_name(int(board["last_category"][call]))
+        seen, last = run.seen[0]["calls"][call], _answer(run, call)
         if seen[Field.LAST_RETRYABLE] > MAYBE:
             yield f"its last answer, {last}, says that a repeat may help"
         if anew := _made_since(run, call):
@@ -234,15 +250,6 @@ def _later(run: Fold) -> Iterator[str]:
         )
 
 
-def _in_vain(run: Fold) -> Iterator[str]:
-    """Calls that are not allowed because they said themselves that a repeat is in vain."""
-    final = run.board["final_with"]
-    if not run.record["final_repeats_allowed"]:
-        for c in failures(run):
-            if final[c] and final[c] == input_versions(run.record, run.board, c):
-                yield f"{failure_of(run, c)} and said that a repeat is in vain"
-
-
 def _for_stopping(run: Fold) -> Iterator[str]:
     """Whether anything is missing, and what could still be done about it."""
     lacking = missing(run)
@@ -252,14 +259,12 @@ def _for_stopping(run: Fold) -> Iterator[str]:
     legal = _legal(run)
     if not legal:
         yield f"{', '.join(lacking)}: missing, and no call was allowed any more"
-        yield from _in_vain(run)
         return
     named = set()
     for name in lacking:
         makers = [c for c in legal if _makes(run, c, [name])]
         if not makers:
             yield f"{name} is missing, and nothing that makes it was allowed{_for_want(run, name)}"
-            yield from _in_vain(run)
             continue
         best = max(makers, key=lambda c: _well(run, c))
         named.add(best)

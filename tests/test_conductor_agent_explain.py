@@ -134,11 +134,12 @@ def test_what_was_never_tried_is_named_with_what_was_believed_of_it(tmp_path: Pa
     slots = {"record": {}, "leaflet": {}}
     names = ["parse_strict", "STOP"]
     last = steps_of(tmp_path, written, answers, names, artifacts=slots)[-1]
-    missing, in_vain, untried = last.reasons
+    missing, untried = last.reasons
     assert missing == (
         "text is missing, and nothing that makes it was allowed: summarise lacks record"
     )
-    assert in_vain.startswith("parse_strict answered INVALID_INPUT")
+    said = "answered INVALID_INPUT and said that a repeat is in vain"
+    assert last.barred == {"parse_strict": said}
     assert re.fullmatch(r"never tried: parse_lenient \(believed to do well with 0\.\d\d\)", untried)
 
 
@@ -175,11 +176,65 @@ def test_who_says_that_a_repeat_is_in_vain_is_named_where_nothing_is_left(tmp_pa
     answers = {"echo": lambda _: error(Category.INVALID_INPUT, "No."), "dear": lambda _: HINTED}
     written = {"echo": cheap(1), "dear": cheap(3)}
     steps = steps_of(tmp_path, written, answers, ["echo", "dear", "STOP"])
-    assert steps[-1].reasons == [
-        "text: missing, and no call was allowed any more",
-        "dear answered UNABLE and said that a repeat is in vain",
-        "echo answered INVALID_INPUT and said that a repeat is in vain",
-    ]
+    assert steps[-1].reasons == ["text: missing, and no call was allowed any more"]
+    assert steps[-1].barred == {
+        "dear": "answered UNABLE and said that a repeat is in vain",
+        "echo": "answered INVALID_INPUT and said that a repeat is in vain",
+    }
+    text = " ".join(shown(steps).split())
+    assert text.count("Not asked again: ") == 2 and text.count("that a repeat is in vain") == 2
+    assert "Not asked again: dear, which answered UNABLE and said that a repeat" in text
+
+
+class Watchful(Scripted):
+    """Keeps what it was allowed at each decision."""
+
+    def __init__(self, level: Any, names: list[str]) -> None:
+        super().__init__(level, names)
+        self.allowed: list[set[str]] = []
+        self.calls = level.call_names
+
+    def decide(self, observation: Any, mask: np.ndarray) -> Decision:
+        self.allowed.append({call for c, call in enumerate(self.calls) if mask[0, 2 + c]})
+        return super().decide(observation, mask)
+
+
+def washed(tmp_path: Path, names: list[str], **shield: str) -> tuple[list[Step], list[set[str]]]:
+    """The steps of a run whose `wash` makes the same each time and whose `read` refuses it; what was allowed."""
+    written = {"wash": work(outputs=["clean"]), "read": work(inputs=["clean"])}
+    answers = {
+        "wash": lambda _: Success({"clean": "white"}),
+        "read": lambda _: error(Category.INVALID_INPUT, "No.", retryable=False),
+    }
+    flow = workflow(written, artifacts={"clean": {}}, give_up="policy", shield=shield)
+    policy, path = Watchful(flow.level, names), tmp_path / "j.sqlite"
+    run_id = asyncio.run(begin(flow, policy, path, host=FakeHost(answers))).run_id
+    with Journal.read(path) as journal:
+        level, events, _ = folded(journal, run_id)
+    return explain(level, events), policy.allowed[1:]  # it was asked once before the run began
+
+
+def test_what_can_come_to_nothing_new_is_told_as_what_is_not_asked_again(tmp_path: Path):
+    """The page is washed anew, so that its version is another, and comes out the same."""
+    steps, allowed = washed(tmp_path, ["wash", "read", "wash", "STOP"])
+    assert [step.action for step in steps] == ["wash", "read", "wash", "STOP"]
+    said = "answered INVALID_INPUT and said that a repeat is in vain"
+    refused = "refused these very values and said that a repeat is in vain"
+    alike = "made the very same of these very values twice in a row"
+    assert [step.barred for step in steps] == [
+        {}, {}, {"read": said}, {"wash": alike, "read": refused},
+    ]  # fmt: skip
+    assert all(names.isdisjoint(step.barred) for names, step in zip(allowed, steps, strict=True))
+    assert steps[-1].reasons == ["text: missing, and no call was allowed any more"]
+    text = " ".join(shown(steps).split())
+    assert f"Not asked again: wash, which {alike}; read, which {refused}." in text
+
+
+def test_what_a_workflow_lets_repeat_is_not_told_as_barred(tmp_path: Path):
+    names = ["wash", "read", "wash", "STOP"]
+    steps, allowed = washed(tmp_path, names, final_repeats="allowed")
+    assert [step.barred for step in steps] == [{}] * 4
+    assert allowed[-1] == {"wash", "read"} and "best call left" in steps[-1].reasons[0]
 
 
 def shown(steps: list[Step]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hand_written import work, workflow
 
-from conductor_agent.in_vain import InVain
+from conductor_agent.in_vain import ALIKE, REFUSED, InVain
 from conductor_agent.record.events import Finished, Lost, Started
 from fqg_env.outcome import Category, Outcome, Success, error
 from fqg_env.row import Made
@@ -43,33 +43,33 @@ def made(value: str, inputs: dict[str, str] = READ) -> tuple[Any, Outcome, Any]:
 
 
 @pytest.mark.parametrize(
-    ("attempts", "in_vain"),
+    ("attempts", "why"),
     [
-        ([], False),
-        ([made("t")], False),
-        ([made("t"), made("t")], True),
-        ([made("t"), made("u"), made("t")], False),
-        ([made("t"), None, made("t")], True),
-        ([made("t"), made("t", {"page": "other"})], False),
-        ([(READ, REFUSAL, {})], True),
-        ([({"page": "other"}, REFUSAL, {})], False),
-        ([(READ, error(Category.TIMEOUT, "late", retryable=True), {})], False),
-        ([(READ, error(Category.UNKNOWN, "who knows", retryable=None), {})], False),
+        ([], ""),
+        ([made("t")], ""),
+        ([made("t"), made("t")], ALIKE),
+        ([made("t"), made("u"), made("t")], ""),
+        ([made("t"), None, made("t")], ALIKE),
+        ([made("t"), made("t", {"page": "other"})], ""),
+        ([(READ, REFUSAL, {})], REFUSED),
+        ([({"page": "other"}, REFUSAL, {})], ""),
+        ([(READ, error(Category.TIMEOUT, "late", retryable=True), {})], ""),
+        ([(READ, error(Category.UNKNOWN, "who knows", retryable=None), {})], ""),
     ],
 )
-def test_what_came_of_the_same_values_tells(attempts: list[Any], in_vain: bool) -> None:
-    assert seen(*attempts).holds("echo", READ, HELD) is in_vain
+def test_what_came_of_the_same_values_tells(attempts: list[Any], why: str) -> None:
+    assert seen(*attempts).why("echo", READ, HELD) == why
 
 
 def test_another_version_that_is_held_now_may_be_replaced() -> None:
     alike = seen(made("t"), made("t"))
-    assert not alike.holds("echo", READ, {"page": "p", "text": "of another maker"})
-    assert not alike.holds("echo", READ, {"page": "p"})  # it was consumed
+    assert not alike.why("echo", READ, {"page": "p", "text": "of another maker"})
+    assert not alike.why("echo", READ, {"page": "p"})  # it was consumed
 
 
 def test_a_refusal_counts_whatever_is_held() -> None:
-    assert seen((READ, REFUSAL, {})).holds("echo", READ, {})
+    assert seen((READ, REFUSAL, {})).why("echo", READ, {}) == REFUSED
 
 
 def test_what_gets_old_is_made_anew() -> None:
-    assert not seen(made("t"), made("t"), time_to_live_s=5.0).holds("echo", READ, HELD)
+    assert not seen(made("t"), made("t"), time_to_live_s=5.0).why("echo", READ, HELD)

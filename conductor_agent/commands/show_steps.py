@@ -103,7 +103,7 @@ def _listed(words: list[str]) -> str:
 
 
 def _sentences(step: Step, told: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """(style, text): what was known, why the floor, what speaks for it, what was believed.
+    """(style, text): what was known, why the floor, what speaks for it, what is not asked again, beliefs.
 
     Args:
         step: the decision.
@@ -119,6 +119,8 @@ def _sentences(step: Step, told: dict[str, str]) -> Iterator[tuple[str, str]]:
         yield "yellow", f"Not the policy's choice: {step.why}."
     if step.reasons:
         yield "", f"For it: {'; '.join(step.reasons)}."
+    if again := list(_not_again(step, told)):
+        yield "", f"Not asked again: {'; '.join(again)}."
     if believed := [*_of_call(step), *_of_others(step, told)]:
         yield "dim", f"Believed: {'; '.join(believed)}."
 
@@ -147,6 +149,17 @@ def _known(known: Mapping[str, Any], told: dict[str, str]) -> str:
     )
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _not_again(step: Step, told: dict[str, str]) -> Iterator[str]:
+    """Calls of which nothing new could come, where that is news."""
+    barred = {f"{call}, which": why for call, why in step.barred.items()}
+    for gone in [one for one in told if one.endswith(", which") and one not in barred]:
+        del told[gone]
+    for call, why in barred.items():
+        if told.get(call) != why:
+            told[call] = why
+            yield f"{call} {why}"
 
 
 def _of_call(step: Step) -> Iterator[str]:
