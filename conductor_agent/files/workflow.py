@@ -28,6 +28,7 @@ from typing import Any, cast, get_args
 import yaml
 
 from conductor_agent.files.checks import Check, check_schema, measure_named
+from conductor_agent.files.circle import UNREACHED, circle_in
 from conductor_agent.files.folders import no_workflow
 from conductor_agent.files.workflow_binding import bind, bind_manifest
 from conductor_agent.files.workflow_inputs import check_entries, read_inputs
@@ -141,6 +142,8 @@ def parse_workflow(
         wrong = wrong_key(rest, Level)
         text_ = f"{path}: {wrong}" if wrong else str(problem)
         text_ = text_ if text_.startswith(str(path)) else f"{path}: {text_}"
+        if UNREACHED in text_ and (circle := circle_in(rest)):
+            text_ += f"; {circle}"
         raise WorkflowError(text_ + hint) from None
     measures = {}
     for name, check in checks.items():
