@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from conductor_agent.hosting.classify import TOLD
-from conductor_agent.hosting.walls.egress import ENFORCER as EGRESS
-from conductor_agent.hosting.watch.watchdog import CONTROL_GROUP, WATCHDOG
+from policies.resource.enforcers import (
+    ADAPTER,
+    CONDUCTOR,
+    CONTROL_GROUP,
+    EGRESS,
+    FRAME_HEADER,
+    LOG_PIPE,
+    RLIMIT,
+    SUPERVISOR,
+    TMPFS,
+    WATCHDOG,
+    WORKER,
+)
 
 WORDS = {
-    "rlimit": "the kernel, which holds each process to it (rlimit)",
+    RLIMIT: "the kernel, which holds each process to it (rlimit)",
     CONTROL_GROUP: "the kernel, which holds all its processes to it (control group)",
     WATCHDOG: "the watch over its processes",
     EGRESS: "the way out to the network",
-    "supervisor": "its supervisor",
-    "frame header": "its supervisor, before the answer was read",
-    "log pipe": "its supervisor, which reads its log",
-    "tmpfs": "the kernel, whose space for it was full (tmpfs)",
-    "worker": "its worker, before the answer was sent",
-    "adapter": "the adapter that runs its program",
-    "conductor": "the conductor",
+    SUPERVISOR: "its supervisor",
+    FRAME_HEADER: "its supervisor, before the answer was read",
+    LOG_PIPE: "its supervisor, which reads its log",
+    TMPFS: "the kernel, whose space for it was full (tmpfs)",
+    WORKER: "its worker, before the answer was sent",
+    ADAPTER: "the adapter that runs its program",
+    CONDUCTOR: "the conductor",
 }
 
 

@@ -34,6 +34,7 @@ from fqg_env.outcome import (
     error,
 )
 from fqg_env.row import Made, claimed
+from policies.resource.enforcers import CONDUCTOR
 from policies.resource.violations import Limit, evidence, violation
 
 AMBIGUOUS = frozenset({Category.TIMEOUT, Category.CRASHED, Category.UNKNOWN})
@@ -166,7 +167,7 @@ class LiveWorld:
                 Limit.TOTAL_RETRY,
                 allowed_s,
                 attempt.repeated_s,
-                enforcer="conductor",
+                enforcer=CONDUCTOR,
                 action="refused",
             )
             return violation(Limit.TOTAL_RETRY, proof, phase=Phase.ADMISSION, cost=0.0)

@@ -9,6 +9,9 @@ import pytest
 
 from conductor_agent.enforcers import WORDS, in_words
 from conductor_agent.hosting.classify import as_told
+from conductor_agent.hosting.walls import egress
+from conductor_agent.hosting.watch import watchdog
+from policies.resource import enforcers
 from policies.resource.limits import LimitError, limits_for
 from policies.resource.violations import Limit, amount, evidence, violation
 
@@ -16,10 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_everybody_who_enforces_something_has_words() -> None:
-    named = set()
+    named = {egress.ENFORCER, watchdog.CONTROL_GROUP, watchdog.WATCHDOG}
     for file in (ROOT / "conductor_agent").rglob("*.py"):
         named |= set(re.findall(r'enforcer="([^"]+)"', file.read_text("utf-8")))
-    assert named and named <= set(WORDS)
+    declared = [value for name, value in vars(enforcers).items() if name.isupper()]
+    assert named <= set(declared) == set(WORDS) and len(declared) == len(WORDS)
 
 
 def test_what_an_extension_says_of_itself_is_told_as_its_word() -> None:
