@@ -6,25 +6,22 @@ Exit codes: 0 succeeded, 1 a fault of ours, 2 bad input, 3 partial, 4 failed, 13
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import signal
 import sys
 from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from conductor_agent.bad_input import BadInput
 from conductor_agent.commands import extension, health, write  # noqa: F401  (health adds `list` and `pardon`)
+from conductor_agent.commands.ending import Interrupted, say, to_its_end
 from conductor_agent.commands.options import JOURNAL, JournalOption, JsonOption
-from conductor_agent.commands.usage import usage_sentence
 from conductor_agent.commands.version import program
 from conductor_agent.delivery import check_out, write_values
-from conductor_agent.interrupts import INTERRUPTED
-from conductor_agent.plain import clean, print_json
+from conductor_agent.plain import print_json
 from policies.recovery.registry import BUILT_IN, PLANNERS
 
 if TYPE_CHECKING:
@@ -54,10 +51,6 @@ POLICIES = (
     f"One of {', '.join(name for name in BUILT_IN if name not in PLANNERS)}; a folder that was exported; "
     "or your own, as module:Class."
 )
-
-
-class Interrupted(Exception):
-    """The run was interrupted and can be gone on with."""
 
 
 RunArgument = Annotated[str, typer.Argument(help="A run's id, the beginning of one, or `last`.")]
@@ -244,21 +237,14 @@ def limits(
     show_limits(console, enforcement(used))
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command; every failure is one sentence and an exit code. Alone it shows its help."""
     given = sys.argv[1:] if arguments is None else arguments
-    try:
-        code = app(args=given or ["--help"], standalone_mode=False, prog_name="conductor")
-        sys.exit(code if isinstance(code, int) else 0)
-    except (Interrupted, KeyboardInterrupt) as stop:
-        _fail(str(stop) or "interrupted", INTERRUPTED)
-    except Exception as problem:
-        if _is_bad_input(problem):
-            _fail(_sentence(problem), 2)
-        if os.environ.get("FQG_DEBUG"):
-            raise
-        text = f"{type(problem).__name__}: {problem}"
-        _fail(f"a fault of ours: {text} (set FQG_DEBUG=1 to see where)", 1)
+    to_its_end(
+        "conductor",
+        lambda: app(args=given or ["--help"], standalone_mode=False, prog_name="conductor"),
+        is_bad_input=_is_bad_input,
+    )
 
 
 # --- what the commands share --------------------------------------------------------------------------
@@ -338,17 +324,11 @@ def _nothing(event: Event) -> None:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # nobody can read it; the exit code still tells
-        print(f"conductor: {clean(text)}", file=sys.stderr)
-
-
-def _fail(text: str, code: int) -> None:
-    _say(text)
-    sys.exit(code)
+    say("conductor", text)
 
 
 def _is_bad_input(problem: Exception) -> bool:
-    """Ours name the input that is wrong; those of the command line bear a message made for users."""
+    """It names the input that is wrong."""
     from conductor_agent.files.manifest import ManifestError
     from conductor_agent.files.workflow import WorkflowError
     from conductor_agent.hosting.walls.self_test import ProfileError
@@ -356,7 +336,7 @@ def _is_bad_input(problem: Exception) -> bool:
     from policies.recovery.registry import PolicyError
     from policies.resource.limits import LimitError
 
-    ours = (
+    kinds = (
         BadInput,
         JournalError,
         ManifestError,
@@ -365,10 +345,4 @@ def _is_bad_input(problem: Exception) -> bool:
         LimitError,
         ProfileError,
     )
-    return isinstance(problem, ours) or hasattr(problem, "format_message")
-
-
-def _sentence(problem: Exception) -> str:
-    if hasattr(problem, "format_message"):
-        return usage_sentence(problem)
-    return " ".join(str(problem).split())
+    return isinstance(problem, kinds)

@@ -47,6 +47,12 @@ def hear_sigterm_as_ctrl_c() -> None:
         signal.signal(signal.SIGTERM, _as_ctrl_c)
 
 
+def hear_no_more() -> None:
+    """All is said and saved: no signal, nor the alarm that repeats one, cuts what is left of the process."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _as_ctrl_c(_: int, frame: FrameType | None) -> None:
     heard = signal.getsignal(signal.SIGINT)
     if not callable(heard):  # in the background of a shell, where Ctrl-C is for others

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
+from typing import NoReturn
 
 import typer
 
-from conductor_agent.commands.usage import usage_sentence
+from conductor_agent.commands.ending import to_its_end
 from conductor_agent.commands.version import program
 from training.commands import dataset, levels
 from training.commands.attention import attend
@@ -19,7 +17,6 @@ from training.commands.play import play
 from training.commands.quickstart import quickstart
 from training.commands.train import train
 from training.commands.tune import tune_command
-from training.terminal import BAD_INPUT, INTERRUPTED
 
 app = typer.Typer(
     help="Function Quest: train and judge what decides when functions fail.",
@@ -53,26 +50,10 @@ app.command(
 )(quickstart)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Entry point of `fqg`: every usage error is one sentence and exit code 2."""
-    try:
-        code = app(standalone_mode=False, prog_name="fqg")
-        if code == INTERRUPTED:  # all is said and saved: nothing is left that a signal could cut
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)
-    except KeyboardInterrupt:
-        typer.echo("fqg: interrupted; run the same command to start again", err=True)
-        sys.exit(INTERRUPTED)
-    except Exception as problem:
-        if type(problem).__name__ == "NoArgsIsHelpError":
-            typer.echo(str(problem), err=True)
-            sys.exit(BAD_INPUT)
-        if hasattr(problem, "format_message"):  # of the command line, made for users
-            typer.echo(f"fqg: {usage_sentence(problem)}", err=True)
-            sys.exit(BAD_INPUT)
-        if os.environ.get("FQG_DEBUG"):
-            raise
-        text = " ".join(f"{type(problem).__name__}: {problem}".split())
-        typer.echo(f"fqg: a fault of ours: {text} (set FQG_DEBUG=1 to see where)", err=True)
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+    to_its_end(
+        "fqg",
+        lambda: app(standalone_mode=False, prog_name="fqg"),
+        interrupted="interrupted; run the same command to start again",
+    )

@@ -15,7 +15,7 @@ from conductor_agent.by_mode.cases import WORKFLOWS, Case, cases_of
 from conductor_agent.by_mode.figures import as_json, figures, story_of
 from conductor_agent.by_mode.play import Played, play
 from conductor_agent.files.workflow import WorkflowError
-from conductor_agent.interrupts import INTERRUPTED, hear_sigterm_as_ctrl_c
+from conductor_agent.interrupts import INTERRUPTED, hear_no_more, hear_sigterm_as_ctrl_c
 from conductor_agent.plain import to_json
 from conductor_agent.record.journal import JournalError
 from fqg_env.errors import suggest
@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (JournalError, PolicyError, WorkflowError) as problem:
         _fail(" ".join(str(problem).split()), 2)
     except KeyboardInterrupt:
+        hear_no_more()
         _fail("interrupted; nothing of it runs on, begin again", INTERRUPTED)
 
 
