@@ -66,3 +66,27 @@ def test_after_a_success_and_for_other_values_it_is_another() -> None:
 def test_whoever_looks_at_something_looks_anew() -> None:
     looked = [started(0, "look"), finished(0, Success(), "look")]
     assert key(looked, "look") != key([], "look")
+
+
+def test_the_order_in_which_values_are_read_is_none() -> None:
+    a, b = {"page": "a" * 64}, {"scan": "b" * 64}
+    assert key([], inputs={**a, **b}) == key([], inputs={**b, **a})
+
+
+def test_each_version_of_each_output_counts() -> None:
+    functions = {
+        "both": work(outputs=["text", "note"]),
+        "echo": work(),
+        "jot": work(outputs=["note"]),
+    }
+    run = Fold(workflow(functions, None, {"note": {}}).level)
+    keys = {idempotency_key("run", run, run.call("both"), READ)}
+    for number, (call, made) in enumerate((("echo", "text"), ("jot", "note"))):
+        run.apply(started(number, call))
+        ended = Finished(
+            at_s=number + 0.5, attempt=number, call=call, outcome=Success(), elapsed_s=0.5,
+            made={made: Made()},
+        )  # fmt: skip
+        run.apply(ended)
+        keys.add(idempotency_key("run", run, run.call("both"), READ))
+    assert len(keys) == 3
