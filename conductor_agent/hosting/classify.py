@@ -40,6 +40,7 @@ from fqg_env.outcome import (
     StandardError,
     error,
 )
+from policies.resource.enforcers import RLIMIT
 from policies.resource.violations import Limit, evidence, violation
 
 DOMAIN = "hosting"
@@ -217,8 +218,7 @@ def from_exit(
     if status < 0 and -status in SIGNAL_LIMITS:
         limit = SIGNAL_LIMITS[-status]
         value = (allowed or {}).get(limit, 0.0)
-        name = signal_name(-status)
-        proof = evidence(limit, value, value, enforcer="rlimit", signal=name, log=log)
+        proof = evidence(limit, value, value, enforcer=RLIMIT, signal=signal_name(-status), log=log)
         return violation(limit, proof)
     if status < 0:
         return _from_signal(-status, log, phase)
@@ -341,7 +341,7 @@ def _no_more_tasks(problem: BaseException) -> bool:
 def _kernel_limit(limit: Limit, rlimit: int, cause: Cause) -> StandardError:
     allowed = resource.getrlimit(rlimit)[0]
     # The kernel refuses what would go beyond; how much was wanted it does not say.
-    proof = evidence(limit, allowed, allowed, enforcer="rlimit", action="refused")
+    proof = evidence(limit, allowed, allowed, enforcer=RLIMIT, action="refused")
     return violation(limit, proof, cause=cause)
 
 

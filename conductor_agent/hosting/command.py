@@ -27,6 +27,7 @@ from conductor_agent.hosting.pipes import Pipes
 from conductor_agent.hosting.sdk.context import Cancelled, Context
 from conductor_agent.hosting.values import check_plain
 from fqg_env.outcome import WIRE, Outcome, StandardError, Success, from_json
+from policies.resource.enforcers import ADAPTER
 from policies.resource.violations import Limit, evidence, violation
 
 VARIABLE = "FQG_COMMAND"
@@ -126,7 +127,7 @@ def run_command(
             _kill(process)
     if over is Limit.REPLY:
         allowed = context.reply_bytes or 0
-        return violation(over, evidence(over, allowed, len(pipes.output), enforcer="adapter"))
+        return violation(over, evidence(over, allowed, len(pipes.output), enforcer=ADAPTER))
     if over is Limit.DEADLINE:
         if context.deadline_s > 0:
             raise Cancelled("Nobody waits for the answer any more.")

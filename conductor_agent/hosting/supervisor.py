@@ -31,13 +31,12 @@ from conductor_agent.hosting.classify import (
 )
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
 from conductor_agent.hosting.values import NotPlainError, check_plain
-from conductor_agent.hosting.walls.egress import ENFORCER as EGRESS
 from conductor_agent.hosting.walls.enforcement import Enforced, enforcement
 from conductor_agent.hosting.walls.opening import with_the_key
 from conductor_agent.hosting.walls.standing import Walls, walls
-from conductor_agent.hosting.watch.watchdog import CONTROL_GROUP
 from conductor_agent.hosting.workers.pool import WorkerPool
 from fqg_env.outcome import Category, Outcome, Phase, StandardError, Success
+from policies.resource.enforcers import CONTROL_GROUP, EGRESS, SUPERVISOR, TMPFS
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
@@ -269,7 +268,7 @@ class Sending(NamedTuple):
 
 async def _too_much(worker: WorkerProcess, size: int) -> StandardError:
     """Frame and window together are more than an answer may be; a worker that is ours had said so."""
-    proof = evidence(Limit.REPLY, worker.limits.reply_bytes, size, enforcer="supervisor")
+    proof = evidence(Limit.REPLY, worker.limits.reply_bytes, size, enforcer=SUPERVISOR)
     failure = violation(Limit.REPLY, proof)
     await asyncio.shield(worker.end(failure))
     return failure
@@ -311,7 +310,7 @@ def _deadline(request: CallRequest, limits: ResourceLimits) -> tuple[Limit, floa
 
 def _refusal(limit: Limit, allowed: float, observed: float) -> StandardError:
     """A limit that is broken before anything runs."""
-    proof = evidence(limit, allowed, observed, enforcer="supervisor", action="refused")
+    proof = evidence(limit, allowed, observed, enforcer=SUPERVISOR, action="refused")
     return violation(limit, proof, phase=Phase.ADMISSION)
 
 
@@ -326,14 +325,11 @@ def _by_limit(outcome: Outcome, worker: WorkerProcess) -> Outcome:
         limit, allowed, by = Limit.MEMORY, limits.memory_bytes, CONTROL_GROUP
         observed = seen.peak_of_group()
     elif outcome.category is Category.OUT_OF_RESOURCES and worker.scratch_full():
-        limit, allowed, observed, by = (
-            Limit.WRITTEN,
-            limits.written_bytes,
-            seen.written_bytes,
-            "tmpfs",
-        )
+        limit, allowed, by = Limit.WRITTEN, limits.written_bytes, TMPFS
+        observed = seen.written_bytes
     elif outcome.category is Category.CRASHED and seen.refused_tasks():
-        limit, allowed, observed, by = Limit.TASKS, limits.tasks, seen.peak_tasks, CONTROL_GROUP
+        limit, allowed, by = Limit.TASKS, limits.tasks, CONTROL_GROUP
+        observed = seen.peak_tasks
     else:
         return outcome
     proof = evidence(limit, allowed, max(allowed, observed), enforcer=by, action="refused")

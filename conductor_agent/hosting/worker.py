@@ -24,6 +24,7 @@ from conductor_agent.hosting import frames, windows
 from conductor_agent.hosting.classify import from_answer, from_exception
 from conductor_agent.hosting.extension import Context, Extension, extensions_of, perform
 from fqg_env.outcome import Blame, Category, Outcome, Phase, StandardError, Success, error
+from policies.resource.enforcers import WORKER
 from policies.resource.violations import Limit, evidence, violation
 
 _CHUNK = 65_536
@@ -197,7 +198,7 @@ def _reply(call_id: int, outcome: Outcome, limit: int, window: mmap.mmap) -> byt
     if size <= limit:
         return frame
     # Saying so ourselves keeps the worker; one that lies here is killed by the supervisor.
-    proof = evidence(Limit.REPLY, limit, size, enforcer="worker", action="refused")
+    proof = evidence(Limit.REPLY, limit, size, enforcer=WORKER, action="refused")
     return frames.encode(call_id, frames.Result(violation(Limit.REPLY, proof)))
 
 

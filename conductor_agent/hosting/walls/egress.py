@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from conductor_agent.aside import TooSlowError, aside
 from policies.resource.freedoms import Network, allows, names
 
-ENFORCER = "egress proxy"
 HEAD_BYTES = 16_384
 """Longest head of a request."""
 HEAD_S = 10.0

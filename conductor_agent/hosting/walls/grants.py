@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from conductor_agent.hosting.classify import DOMAIN
 from conductor_agent.hosting.walls.place import Place, place_of
 from fqg_env.outcome import Blame, Category, Phase, PolicyEvidence, StandardError, error
+from policies.resource.enforcers import SUPERVISOR
 
 FIELDS = ("read_paths", "write_paths")
 """Of `ResourceLimits`."""
@@ -57,7 +58,7 @@ def led_away(problem: LedAwayError) -> StandardError:
         observed=1.0,
         unit="links",
         action="refused",
-        enforcer="supervisor",
+        enforcer=SUPERVISOR,
         evidence=problem.proof,
     )
     return error(

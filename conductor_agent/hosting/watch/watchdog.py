@@ -16,6 +16,7 @@ from conductor_agent.hosting.watch import tree
 from conductor_agent.hosting.watch.scratch import Filled
 from conductor_agent.hosting.watch.spare import Spare
 from conductor_agent.hosting.watch.tree import NPROC_ROOM
+from policies.resource.enforcers import CONTROL_GROUP, WATCHDOG
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ IDLE_CPU_S = 2.0
 """Processor time that a worker may use at once between two calls: libraries spin for a while ..."""
 IDLE_SHARE = 0.1
 """... and this share of a core besides, however long nobody calls it: their threads wake up now and then."""
-WATCHDOG, CONTROL_GROUP = "watchdog", "control group"
 
 
 class Watched:

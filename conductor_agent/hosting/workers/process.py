@@ -26,11 +26,12 @@ from conductor_agent.hosting.walls.egress import Egress
 from conductor_agent.hosting.walls.profiles import give_back_uid
 from conductor_agent.hosting.watch import tree
 from conductor_agent.hosting.watch.scratch import Folder, InMemory, Scratch, remove_folder
-from conductor_agent.hosting.watch.watchdog import CONTROL_GROUP, Watchdog, Watched
+from conductor_agent.hosting.watch.watchdog import Watchdog, Watched
 from conductor_agent.hosting.workers.exchange import Exchange, Heard
 from conductor_agent.hosting.workers.launch import SCRATCH
 from conductor_agent.hosting.workers.log import Log
 from fqg_env.outcome import StandardError
+from policies.resource.enforcers import CONTROL_GROUP, FRAME_HEADER, LOG_PIPE
 from policies.resource.violations import Limit, evidence, violation
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ class WorkerProcess:
         self.end(from_protocol(fault, self._log.tail(), starting=self._starting))
 
     def _too_long(self, allowed: int, length: int) -> None:
-        proof = evidence(Limit.REPLY, allowed, length, enforcer="frame header")
+        proof = evidence(Limit.REPLY, allowed, length, enforcer=FRAME_HEADER)
         self._end_with_log(violation(Limit.REPLY, proof))
 
     def _closed(self) -> None:
@@ -320,7 +321,7 @@ class WorkerProcess:
             self._loop.remove_reader(self._log.fd)
         elif self._log.bytes > self.limits.log_bytes:
             allowed = self.limits.log_bytes
-            proof = evidence(Limit.LOG, allowed, self._log.bytes, enforcer="log pipe")
+            proof = evidence(Limit.LOG, allowed, self._log.bytes, enforcer=LOG_PIPE)
             self.end(_with_log(violation(Limit.LOG, proof), self._log.tail()))
 
 
