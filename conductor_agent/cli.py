@@ -144,7 +144,7 @@ def resume(
 def _tell_changed(functions: list[str]) -> None:
     """A run goes on under other code than it began with."""
     names = ", ".join(functions)
-    _say(f"the code of {names} is not that which the run began with; what it has made stays")
+    _say(f"the code of {names} is not that of before; what it has made stays")
 
 
 @app.command(name="runs")

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from conductor_agent.aside import TooSlowError
 from conductor_agent.asked import Asked
+from conductor_agent.barred import Barred
 from conductor_agent.choice import Choice, chance_of, handed_over, read
 from conductor_agent.clock import Clock
-from conductor_agent.in_vain import InVain
 from conductor_agent.live_world import Answer, Attempt, Held, World, reads
 from conductor_agent.plain import said_by
 from conductor_agent.record.events import (
@@ -36,7 +36,7 @@ from conductor_agent.record.fold import Fold
 from conductor_agent.record.journal import Content, content
 from conductor_agent.strategies import strategy_of
 from conductor_agent.unanswered import REDUNDANT, cancelled, unfit, why_cancelled
-from conductor_agent.untried import UNTRIED, first_untried
+from conductor_agent.untried import UNTRIED, first_untried, never_tried
 from conductor_agent.wanted_once import idempotency_key
 from fqg_env.arrays import Stopped
 from fqg_env.outcome import Success
@@ -88,11 +88,11 @@ class Conductor:
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        """How the policy is asked, and what is known of repeats."""
+        """How the policy is asked, and what it may not do."""
         self._asked = Asked(self.policy)
-        self.in_vain = InVain(self.fold.level)
+        self._barred = Barred(self.fold.level)
         for event in self.before:
-            self.in_vain.apply(event)
+            self._barred.apply(event)
 
     async def run(self) -> Stopped:
         """Play until the run is over; why it is."""
@@ -109,7 +109,7 @@ class Conductor:
         if (spent := self.fold.exhausted()) is not Stopped.NO:
             await self.end(spent)
             return
-        self.look()
+        self._barred.look(self.fold)
         choice = await self.choose()
         decided = self.decided(choice, self.fold.digest())
         if choice.action == STOP:
@@ -123,13 +123,6 @@ class Conductor:
             await self.end(reason)
 
     # Choose
-
-    def look(self) -> None:
-        """See what a policy sees. Nothing comes of a WAIT while no call may be made and none is in flight."""
-        self.fold.look()
-        self.in_vain.bar(self.fold)
-        if not self.fold.flights() and not self.fold.mask[0, FIRST_CALL:].any():
-            self.fold.mask[0, WAIT] = 0
 
     async def choose(self) -> Choice:
         """Ask the policy; where it fails, is too slow or answers something illegal, the floor decides."""
@@ -148,15 +141,16 @@ class Conductor:
             source = FLOOR
             action, handed = action if self.legal(action) else STOP, ""
         if action == STOP and self.tries_all and (call := first_untried(self.fold)) is not None:
+            who = "the floor" if source == FLOOR else self.policy.name
+            told = f"{who} would give up, and {never_tried(self.fold, call)}"
             action, source, handed = FIRST_CALL + call, UNTRIED, ""
-            told = f"{self.policy.name} would give up, and this was never tried"
             why = f"{why}; {told}" if why else told
         took_ms = (time.perf_counter() - began) * 1e3
         return Choice(action, probabilities, source, why or handed, took_ms, success)
 
     async def warm_up(self) -> None:
         """Let the policy load what it needs before the run's time begins."""
-        self.look()
+        self._barred.look(self.fold)
         await self.choose()
 
     def _seen(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -340,7 +334,7 @@ class Conductor:
         await self.recorder.write(list(events), contents, alone=not self.flights)
         for event in events:
             self.fold.apply(event)
-            self.in_vain.apply(event)
+            self._barred.apply(event)
             self.watch(event)
 
     async def drop_flights(self) -> None:

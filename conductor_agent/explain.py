@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from conductor_agent.bad_input import BadInput
-from conductor_agent.in_vain import InVain
+from conductor_agent.barred import Barred
 from conductor_agent.reasons import missing, providers_down, reasons, said_in_vain
 from conductor_agent.record.events import (
     Decided,
@@ -19,6 +19,7 @@ from conductor_agent.record.events import (
     Event,
     Finished,
     Lost,
+    Mended,
     Signal,
     Started,
     Waited,
@@ -66,24 +67,23 @@ class Step:
     reasons: list[str] = field(default_factory=list)
     """What speaks for the choice, see `reasons.py`."""
     barred: dict[str, str] = field(default_factory=dict)
-    """Calls of which nothing new could come, and so were not asked again, with why as after `which`."""
+    """Calls that were not asked for, in vain or a second way to do the same, with why as after `which`."""
 
 
 def explain(level: Level, events: Iterable[Event]) -> list[Step]:
     """The decisions of a run, in order."""
-    run, in_vain = Fold(level), InVain(level)
+    run, bars = Fold(level), Barred(level)
     steps: list[Step] = []
     for event in events:
         if isinstance(event, Decided):
-            run.look()
-            barred = in_vain.bar(run) | said_in_vain(run)
+            barred = bars.look(run) | said_in_vain(run)
             steps.append(_step(run, event, len(steps) + 1, barred))
         elif steps:
             if isinstance(event, Started):
                 steps[-1].attempt = event.attempt + 1
             steps[-1].outcome.extend(_told(event))
         run.apply(event)
-        in_vain.apply(event)
+        bars.apply(event)
     return steps
 
 
@@ -205,6 +205,8 @@ def _told(event: Event) -> list[dict[str, Any]]:
             return [{"event": "lost", "attempt": event.attempt + 1}]
         case Signal():
             return [{"event": "signal", "provider": event.provider, "up": event.up}]
+        case Mended():
+            return [{"event": "mended", "functions": list(event.code)}]
         case Ended():
             return [{"event": "stopped", "reason": event.reason}]
         case Decided() | Started():

@@ -6,15 +6,17 @@ answers alike for ever; the journal has the hash of every value, so that this ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from conductor_agent.live_world import reads
-from conductor_agent.record.events import Event, Finished, Lost, Started
+from conductor_agent.record.events import Event, Finished, Lost, Mended, Started
 from conductor_agent.record.fold import Fold
 from fqg_env.level import Level
-from fqg_env.outcome import Success
+from fqg_env.outcome import Category, Outcome, Success
 from fqg_env.rules import FIRST_CALL
 
+OF_THE_CALLER = frozenset({Category.CANCELLED, Category.UNAUTHORIZED, Category.FORBIDDEN})
+"""These say nothing of the values that were read: the next attempt may come with other rights."""
 Asked = tuple[str, frozenset[tuple[str, str]]]
 """A call, and the SHA-256 of each value that it reads."""
 
@@ -55,6 +57,8 @@ class InVain:
             case Finished():
                 self._finish(self._begun.pop(event.attempt, None), event)
                 self._latest.update(event.values)
+            case Mended():
+                self._forget(event.code)
             case _:
                 pass
 
@@ -67,8 +71,17 @@ class InVain:
             else:
                 self._alike.discard(what)
             self._made[what] = event.values
-        elif not isinstance(event.outcome, Success) and event.outcome.retryable is False:
+        elif refuses(event.outcome):
             self._refused.add(what)
+
+    def _forget(self, functions: Container[str]) -> None:
+        """What other code has answered says nothing of these any more."""
+        names, calls = self._level.call_names, self._level.calls
+        theirs = {
+            name for name, call in zip(names, calls, strict=True) if call.function in functions
+        }
+        self._refused = {what for what in self._refused if what[0] not in theirs}
+        self._alike = {what for what in self._alike if what[0] not in theirs}
 
     def _goes_off(self, values: Mapping[str, str]) -> bool:
         """One of these is made anew because it gets old."""
@@ -112,3 +125,10 @@ class InVain:
         if what in self._refused:
             return REFUSED
         return ALIKE if what in self._alike and self._made[what].items() <= held.items() else ""
+
+
+def refuses(outcome: Outcome) -> bool:
+    """It says of what it read that a repeat does not help."""
+    if isinstance(outcome, Success) or outcome.category in OF_THE_CALLER:
+        return False
+    return outcome.retryable is False

@@ -291,7 +291,7 @@ def _for_want(run: Fold, name: str) -> str:
 
 
 def _never_tried(run: Fold, fresh: Iterable[int]) -> Iterator[str]:
-    """Calls on a way to what is missing that might have been tried, and were not."""
+    """Calls on a way to what is missing that might have been tried as things are, and were not."""
     fresh = sorted(fresh, key=lambda c: -_well(run, c))
     told = [
         f"{run.level.call_names[c]} (believed to do well with {_well(run, c):.2f})"
@@ -299,4 +299,5 @@ def _never_tried(run: Fold, fresh: Iterable[int]) -> Iterator[str]:
     ]
     if told:
         more = f" and {len(fresh) - MOST_NAMED} more" if len(fresh) > MOST_NAMED else ""
-        yield f"never tried: {', '.join(told)}{more}"
+        what = "not tried as it is now" if run.board["tries"][fresh].any() else "never tried"
+        yield f"{what}: {', '.join(told)}{more}"

@@ -11,7 +11,7 @@ import os
 import platform
 import secrets
 import statistics
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +23,12 @@ from conductor_agent.clock import Clock, RunClock
 from conductor_agent.conductor import Conductor
 from conductor_agent.distribution import DISTRIBUTION, installed_version
 from conductor_agent.files.workflow import Workflow, restore_workflow
-from conductor_agent.hosting.contract import Host
+from conductor_agent.hosting.contract import ExtensionSource, Host
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.live_world import Held, LiveWorld
 from conductor_agent.quarantine import admitted
 from conductor_agent.record.account import Account
-from conductor_agent.record.events import Ended, Event, Finished, Lost, Started, Waited
+from conductor_agent.record.events import Ended, Event, Finished, Lost, Mended, Started, Waited
 from conductor_agent.record.fold import Fold
 from conductor_agent.record.identity import version_of
 from conductor_agent.record.journal import Journal, JournalError, RunRecord, content
@@ -130,8 +130,28 @@ def open_run(
 
 
 def code_of(workflow: Workflow) -> dict[str, str]:
-    """Function -> digest of its extension as it lies there now."""
-    return {name: version_of(one.source).digest for name, one in workflow.extensions.items()}
+    """Function, or `the gate of ARTIFACT`, -> digest of its code as it lies there now."""
+    code = {name: version_of(one.source).digest for name, one in workflow.extensions.items()}
+    for artifact, check in workflow.checks.items():
+        if check.quality is not None:
+            source = check.quality.partition(":")[0]
+            where = str(workflow.path.parent / source) if source.endswith(".py") else source
+            code[gate_of(artifact)] = version_of(ExtensionSource(where)).digest
+    return code
+
+
+def gate_of(artifact: str) -> str:
+    """How the code of a gate is named among that of functions."""
+    return f"the gate of {artifact}"
+
+
+def changed_code(record: RunRecord, events: Iterable[Event], workflow: Workflow) -> dict[str, str]:
+    """As `code_of`, what is not what it was when the run was played last."""
+    known = dict(record.code)
+    for event in events:
+        if isinstance(event, Mended):
+            known |= event.code
+    return {name: now for name, now in code_of(workflow).items() if known.get(name, now) != now}
 
 
 async def resume(
@@ -151,8 +171,8 @@ async def resume(
         run: its id, the beginning of one, or `last`.
         journal_path: where it is written down.
         policy: gives the policy that the id in the journal names.
-        changed: told, before anything is attempted, of the functions whose code is not that which the run
-            began with; what they have made stays.
+        changed: told, before anything is attempted, of the functions and gates whose code is not that of
+            before; what they have made stays.
 
     Raises:
         JournalError: there is no such run, or somebody else plays it.
@@ -171,22 +191,22 @@ async def resume(
         )
         chosen = policy(record.policy)
         journal.take(run_id)
-        now = code_of(workflow)
-        if others := [name for name, begun in record.code.items() if now.get(name) != begun]:
-            changed(others)
         # nobody else writes from here on: what was read before may be old
         level, events, state = folded(journal, run_id)
         held = holdings(journal, record, events)
         at_s = state.number("at_s")
         account = Ledger(journal).account(run_id, workflow)
         recorder = JournalRecorder(journal, run_id, len(events), account)
-        lost: list[Event] = [Lost(at_s=at_s, attempt=number) for number in state.flights()]
-        if lost:
-            await recorder.write(lost)
-        for event in lost:
+        news: list[Event] = [Lost(at_s=at_s, attempt=number) for number in state.flights()]
+        if code := changed_code(record, events, workflow):
+            changed(list(code))
+            news.append(Mended(at_s=at_s, code=code))
+        if news:
+            await recorder.write(news)
+        for event in news:
             state.apply(event)
             watch(event)
-        before = [*events, *lost]
+        before = [*events, *news]
         return await _play(
             workflow, chosen, recorder, state, held, host, clock, watch, run_id, before
         )

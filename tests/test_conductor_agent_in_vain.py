@@ -8,7 +8,7 @@ import pytest
 from hand_written import work, workflow
 
 from conductor_agent.in_vain import ALIKE, REFUSED, InVain
-from conductor_agent.record.events import Finished, Lost, Started
+from conductor_agent.record.events import Finished, Lost, Mended, Started
 from fqg_env.outcome import Category, Outcome, Success, error
 from fqg_env.row import Made
 
@@ -53,6 +53,8 @@ def made(value: str, inputs: dict[str, str] = READ) -> tuple[Any, Outcome, Any]:
         ([made("t"), made("t", {"page": "other"})], ""),
         ([(READ, REFUSAL, {})], REFUSED),
         ([({"page": "other"}, REFUSAL, {})], ""),
+        ([(READ, error(Category.CANCELLED, "another was first"), {})], ""),
+        ([(READ, error(Category.UNAUTHORIZED, "log in"), {})], ""),
         ([(READ, error(Category.TIMEOUT, "late", retryable=True), {})], ""),
         ([(READ, error(Category.UNKNOWN, "who knows", retryable=None), {})], ""),
     ],
@@ -69,6 +71,13 @@ def test_another_version_that_is_held_now_may_be_replaced() -> None:
 
 def test_a_refusal_counts_whatever_is_held() -> None:
     assert seen((READ, REFUSAL, {})).why("echo", READ, {}) == REFUSED
+
+
+@pytest.mark.parametrize(("function", "why"), [("echo", ""), ("another", REFUSED)])
+def test_mended_code_is_asked_again(function: str, why: str) -> None:
+    run = seen((READ, REFUSAL, {}))
+    run.apply(Mended(at_s=1.0, code={function: "another digest"}))
+    assert run.why("echo", READ, {}) == why
 
 
 def test_what_gets_old_is_made_anew() -> None:

@@ -14,7 +14,7 @@ from hand_written import FOLDER, work, workflow
 
 from conductor_agent.files.workflow import read_workflow
 from conductor_agent.hosting.testing import FakeHost
-from conductor_agent.record.events import Decided, Finished, Lost, Started
+from conductor_agent.record.events import Decided, Finished, Lost, Mended, Started
 from conductor_agent.record.fold import replay
 from conductor_agent.record.journal import Journal, content
 from conductor_agent.results import summaries
@@ -141,7 +141,9 @@ def test_a_crash_after_any_event_loses_nothing_and_repeats_only_what_was_in_flig
 CODE = """
 workflow: conductor-workflow/1
 name: Two ways
-artifacts: {note: {}, text: {goal: {weight: 1}}}
+artifacts:
+  note: {}
+  text: {goal: {weight: 1}, gate: true, check: {quality: 'gates.py:good'}}
 functions:
   first: {inputs: [note], outputs: [text], variants: {default: {cost: 1, latency_s: 0.1}}}
   second: {inputs: [note], outputs: [text], variants: {default: {cost: 2, latency_s: 0.1}}}
@@ -157,13 +159,15 @@ inputs: {note: {text: hey}}
 def test_who_goes_on_is_told_whose_code_is_another_one(tmp_path: Path, edited: bool) -> None:
     for name in ("first", "second"):
         (tmp_path / f"{name}.py").write_text("# never started: the host is a fake\n")
+    (tmp_path / "gates.py").write_text("def good(text):\n    return 0.9\n")
     (tmp_path / "flow.yaml").write_text(CODE)
 
     class Cut(BaseException):
         """As if the process ended there."""
 
     def cut(event):
-        raise Cut
+        if isinstance(event, Decided):
+            raise Cut
 
     policy, journal = HandRule(Rule.CASCADE), tmp_path / "journal"
     host = FakeHost({name: lambda _: {"text": "HEY"} for name in ("first", "second")})
@@ -173,10 +177,19 @@ def test_who_goes_on_is_told_whose_code_is_another_one(tmp_path: Path, edited: b
         )
     if edited:
         (tmp_path / "second.py").write_text("# mended\n")
+        (tmp_path / "gates.py").write_text("def good(text):\n    return 0.8\n")
     told: list[str] = []
-    done = asyncio.run(resume("last", journal, lambda _: policy, host=host, changed=told.extend))
-    assert done.status == "succeeded"
-    assert told == (["second"] if edited else [])
+    with pytest.raises(Cut):
+        asyncio.run(
+            resume("last", journal, lambda _: policy, host=host, changed=told.extend, watch=cut)
+        )
+    assert told == (["second", "the gate of text"] if edited else [])
+    again: list[str] = []
+    done = asyncio.run(resume("last", journal, lambda _: policy, host=host, changed=again.extend))
+    assert (done.status, again) == ("succeeded", [])
+    with Journal.read(journal) as opened:
+        mended = [list(e.code) for e in opened.events(done.run_id) if isinstance(e, Mended)]
+    assert mended == ([told] if edited else [])
 
 
 def test_a_run_that_is_over_is_told_again(tmp_path, monkeypatch, capsys):

@@ -8,6 +8,7 @@ import pytest
 from fqg_env.arrays import CATEGORIES
 from fqg_env.cells import FaultKind
 from policies.recovery.bayes import bayes_values
+from training.judging.behaviour import REACTIONS
 from training.judging.episodes import EPISODE, Played, joined
 from training.judging.figures import (
     basic,
@@ -20,7 +21,6 @@ from training.judging.figures import (
 )
 from training.judging.pairs import compare
 from training.judging.setting import Setting
-from training.judging.watch import REACTIONS
 
 
 def episodes(n: int, **fields) -> np.ndarray:

@@ -14,7 +14,16 @@ from rich.text import Text
 
 from conductor_agent.files.workflow import Workflow
 from conductor_agent.plain import clean, counted, fall_silent
-from conductor_agent.record.events import Decided, Ended, Event, Finished, Lost, Signal, Waited
+from conductor_agent.record.events import (
+    Decided,
+    Ended,
+    Event,
+    Finished,
+    Lost,
+    Mended,
+    Signal,
+    Waited,
+)
 from conductor_agent.results import Goal, Result
 from fqg_env.outcome import Category, StandardError
 from fqg_env.row import Strategy
@@ -75,6 +84,8 @@ class Progress:
                 self._line(event, ("lost", "yellow"), f" the answer of attempt {event.attempt + 1}")
             case Signal():
                 self._line(event, f"news: {event.provider} is {'up' if event.up else 'down'}")
+            case Mended():
+                self._line(event, f"news: the code of {', '.join(event.code)} is another one")
             case Waited():
                 self._line(event, "  waited")
             case Ended():

@@ -2,6 +2,7 @@
 
 decided    what was chosen, with what was seen; changes nothing but the count of decisions
 started · finished · refused · waited · signal · lost · stopped      the events of fqg_env/rules.py
+mended     what an extension has answered so far says less of it: its code is another one
 """
 
 from __future__ import annotations
@@ -87,6 +88,13 @@ class Lost(Base, frozen=True, kw_only=True, tag="lost"):
     attempt: int
 
 
+class Mended(Base, frozen=True, kw_only=True, tag="mended"):
+    """A run is gone on with, and this code is another one than before."""
+
+    code: dict[str, str]
+    """Function, or `the gate of ARTIFACT`, -> digest of its code now."""
+
+
 class Ended(Base, frozen=True, kw_only=True, tag="stopped"):
     """The run is over: what has been made is delivered."""
 
@@ -94,7 +102,7 @@ class Ended(Base, frozen=True, kw_only=True, tag="stopped"):
     """Name of an `arrays.Stopped`, in lower case."""
 
 
-Event = Decided | Started | Finished | Waited | Signal | Lost | Ended
+Event = Decided | Started | Finished | Waited | Signal | Lost | Mended | Ended
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Event)

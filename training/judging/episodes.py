@@ -15,7 +15,7 @@ from fqg_env.lanes import Lanes
 from fqg_env.unsolvable import find_unsolvable
 from policies.recovery.base import FLOOR, Decision
 from policies.recovery.oracle import Oracle
-from training.judging import watch
+from training.judging import behaviour
 from training.judging.contestants import Contestant
 from training.judging.setting import Setting, deal, describe_levels
 
@@ -157,10 +157,10 @@ def actions_of(decision: Decision, n: int) -> np.ndarray:
 
 def play(policy: Any, lanes: Lanes) -> Played:
     """Play every lane to its end and judge it; what describes the levels is left empty."""
-    watches = arrays.new(watch.watch_dtype(lanes.size), lanes.n)
-    reactions = np.zeros((CATEGORIES, watch.REACTIONS), np.int64)
+    notes = arrays.new(behaviour.notes_dtype(lanes.size), lanes.n)
+    reactions = np.zeros((CATEGORIES, behaviour.REACTIONS), np.int64)
     row = arrays.new(arrays.row_dtype(lanes.size), 1)
-    watch.begin(lanes.levels, lanes.hidden, watches)
+    behaviour.begin(lanes.levels, lanes.hidden, notes)
     floor, decisions, spent_s = 0, 0, 0.0
     while (running := lanes.boards["stopped"] == 0).any():
         began = time.perf_counter()
@@ -169,20 +169,20 @@ def play(policy: Any, lanes: Lanes) -> Played:
         action = actions_of(decision, lanes.n)
         floor += int((np.asarray(decision.source)[running] == FLOOR).sum())
         decisions += int(running.sum())
-        watch.before(
+        behaviour.before(
             lanes.levels, lanes.hidden, lanes.boards, lanes.truths, lanes.masks,
-            action, row, watches, reactions,
+            action, row, notes, reactions,
         )  # fmt: skip
         lanes.step(action)
-        watch.after(lanes.boards, watches)
+        behaviour.after(lanes.boards, notes)
     lanes.judge()
-    watch.end(lanes.levels, lanes.boards, watches)
+    behaviour.end(lanes.levels, lanes.boards, notes)
     return Played(
-        recorded(lanes, watches), reactions, decisions, floor, spent_s, decision_ms=np.zeros(0)
+        recorded(lanes, notes), reactions, decisions, floor, spent_s, decision_ms=np.zeros(0)
     )
 
 
-def recorded(lanes: Lanes, watches: np.ndarray) -> np.ndarray:
+def recorded(lanes: Lanes, notes: np.ndarray) -> np.ndarray:
     """The episodes [N] of EPISODE of lanes that are over, but for what describes their levels."""
     levels, boards = lanes.levels, lanes.boards
     out = np.zeros(lanes.n, EPISODE)
@@ -193,8 +193,8 @@ def recorded(lanes: Lanes, watches: np.ndarray) -> np.ndarray:
     out["time"] = boards["at_s"] / levels["time_budget_s"]
     out["unsafe"] = boards["unsafe_repeats"] > 0
     for name in ("goal_at", "repeats", "recoveries", "met", "in_the_way"):
-        out[name] = watches[name]
-    out["gave_up"] = (boards["stopped"] == Stopped.POLICY) & (watches["complete"] == 0)
+        out[name] = notes[name]
+    out["gave_up"] = (boards["stopped"] == Stopped.POLICY) & (notes["complete"] == 0)
     return out
 
 

@@ -10,9 +10,9 @@ from fqg_env.cells import Cell, FaultKind, bits_of
 from fqg_env.render import CATEGORY_NAMES
 from fqg_env.shapes import Family
 from fqg_env.splits import MIX_NAMES
+from training.judging.behaviour import Reaction
 from training.judging.episodes import Played
 from training.judging.stats import iqm, pass_hat, performance_profile
-from training.judging.watch import Reaction
 
 THRESHOLDS = np.round(np.linspace(-1.0, 1.0, 41), 2)
 """Returns at which the performance profile is told."""

@@ -22,15 +22,15 @@ from typing import Any
 import numpy as np
 
 from fqg_env.arrays import CATEGORIES
+from training.judging.behaviour import REACTIONS
 from training.judging.contestants import Contestant
 from training.judging.episodes import EPISODE, Played
 from training.judging.setting import Setting
-from training.judging.watch import REACTIONS
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("fqg_env", "policies")
 """All that is in them counts: which policy is loaded is not known before it is named."""
-OURS = ("contestants", "episodes", "setting", "watch")
+OURS = ("behaviour", "contestants", "episodes", "setting")
 """Modules of the judge that play; a test holds them against what is imported."""
 LIBRARIES = ("numba", "numpy", "onnxruntime")
 DIGEST = 64

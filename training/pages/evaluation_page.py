@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fqg_env.render import duration
+from training.judging.behaviour import Reaction
 from training.judging.bounds import BOUNDS
 from training.judging.contestants import Contestant, own
 from training.judging.evaluate import Judged
@@ -18,7 +19,6 @@ from training.judging.processes import Workers
 from training.judging.replay import Replay, Showing, ToldLevel, replay, told
 from training.judging.setting import Setting, mixes_of
 from training.judging.stats import NORMAL_95
-from training.judging.watch import Reaction
 from training.pages.charts import (
     TINTS,
     colours,

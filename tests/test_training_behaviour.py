@@ -13,8 +13,8 @@ from fqg_env.level import Artifact, Budget, CallKind, Goal, Level
 from fqg_env.outcome import Category
 from fqg_env.puzzle import Faults, Puzzle
 from policies.recovery.base import certain
+from training.judging.behaviour import Reaction
 from training.judging.episodes import Played, play
-from training.judging.watch import Reaction
 
 WAIT, STOP = "wait", "stop"
 

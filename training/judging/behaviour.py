@@ -60,7 +60,7 @@ REACTIONS = len(Reaction)
 
 
 @cache
-def watch_dtype(size: Size) -> np.dtype:
+def notes_dtype(size: Size) -> np.dtype:
     """What is noted of one episode."""
     return np.dtype(
         [
@@ -158,38 +158,38 @@ def met_by(level: Any, hidden: Any, board: Any, truth: Any, call: int, row: Any)
 
 
 @kernel
-def without_new_information(level: Any, board: Any, watch: Any, call: int) -> bool:
+def without_new_information(level: Any, board: Any, note: Any, call: int) -> bool:
     """The attempt repeats a call on the same versions of what it reads, with no new hint for it, although its
     last outcome was final: it succeeded and what it made is still there, or it said that a retry is in vain.
     """
-    if watch.read[call] == 0 or watch.read[call] != input_versions(level, board, call):
+    if note.read[call] == 0 or note.read[call] != input_versions(level, board, call):
         return False
-    if board.hint[call] != watch.hint[call]:
+    if board.hint[call] != note.hint[call]:
         return False
     return repeats(level, board, call) or board.last_retryable[call] == 0
 
 
 @kernel
-def is_recovery(level: Any, watch: Any, call: int) -> bool:
+def is_recovery(level: Any, note: Any, call: int) -> bool:
     """The attempt is to make what an earlier attempt was to make, or it is a repair."""
     if level.kind[call] == Kind.REPAIR:
         return True
-    return overlap(level.makes[call], watch.attempted)
+    return overlap(level.makes[call], note.attempted)
 
 
 @kernel
 def note_attempt(
-    level: Any, hidden: Any, board: Any, truth: Any, watch: Any, call: int, row: Any
+    level: Any, hidden: Any, board: Any, truth: Any, note: Any, call: int, row: Any
 ) -> None:
     """Note what the attempt about to begin amounts to."""
-    watch.met |= met_by(level, hidden, board, truth, call, row)
-    watch.repeats += without_new_information(level, board, watch, call)
-    watch.recoveries += is_recovery(level, watch, call)
-    watch.read[call] = input_versions(level, board, call)
-    watch.hint[call] = board.hint[call]
+    note.met |= met_by(level, hidden, board, truth, call, row)
+    note.repeats += without_new_information(level, board, note, call)
+    note.recoveries += is_recovery(level, note, call)
+    note.read[call] = input_versions(level, board, call)
+    note.hint[call] = board.hint[call]
     for a in range(level.artifacts):
         if level.makes[call, a]:
-            watch.attempted[a] = 1
+            note.attempted[a] = 1
 
 
 # --- after an error -----------------------------------------------------------------------------------
@@ -219,16 +219,16 @@ def reaction_of(level: Any, failed: int, action: int) -> int:
 
 
 @kernel
-def note_failure(board: Any, watch: Any) -> None:
+def note_failure(board: Any, note: Any) -> None:
     """Note the call that has just failed, if one has and its answer was not lost."""
-    if board.failed == watch.failed:
+    if board.failed == note.failed:
         return
-    slot = watch.history_next
+    slot = note.history_next
     while slot != board.history_next:
         category = category_of(board.history[slot])
         if category != SUCCESS and category != CANCELLED:
-            watch.failed_call = call_of(board.history[slot])
-            watch.failed_category = category
+            note.failed_call = call_of(board.history[slot])
+            note.failed_category = category
         slot = next_slot(slot)
 
 
@@ -236,17 +236,17 @@ def note_failure(board: Any, watch: Any) -> None:
 
 
 @kernel
-def begin(levels: Any, hidden: Any, watches: Any) -> None:
+def begin(levels: Any, hidden: Any, notes: Any) -> None:
     """Begin to watch N episodes."""
     for n in range(len(levels)):
-        watch = watches[n]
-        watch.met = 0
-        watch.repeats = 0
-        watch.recoveries = 0
-        watch.failed_call = -1
-        watch.in_the_way = in_the_way(levels[n], hidden[n])
-        fill(watch.attempted, 0)
-        fill(watch.read, 0)
+        note = notes[n]
+        note.met = 0
+        note.repeats = 0
+        note.recoveries = 0
+        note.failed_call = -1
+        note.in_the_way = in_the_way(levels[n], hidden[n])
+        fill(note.attempted, 0)
+        fill(note.read, 0)
 
 
 @kernel
@@ -258,34 +258,34 @@ def before(
     masks: Any,
     actions: Any,
     row: Any,
-    watches: Any,
+    notes: Any,
     reactions: Any,
 ) -> None:
     """Look at N lanes before a step. `row` is scratch; reactions [CATEGORIES, REACTIONS] are counted on."""
     for n in range(len(levels)):
-        board, watch, action = boards[n], watches[n], actions[n]
-        watch.failed = board.failed
-        watch.history_next = board.history_next
+        board, note, action = boards[n], notes[n], actions[n]
+        note.failed = board.failed
+        note.history_next = board.history_next
         legal = action >= 0 and action < FIRST_CALL + levels[n].calls and masks[n, action] == 1
         if board.stopped or not legal:
             continue
-        if watch.failed_call >= 0:
-            reaction = reaction_of(levels[n], watch.failed_call, action)
-            reactions[watch.failed_category, reaction] += 1
-            watch.failed_call = -1
+        if note.failed_call >= 0:
+            reaction = reaction_of(levels[n], note.failed_call, action)
+            reactions[note.failed_category, reaction] += 1
+            note.failed_call = -1
         if action >= FIRST_CALL:
-            note_attempt(levels[n], hidden[n], board, truths[n], watch, action - FIRST_CALL, row[0])
+            note_attempt(levels[n], hidden[n], board, truths[n], note, action - FIRST_CALL, row[0])
 
 
 @kernel
-def after(boards: Any, watches: Any) -> None:
+def after(boards: Any, notes: Any) -> None:
     """Look at N lanes after a step."""
     for n in range(len(boards)):
-        note_failure(boards[n], watches[n])
+        note_failure(boards[n], notes[n])
 
 
 @kernel
-def end(levels: Any, boards: Any, watches: Any) -> None:
+def end(levels: Any, boards: Any, notes: Any) -> None:
     """Look at N lanes once all is over."""
     for n in range(len(levels)):
         level, board = levels[n], boards[n]
@@ -294,5 +294,5 @@ def end(levels: Any, boards: Any, watches: Any) -> None:
             if level.goal_class[a] == GoalClass.ESSENTIAL:
                 complete &= delivered(level, board, a)
                 made_s = max(made_s, board.made_at_s[a])
-        watches[n].complete = complete
-        watches[n].goal_at = made_s / level.time_budget_s if complete else np.nan
+        notes[n].complete = complete
+        notes[n].goal_at = made_s / level.time_budget_s if complete else np.nan
