@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
 from hand_written import work, workflow
 
 from conductor_agent.record.events import Event, Finished, Lost, Started
@@ -15,6 +18,7 @@ FUNCTIONS = {
     "echo": work(),
     "other": work(),
     "look": {"kind": "inspect", "probes": ["page"], "variants": {"default": {}}},
+    "check": {"kind": "verify", "probes": ["page"], "variants": {"default": {}}},
 }
 READ = {"page": "a" * 64}
 
@@ -24,7 +28,7 @@ def level() -> Level:
     return workflow(FUNCTIONS, bound).level
 
 
-def key(events: list[Event], call: str = "echo", inputs: dict[str, str] = READ) -> str:
+def key(events: Sequence[Event], call: str = "echo", inputs: dict[str, str] = READ) -> str:
     run = Fold(level())
     for event in events:
         run.apply(event)
@@ -63,9 +67,26 @@ def test_after_a_success_and_for_other_values_it_is_another() -> None:
     assert key(by_another) == key(made)
 
 
-def test_whoever_looks_at_something_looks_anew() -> None:
-    looked = [started(0, "look"), finished(0, Success(), "look")]
-    assert key(looked, "look") != key([], "look")
+@pytest.mark.parametrize("probe", ["look", "check"])
+def test_a_probe_that_found_something_out_looks_anew(probe: str) -> None:
+    once: list[Event] = [started(0, probe), finished(0, Success(), probe)]
+    lost: list[Event] = [started(0, probe), Lost(at_s=0.7, attempt=0), started(1, probe)]
+    failed = finished(1, error(Category.UNAVAILABLE, "not there"), probe)
+    twice = [*once, started(1, probe), finished(1, Success(), probe)]
+    assert len({key([], probe), key(once, probe), key(twice, probe)}) == 3
+    assert key(once, probe) == key([*once, started(1, probe), failed], probe)
+    assert key(once, probe) == key([*lost, finished(1, Success(), probe)], probe)
+
+
+@pytest.mark.parametrize("probe", ["look", "check"])
+def test_a_probe_whose_answer_was_lost_or_failed_is_asked_for_the_same(probe: str) -> None:
+    without_news = (
+        Lost(at_s=0.7, attempt=0),
+        finished(0, error(Category.TIMEOUT, "late"), probe),
+        finished(0, error(Category.CANCELLED, "not wanted"), probe),
+    )
+    for ended in without_news:
+        assert key([started(0, probe), ended], probe) == key([], probe)
 
 
 def test_the_order_in_which_values_are_read_is_none() -> None:
