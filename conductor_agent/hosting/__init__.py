@@ -1,1 +1,1 @@
-"""One extension at a time: the SDK for authors, its worker process, and the limits around it."""
+"""Extensions in their own processes: the SDK for authors, the worker that runs one, the limits around it."""

@@ -1,1 +1,1 @@
-"""What stands behind `extension.py`: what an extension may know and do within one attempt."""
+"""The SDK behind `hosting/extension.py`: what an extension may know and do within one attempt."""

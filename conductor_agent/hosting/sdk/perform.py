@@ -1,4 +1,4 @@
-"""One call in this process: ask the function, and make an outcome of whatever it does."""
+"""One call where the function is, in a worker or a test: ask it, and make an outcome of whatever it does."""
 
 from __future__ import annotations
 

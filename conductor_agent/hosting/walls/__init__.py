@@ -1,1 +1,1 @@
-"""What keeps an extension in: the ways to wall it in, which of them hold here, and what each enforces."""
+"""The walls around a worker: what it may read, reach and use, which of them hold here, what enforces each."""

@@ -5,8 +5,7 @@
 (Not on the command line, which anybody on the machine can read: secrets are in it.)
 
 In a process namespace it simply becomes the worker. Elsewhere it stays as the worker's keeper
-(watch/keeper.py).
-Standard library alone, for a start of a few milliseconds.
+(`hosting/watch/keeper.py`). Standard library alone, for a start of a few milliseconds.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What is seen of workers from outside, and how they are ended: their trees, their scratch, the watchdog."""
+"""Workers seen from outside: what their processes use, how full their scratch is, and how they are ended."""

@@ -1,1 +1,1 @@
-"""Worker processes from our side: started, kept warm, lent to one call at a time, spoken with."""
+"""Worker processes on the conductor's side: started, kept warm, lent to one call at a time, spoken with."""

@@ -1,4 +1,4 @@
-"""Our end of a worker's channel, in the event loop: one frame out, the body of one answer in, nothing else.
+"""The supervisor's end of a channel, in the event loop: one frame out, the body of one answer in, no more.
 
 The reader stays registered for the life of the worker; what the other side sends unasked is a fault.
 """
