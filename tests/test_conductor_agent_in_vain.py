@@ -82,3 +82,23 @@ def test_mended_code_is_asked_again(function: str, why: str) -> None:
 
 def test_what_gets_old_is_made_anew() -> None:
     assert not seen(made("t"), made("t"), time_to_live_s=5.0).why("echo", READ, HELD)
+
+
+def test_what_came_out_otherwise_once_may_do_so_again() -> None:
+    changed = seen(made("t"), made("t"), made("u"))
+    assert not changed.why("echo", READ, {"page": "p", "text": "u"})
+
+
+def test_one_output_that_gets_old_is_enough() -> None:
+    both = {"text": {"goal": {"weight": 1}}, "note": {"time_to_live_s": 5.0}}
+    run = InVain(workflow({"echo": work(outputs=["text", "note"])}, None, both).level)
+    values = {"text": "t", "note": "n"}
+    for number in range(2):
+        run.apply(Started(at_s=0.0, attempt=number, call="echo", key="", inputs=READ))
+        run.apply(
+            Finished(
+                at_s=0.0, attempt=number, call="echo", outcome=Success(), elapsed_s=0.1,
+                values=values, made={name: Made() for name in values},
+            )
+        )  # fmt: skip
+    assert not run.why("echo", READ, {**READ, **values})
