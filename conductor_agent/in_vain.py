@@ -17,7 +17,7 @@ from fqg_env.rules import FIRST_CALL
 
 OF_THE_CALLER = frozenset({Category.CANCELLED, Category.UNAUTHORIZED, Category.FORBIDDEN})
 """These say nothing of the values that were read: the next attempt may come with other rights."""
-Asked = tuple[str, frozenset[tuple[str, str]]]
+Question = tuple[str, frozenset[tuple[str, str]]]
 """A call, and the SHA-256 of each value that it reads."""
 
 REFUSED = "refused these very values and said that a repeat is in vain"
@@ -25,7 +25,7 @@ ALIKE = "made the very same of these very values twice in a row"
 """Why a call is not asked again, as it goes on after `which`."""
 
 
-def asked(call: str, inputs: Mapping[str, str]) -> Asked:
+def question(call: str, inputs: Mapping[str, str]) -> Question:
     """What is asked of a call; `inputs` is artifact -> SHA-256."""
     return call, frozenset(inputs.items())
 
@@ -35,13 +35,13 @@ class InVain:
 
     def __init__(self, level: Level) -> None:
         self._level = level
-        self._begun: dict[int, Asked] = {}
+        self._begun: dict[int, Question] = {}
         """Attempt in flight -> what it was asked."""
-        self._made: dict[Asked, Mapping[str, str]] = {}
+        self._made: dict[Question, Mapping[str, str]] = {}
         """What it made of that when it last made anything: artifact -> SHA-256."""
-        self._alike: set[Asked] = set()
+        self._alike: set[Question] = set()
         """Made the same twice in a row."""
-        self._refused: set[Asked] = set()
+        self._refused: set[Question] = set()
         """Said that a repeat does not help."""
         self._latest: dict[str, str] = {}
         """Artifact that was read or made -> SHA-256 of its current version."""
@@ -50,7 +50,7 @@ class InVain:
         """Take one event into account."""
         match event:
             case Started():
-                self._begun[event.attempt] = asked(event.call, event.inputs)
+                self._begun[event.attempt] = question(event.call, event.inputs)
                 self._latest.update(event.inputs)
             case Lost():
                 self._begun.pop(event.attempt, None)
@@ -62,7 +62,7 @@ class InVain:
             case _:
                 pass
 
-    def _finish(self, what: Asked | None, event: Finished) -> None:
+    def _finish(self, what: Question | None, event: Finished) -> None:
         if what is None:
             return
         if event.values:
@@ -82,6 +82,7 @@ class InVain:
         }
         self._refused = {what for what in self._refused if what[0] not in theirs}
         self._alike = {what for what in self._alike if what[0] not in theirs}
+        self._made = {what: made for what, made in self._made.items() if what[0] not in theirs}
 
     def _goes_off(self, values: Mapping[str, str]) -> bool:
         """One of these is made anew because it gets old."""
@@ -121,7 +122,7 @@ class InVain:
             inputs: artifact that it reads -> SHA-256.
             held: artifact that is there -> SHA-256 of the value.
         """
-        what = asked(call, inputs)
+        what = question(call, inputs)
         if what in self._refused:
             return REFUSED
         return ALIKE if what in self._alike and self._made[what].items() <= held.items() else ""

@@ -80,6 +80,20 @@ def test_mended_code_is_asked_again(function: str, why: str) -> None:
     assert run.why("echo", READ, {}) == why
 
 
+def test_what_former_code_made_is_no_first_of_two() -> None:
+    run = seen(made("t"))
+    run.apply(Mended(at_s=1.0, code={"echo": "another digest"}))
+    for number, why in [(1, ""), (2, ALIKE)]:
+        run.apply(Started(at_s=2.0, attempt=number, call="echo", key="", inputs=READ))
+        run.apply(
+            Finished(
+                at_s=2.0, attempt=number, call="echo", outcome=Success(), elapsed_s=0.1, values={"text": "t"},
+                made={"text": Made()},
+            )
+        )  # fmt: skip
+        assert run.why("echo", READ, HELD) == why
+
+
 def test_what_gets_old_is_made_anew() -> None:
     assert not seen(made("t"), made("t"), time_to_live_s=5.0).why("echo", READ, HELD)
 
