@@ -47,7 +47,7 @@ class Step:
     success: float | None
     """Chance that the run succeeds if it goes on so, where the policy tells it."""
     why: str
-    """Why the floor decided; empty where it did not."""
+    """Why not the policy decided; empty where it did."""
     believed: dict[str, Any]
     """Of the chosen call: its provider, chance that it answers, answers well, can never work. Of providers:
     chance that each is down. Of artifacts: chance that the version held is bad."""
@@ -67,7 +67,7 @@ class Step:
     reasons: list[str] = field(default_factory=list)
     """What speaks for the choice, see `reasons.py`."""
     barred: dict[str, str] = field(default_factory=dict)
-    """Calls that were not asked for, in vain or a second way to do the same, with why as after `which`."""
+    """Calls out of the mask as in vain, or as a second way to do the same, with why as after `which`."""
 
 
 def explain(level: Level, events: Iterable[Event]) -> list[Step]:

@@ -19,7 +19,7 @@ from conductor_agent.files.checks import measured_within
 from conductor_agent.files.declared import as_declared, failed, unusable
 from conductor_agent.files.patterns import fault_within
 from conductor_agent.files.workflow import Workflow
-from conductor_agent.hosting.contract import CallRequest, Host
+from conductor_agent.hosting.contract import BEFORE_EFFECTS, CallRequest, Host
 from conductor_agent.hosting.sdk.signature import PARAMETER
 from fqg_env.level import Call, CallKind, Level, Responsibility
 from fqg_env.outcome import (
@@ -39,7 +39,6 @@ from policies.resource.violations import Limit, evidence, violation
 
 AMBIGUOUS = frozenset({Category.TIMEOUT, Category.CRASHED, Category.UNKNOWN})
 """Failures that leave open how far an attempt came; keep in sync with `effect_of` in fqg_env/draw.py."""
-BEFORE_EFFECTS = frozenset({Phase.ADMISSION, Phase.INPUT})
 
 
 def reads(level: Level, call: int) -> tuple[str, ...]:

@@ -237,9 +237,9 @@ async def _play(
                 recorder,
                 clock or RunClock(at_s),
                 held,
-                watch,
-                workflow.give_up == "tried",
-                before,
+                watch=watch,
+                tries_all=workflow.give_up == "tried",
+                before=before,
             )
             await conductor.warm_up()
             conductor.clock = clock or RunClock(at_s)  # the run's time begins here

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fqg_env.outcome import Outcome, SideEffects, StandardError
+from fqg_env.outcome import Outcome, Phase, SideEffects, StandardError
 
 if TYPE_CHECKING:
     from policies.resource.limits import ResourceLimits
+
+BEFORE_EFFECTS = frozenset({Phase.ADMISSION, Phase.INPUT})
+"""A failure in one of these came before the work began: it has changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,13 @@ from conductor_agent.hosting.classify import (
     from_enforcement,
     from_request,
 )
-from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Reply, Usage
+from conductor_agent.hosting.contract import (
+    BEFORE_EFFECTS,
+    CallRequest,
+    ExtensionSource,
+    Reply,
+    Usage,
+)
 from conductor_agent.hosting.values import NotPlainError, check_plain
 from conductor_agent.hosting.walls.enforcement import Enforced, enforcement
 from conductor_agent.hosting.walls.opening import with_the_key
@@ -45,7 +51,6 @@ if TYPE_CHECKING:
 
 ENVELOPE_BYTES = 1024
 """Room for the fields of an answer around its outputs."""
-_BEFORE_EFFECTS = (Phase.ADMISSION, Phase.INPUT)
 
 
 class Supervisor:
@@ -240,7 +245,7 @@ class Supervisor:
         """Who, which and when are ours to say, whatever the extension wrote there."""
         if not isinstance(outcome, StandardError):
             return outcome
-        untold = outcome.domain == DOMAIN and outcome.phase not in _BEFORE_EFFECTS
+        untold = outcome.domain == DOMAIN and outcome.phase not in BEFORE_EFFECTS
         return replace(
             outcome,
             side_effects=request.effects if untold else outcome.side_effects,
