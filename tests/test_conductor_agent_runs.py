@@ -151,16 +151,19 @@ def test_own_recovery_is_switched_by_responsibility(tmp_path, mode, recover):
     assert run.result.values["text"].startswith(told)
 
 
-def test_a_call_that_is_not_idempotent_is_committed_and_not_repeated(tmp_path):
-    flow = workflow(
-        {"crash": work(idempotent=False), "echo": work(idempotent=False)}, {"crash": {}, "echo": {}}
-    )
+def test_a_call_that_is_not_idempotent_may_have_acted_and_is_not_repeated(tmp_path):
+    flow = workflow({"crash": work(idempotent=False), "echo": work()}, {"crash": {}, "echo": {}})
     run = Run(tmp_path, flow, HandRule(Rule.RETRY_FALLBACK))
-    assert [e.call for e in run.finished] == ["crash", "echo"]
-    assert [e.outcome.side_effects for e in run.finished] == [
-        SideEffects.POSSIBLE,
-        SideEffects.COMMITTED,
+    assert [(e.call, e.outcome.side_effects) for e in run.finished] == [
+        ("crash", SideEffects.POSSIBLE),
+        ("echo", SideEffects.NONE),
     ]
+
+
+def test_a_success_that_is_not_idempotent_is_committed(tmp_path):
+    flow = workflow({"echo": work(idempotent=False)}, {"echo": {}})
+    run = Run(tmp_path, flow, HandRule(Rule.RETRY_FALLBACK))
+    assert [e.outcome.side_effects for e in run.finished] == [SideEffects.COMMITTED]
 
 
 def test_of_two_at_once_the_first_success_ends_the_other_with_its_process(tmp_path):
