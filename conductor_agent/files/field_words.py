@@ -75,7 +75,8 @@ UNSAID: dict[str, dict[str, str]] = {
     },
     "Shield": {
         "retries_per_function": "Repeats that one function may have.",
-        "unsafe_repeats": "Whether a function that is not idempotent may be repeated once it may have acted.",
+        "unsafe_repeats": "Whether a function that is not idempotent may be repeated once it may have acted; "
+        "in a real workflow also whether another such one may then make the same.",
     },
     "Scoring": {
         "cost": "What the whole budget of cost loses.",
