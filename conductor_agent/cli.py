@@ -132,19 +132,12 @@ def resume(
             journal,
             lambda name: _policy(policy or name),
             watch=_watch(as_json),
-            changed=_tell_changed,
         ),
         run,
         journal,
         out,
         as_json,
     )
-
-
-def _tell_changed(functions: list[str]) -> None:
-    """A run goes on under other code than it began with."""
-    names = ", ".join(functions)
-    _say(f"the code of {names} is not that of before; what it has made stays")
 
 
 @app.command(name="runs")
@@ -316,11 +309,16 @@ def _watch(as_json: bool) -> Watch:
     """Tells people how it goes."""
     from conductor_agent.commands.show import Progress, Terminal
 
-    return _nothing if as_json else Progress(Terminal())
+    return _almost_silent if as_json else Progress(Terminal())
 
 
-def _nothing(event: Event) -> None:
-    """Whoever reads JSON reads it at the end."""
+def _almost_silent(event: Event) -> None:
+    """Whoever reads JSON reads it at the end; that code has changed is told to people, too."""
+    from conductor_agent.commands.show import changed
+    from conductor_agent.record.events import CodeChanged
+
+    if isinstance(event, CodeChanged):
+        _say(changed(event))
 
 
 def _say(text: str) -> None:

@@ -15,10 +15,13 @@ import numpy as np
 from msgspec.structs import replace
 
 from conductor_agent.aside import TooSlowError
-from conductor_agent.asked import Asked
-from conductor_agent.barred import Barred
-from conductor_agent.choice import Choice, chance_of, handed_over, read
 from conductor_agent.clock import Clock
+from conductor_agent.deciding.choice import Choice, chance_of, handed_over, read
+from conductor_agent.deciding.mask import Mask
+from conductor_agent.deciding.policy_call import Asked
+from conductor_agent.deciding.strategies import strategy_of
+from conductor_agent.deciding.untried import UNTRIED, cheapest_untried, never_tried
+from conductor_agent.idempotency_key import idempotency_key
 from conductor_agent.live_world import Answer, Attempt, Held, World, reads
 from conductor_agent.plain import said_by
 from conductor_agent.record.events import (
@@ -34,10 +37,7 @@ from conductor_agent.record.events import (
 )
 from conductor_agent.record.fold import Fold
 from conductor_agent.record.journal import Content, content
-from conductor_agent.strategies import strategy_of
 from conductor_agent.unanswered import REDUNDANT, cancelled, unfit, why_cancelled
-from conductor_agent.untried import UNTRIED, first_untried, never_tried
-from conductor_agent.wanted_once import idempotency_key
 from fqg_env.arrays import Stopped
 from fqg_env.outcome import Success
 from fqg_env.rules import FIRST_CALL, STOP, WAIT
@@ -90,7 +90,7 @@ class Conductor:
     def __post_init__(self) -> None:
         """How the policy is asked, and what it may not do."""
         self._asked = Asked(self.policy)
-        self._barred = Barred(self.fold.level)
+        self._barred = Mask(self.fold.level)
         for event in self.before:
             self._barred.apply(event)
 
@@ -140,7 +140,7 @@ class Conductor:
             action, probabilities, _ = read(self._floor.decide(*self._seen()), self.fold)
             source = FLOOR
             action, handed = action if self.legal(action) else STOP, ""
-        if action == STOP and self.tries_all and (call := first_untried(self.fold)) is not None:
+        if action == STOP and self.tries_all and (call := cheapest_untried(self.fold)) is not None:
             who = "the floor" if source == FLOOR else self.policy.name
             told = f"{who} would give up, and {never_tried(self.fold, call)}"
             action, source, handed = FIRST_CALL + call, UNTRIED, ""

@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 
 from conductor_agent.bad_input import BadInput
-from conductor_agent.barred import Barred
-from conductor_agent.reasons import missing, providers_down, reasons, said_in_vain
+from conductor_agent.deciding.mask import Mask
+from conductor_agent.deciding.reasons import missing, providers_down, reasons, said_in_vain
 from conductor_agent.record.events import (
+    CodeChanged,
     Decided,
     Ended,
     Event,
     Finished,
     Lost,
-    Mended,
     Signal,
     Started,
     Waited,
@@ -65,14 +65,14 @@ class Step:
     considered: dict[str, float] = field(default_factory=dict)
     """What else the policy might have chosen, the likeliest first."""
     reasons: list[str] = field(default_factory=list)
-    """What speaks for the choice, see `reasons.py`."""
+    """What speaks for the choice, see `deciding/reasons.py`."""
     barred: dict[str, str] = field(default_factory=dict)
     """Calls out of the mask as in vain, or as a second way to do the same, with why as after `which`."""
 
 
 def explain(level: Level, events: Iterable[Event]) -> list[Step]:
     """The decisions of a run, in order."""
-    run, bars = Fold(level), Barred(level)
+    run, bars = Fold(level), Mask(level)
     steps: list[Step] = []
     for event in events:
         if isinstance(event, Decided):
@@ -205,8 +205,8 @@ def _told(event: Event) -> list[dict[str, Any]]:
             return [{"event": "lost", "attempt": event.attempt + 1}]
         case Signal():
             return [{"event": "signal", "provider": event.provider, "up": event.up}]
-        case Mended():
-            return [{"event": "mended", "functions": list(event.code)}]
+        case CodeChanged():
+            return [{"event": "code_changed", "of": list(event.code)}]
         case Ended():
             return [{"event": "stopped", "reason": event.reason}]
         case Decided() | Started():

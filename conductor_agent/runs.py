@@ -11,7 +11,7 @@ import os
 import platform
 import secrets
 import statistics
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,14 +23,14 @@ from conductor_agent.clock import Clock, RunClock
 from conductor_agent.conductor import Conductor
 from conductor_agent.distribution import DISTRIBUTION, installed_version
 from conductor_agent.files.workflow import Workflow, restore_workflow
-from conductor_agent.hosting.contract import ExtensionSource, Host
+from conductor_agent.hosting.contract import Host
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.live_world import Held, LiveWorld
 from conductor_agent.quarantine import admitted
 from conductor_agent.record.account import Account
-from conductor_agent.record.events import Ended, Event, Finished, Lost, Mended, Started, Waited
+from conductor_agent.record.code import changed_code, code_of
+from conductor_agent.record.events import CodeChanged, Ended, Event, Finished, Lost, Started, Waited
 from conductor_agent.record.fold import Fold
-from conductor_agent.record.identity import version_of
 from conductor_agent.record.journal import Journal, JournalError, RunRecord, content
 from conductor_agent.record.ledger import Ledger
 from conductor_agent.record.recorder import JournalRecorder
@@ -129,31 +129,6 @@ def open_run(
     return record, held
 
 
-def code_of(workflow: Workflow) -> dict[str, str]:
-    """Function, or `the gate of ARTIFACT`, -> digest of its code as it lies there now."""
-    code = {name: version_of(one.source).digest for name, one in workflow.extensions.items()}
-    for artifact, check in workflow.checks.items():
-        if check.quality is not None:
-            source = check.quality.partition(":")[0]
-            where = str(workflow.path.parent / source) if source.endswith(".py") else source
-            code[gate_of(artifact)] = version_of(ExtensionSource(where)).digest
-    return code
-
-
-def gate_of(artifact: str) -> str:
-    """How the code of a gate is named among that of functions."""
-    return f"the gate of {artifact}"
-
-
-def changed_code(record: RunRecord, events: Iterable[Event], workflow: Workflow) -> dict[str, str]:
-    """As `code_of`, what is not what it was when the run was played last."""
-    known = dict(record.code)
-    for event in events:
-        if isinstance(event, Mended):
-            known |= event.code
-    return {name: now for name, now in code_of(workflow).items() if known.get(name, now) != now}
-
-
 async def resume(
     run: str,
     journal_path: str | Path,
@@ -162,7 +137,6 @@ async def resume(
     host: Host | None = None,
     clock: Clock | None = None,
     watch: Watch = lambda _: None,
-    changed: Callable[[list[str]], None] = lambda functions: None,
 ) -> Result:
     """Go on with a run that was interrupted; what was in flight is lost, only the policy repeats anything.
     A run that is over is told again, and nothing is written.
@@ -171,8 +145,6 @@ async def resume(
         run: its id, the beginning of one, or `last`.
         journal_path: where it is written down.
         policy: gives the policy that the id in the journal names.
-        changed: told, before anything is attempted, of the functions and gates whose code is not that of
-            before; what they have made stays.
 
     Raises:
         JournalError: there is no such run, or somebody else plays it.
@@ -199,8 +171,7 @@ async def resume(
         recorder = JournalRecorder(journal, run_id, len(events), account)
         news: list[Event] = [Lost(at_s=at_s, attempt=number) for number in state.flights()]
         if code := changed_code(record, events, workflow):
-            changed(list(code))
-            news.append(Mended(at_s=at_s, code=code))
+            news.append(CodeChanged(at_s=at_s, code=code))
         if news:
             await recorder.write(news)
         for event in news:

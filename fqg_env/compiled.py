@@ -27,6 +27,8 @@ import numba
 import numba.core.config
 import numba.core.types
 
+from fqg_env.kernel_cache import KernelCache
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 LOCK = ".writable"
@@ -138,11 +140,12 @@ def save_alone(compiled: Any) -> None:
 
 def kernel(function: F) -> F:
     """Compile a plain loop over one record (or over N of them)."""
+    compiled: Any = numba.njit(error_model="numpy", nogil=True)(function)
     settings: Any = numba.core.config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = cache_folder()
     try:
-        compiled = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+        compiled._cache = KernelCache(function)  # noqa: SLF001 (as `cache=True` sets Numba's own)
     finally:
         settings.CACHE_DIR = before
     save_alone(compiled)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hand_written import work, workflow
 
-from conductor_agent.choice import MOST_SAID, handed_over, read
+from conductor_agent.deciding.choice import MOST_SAID, handed_over, read
 from conductor_agent.record.fold import Fold
 from policies.recovery.base import Decision
 

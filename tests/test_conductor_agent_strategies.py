@@ -2,9 +2,9 @@
 
 import pytest
 
+from conductor_agent.deciding.strategies import strategy_of
 from conductor_agent.record.events import Finished, Lost, Started
 from conductor_agent.record.fold import Fold
-from conductor_agent.strategies import strategy_of
 from fqg_env.level import Level
 from fqg_env.outcome import BlamedInput, Category, Hint, Success, error
 from fqg_env.row import Made, Strategy

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hand_written import work, workflow
 
-from conductor_agent.record.events import Event, Finished, Lost, Mended, Started
+from conductor_agent.deciding.untried import cheapest_untried, untried
+from conductor_agent.record.events import CodeChanged, Event, Finished, Lost, Started
 from conductor_agent.record.fold import Fold
-from conductor_agent.untried import first_untried, untried
 from fqg_env.outcome import Category, Outcome, Success, error
 from fqg_env.row import Made
 
@@ -66,10 +66,12 @@ def test_who_has_not_answered_has_not_been_tried(outcome: Outcome | str) -> None
     assert left(after({"fetch": FETCH, "read": READ}, ("fetch", outcome))) == ["fetch"]
 
 
-def test_mended_code_has_not_been_tried() -> None:
+def test_changed_code_has_not_been_tried() -> None:
     run = after(WAYS, ("fetch", Success()), ("mirror", Success()), ("read", NO))
     assert left(run) == []
-    run.apply(Mended(at_s=3.0, code={"read": "another digest", "the gate of text": "one more"}))
+    run.apply(
+        CodeChanged(at_s=3.0, code={"read": "another digest", "the gate of text": "one more"})
+    )
     run.look()
     assert left(run) == ["read"]
     run.apply(Started(at_s=3.0, attempt=3, call="read", key=""))
@@ -118,4 +120,4 @@ def test_what_is_not_there_is_made_before_what_is_to_be_made_otherwise() -> None
     ways = WAYS | {"mirror": FETCH | cheap, "guess": work()}
     run = after(ways, ("fetch", Success()), ("read", NO))
     assert left(run) == ["mirror", "guess"]
-    assert first_untried(run) == run.call("guess")
+    assert cheapest_untried(run) == run.call("guess")

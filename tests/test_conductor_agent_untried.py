@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from hand_written import work, workflow
 
+from conductor_agent.deciding.reasons import MOST_NAMED, missing, reasons
+from conductor_agent.deciding.untried import UNTRIED, cheapest_untried, lacking, tried, untried
 from conductor_agent.files.workflow import Workflow
 from conductor_agent.hosting.testing import FakeHost
-from conductor_agent.reasons import MOST_NAMED, missing, reasons
 from conductor_agent.record.events import Decided, Finished, Started
 from conductor_agent.record.fold import Fold
 from conductor_agent.record.journal import Journal
 from conductor_agent.results import Result
 from conductor_agent.runs import begin
 from conductor_agent.testing import ManualClock
-from conductor_agent.untried import UNTRIED, first_untried, lacking, tried, untried
 from fqg_env.fields import Call
 from fqg_env.level_checks import essential
 from fqg_env.outcome import BlamedInput, Category, Success, error
@@ -145,17 +145,17 @@ def test_only_what_is_lacking_counts_and_the_cheapest_comes_first() -> None:
     assert lacking(after(), ["text"]) == {"text", "parsed", "raw"}
     run = after(FETCHED, REFUSED)
     assert lacking(run, ["text"]) == {"text", "parsed", "raw", "page"}  # strict had raw in vain
-    assert first_untried(run) == run.call("lenient")
+    assert cheapest_untried(run) == run.call("lenient")
     parsed = after(FETCHED, ("lenient", Success(), "parsed"))
-    assert first_untried(parsed) == parsed.call("summarise")
+    assert cheapest_untried(parsed) == parsed.call("summarise")
     whole = after(FETCHED, ("lenient", Success(), "parsed"), ("summarise", Success(), "text"))
-    assert first_untried(whole) is None
+    assert cheapest_untried(whole) is None
 
 
 def test_what_may_not_be_called_is_not_insisted_on() -> None:
     run = after(FETCHED, REFUSED)
     run.mask[0, FIRST_CALL + run.call("lenient")] = 0
-    assert first_untried(run) == run.call("thorough")
+    assert cheapest_untried(run) == run.call("thorough")
 
 
 def test_what_makes_again_what_is_held_is_no_untried_way() -> None:
@@ -205,7 +205,7 @@ def test_the_rule_and_the_explanation_never_disagree(attempts: int, every: int) 
         assert more == 0 or len(fresh) > MOST_NAMED
         for_essentials = untried(run, essential(run.level))
         assert {run.level.call_names[c] for c in for_essentials} <= fresh
-        insisted = first_untried(run)
+        insisted = cheapest_untried(run)
         assert (insisted is None) == (not for_essentials)
         assert insisted is None or insisted in for_essentials
         seen += bool(for_essentials)

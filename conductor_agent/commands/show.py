@@ -15,12 +15,12 @@ from rich.text import Text
 from conductor_agent.files.workflow import Workflow
 from conductor_agent.plain import clean, counted, fall_silent
 from conductor_agent.record.events import (
+    CodeChanged,
     Decided,
     Ended,
     Event,
     Finished,
     Lost,
-    Mended,
     Signal,
     Waited,
 )
@@ -67,6 +67,11 @@ def line(*parts: Part) -> Text:
     return Text.assemble(*((clean(text), style) for text, style in pairs))
 
 
+def changed(event: CodeChanged) -> str:
+    """That a run goes on under other code than before."""
+    return f"the code of {', '.join(event.code)} is not that of before; what was made stays"
+
+
 class Progress:
     """Tells each event as it comes."""
 
@@ -84,8 +89,8 @@ class Progress:
                 self._line(event, ("lost", "yellow"), f" the answer of attempt {event.attempt + 1}")
             case Signal():
                 self._line(event, f"news: {event.provider} is {'up' if event.up else 'down'}")
-            case Mended():
-                self._line(event, f"news: the code of {', '.join(event.code)} is another one")
+            case CodeChanged():
+                self._line(event, changed(event))
             case Waited():
                 self._line(event, "  waited")
             case Ended():

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from conductor_agent.commands.show import CERTAIN, COLOURS, Terminal, beyond
+from conductor_agent.deciding.untried import UNTRIED
 from conductor_agent.explain import Step
 from conductor_agent.plain import clean, counted
-from conductor_agent.untried import UNTRIED
 from fqg_env.row import Strategy
 from policies.recovery.base import FLOOR
 

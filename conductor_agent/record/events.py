@@ -2,17 +2,25 @@
 
 decided    what was chosen, with what was seen; changes nothing but the count of decisions
 started · finished · refused · waited · signal · lost · stopped      the events of fqg_env/rules.py
-mended     what an extension has answered so far says less of it: its code is another one
+code_changed    the code of an extension or a gate is another one: what it said so far says less of it
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fqg_env.outcome import Outcome
 from fqg_env.row import Made
+
+if TYPE_CHECKING:
+    from fqg_env.level import Level
+
+
+def gate_of(artifact: str) -> str:
+    """How the code of a gate is named among that of functions."""
+    return f"the gate of {artifact}"
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -88,11 +96,20 @@ class Lost(Base, frozen=True, kw_only=True, tag="lost"):
     attempt: int
 
 
-class Mended(Base, frozen=True, kw_only=True, tag="mended"):
+class CodeChanged(Base, frozen=True, kw_only=True, tag="code_changed"):
     """A run is gone on with, and this code is another one than before."""
 
     code: dict[str, str]
     """Function, or `the gate of ARTIFACT`, -> digest of its code now."""
+
+    def calls(self, level: Level) -> list[int]:
+        """Indices of the calls whose function it is, or whose outputs it judges."""
+        found = []
+        for number, call in enumerate(level.calls):
+            gates = map(gate_of, level.functions[call.function].outputs)
+            if not self.code.keys().isdisjoint({call.function, *gates}):
+                found.append(number)
+        return found
 
 
 class Ended(Base, frozen=True, kw_only=True, tag="stopped"):
@@ -102,7 +119,7 @@ class Ended(Base, frozen=True, kw_only=True, tag="stopped"):
     """Name of an `arrays.Stopped`, in lower case."""
 
 
-Event = Decided | Started | Finished | Waited | Signal | Lost | Mended | Ended
+Event = Decided | Started | Finished | Waited | Signal | Lost | CodeChanged | Ended
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Event)

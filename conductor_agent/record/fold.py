@@ -6,18 +6,18 @@ The loop, resume, explanations and replay all use this class, so they cannot dif
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 import numpy as np
 
 from conductor_agent.record.events import (
+    CodeChanged,
     Decided,
     Ended,
     Event,
     Finished,
     Lost,
-    Mended,
     Signal,
     Started,
     Waited,
@@ -87,7 +87,7 @@ class Fold:
         self.seen = arrays.new(observation_dtype(size, belief=True), 1)  # [1]
         self.mask = np.zeros((1, FIRST_CALL + size.calls), np.uint8)  # [1, 2 + C]
         self.record, self.board, self.belief = self.records[0], self.boards[0], self.beliefs[0]
-        self.mended: set[int] = set()
+        self.changed: set[int] = set()
         """Calls whose code is another one since they were asked last."""
         self._calls = _numbered(level.call_names)
         self._artifacts = _numbered(level.artifact_names)
@@ -124,7 +124,7 @@ class Fold:
                 board["steps"] += 1
             case Started():
                 call = self.call(event.call)
-                self.mended.discard(call)
+                self.changed.discard(call)
                 if self.repeated_s(call) is not None:
                     self._repeats.add(event.attempt)
                 begin_one(self.records, self.boards, self.beliefs, call, at_s)
@@ -140,18 +140,17 @@ class Fold:
                 rules.signal(level, board, provider, int(event.up), event.until_s, at_s)
             case Lost():
                 rules.lose(level, board, event.attempt, at_s)
-            case Mended():
-                self._mend(event.code)
+            case CodeChanged():
+                self._ask_anew(event.calls(self.level))
             case Ended():
                 rules.stop(level, board, _number("reason", event.reason, REASONS), at_s)
             case _:
                 assert_never(event)
 
-    def _mend(self, functions: Container[str]) -> None:
-        """What their former code said of repeats does not count any more."""
-        calls = [c for c, call in enumerate(self.level.calls) if call.function in functions]
+    def _ask_anew(self, calls: list[int]) -> None:
+        """What the former code of these said of repeats does not count any more."""
         self.board["final_with"][calls] = 0
-        self.mended.update(calls)
+        self.changed.update(calls)
 
     def row(self, event: Finished) -> Any:
         """The numeric face of what an attempt came to, [1].

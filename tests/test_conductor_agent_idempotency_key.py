@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 from hand_written import work, workflow
 
+from conductor_agent.idempotency_key import idempotency_key
 from conductor_agent.record.events import Event, Finished, Lost, Started
 from conductor_agent.record.fold import Fold
-from conductor_agent.wanted_once import idempotency_key
 from fqg_env.level import Level
 from fqg_env.outcome import Category, Outcome, Success, error
 from fqg_env.row import Made

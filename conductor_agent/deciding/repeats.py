@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 
 from conductor_agent.live_world import reads
-from conductor_agent.record.events import Event, Finished, Lost, Mended, Started
+from conductor_agent.record.events import CodeChanged, Event, Finished, Lost, Started
 from conductor_agent.record.fold import Fold
 from fqg_env.level import Level
 from fqg_env.outcome import Category, Outcome, Success
@@ -30,7 +30,7 @@ def question(call: str, inputs: Mapping[str, str]) -> Question:
     return call, frozenset(inputs.items())
 
 
-class InVain:
+class Repeats:
     """What the events of a run say of repeats, one after the other."""
 
     def __init__(self, level: Level) -> None:
@@ -57,8 +57,8 @@ class InVain:
             case Finished():
                 self._finish(self._begun.pop(event.attempt, None), event)
                 self._latest.update(event.values)
-            case Mended():
-                self._forget(event.code)
+            case CodeChanged():
+                self._forget({self._level.call_names[call] for call in event.calls(self._level)})
             case _:
                 pass
 
@@ -74,15 +74,11 @@ class InVain:
         elif refuses(event.outcome):
             self._refused.add(what)
 
-    def _forget(self, functions: Container[str]) -> None:
+    def _forget(self, calls: Container[str]) -> None:
         """What other code has answered says nothing of these any more."""
-        names, calls = self._level.call_names, self._level.calls
-        theirs = {
-            name for name, call in zip(names, calls, strict=True) if call.function in functions
-        }
-        self._refused = {what for what in self._refused if what[0] not in theirs}
-        self._alike = {what for what in self._alike if what[0] not in theirs}
-        self._made = {what: made for what, made in self._made.items() if what[0] not in theirs}
+        self._refused = {what for what in self._refused if what[0] not in calls}
+        self._alike = {what for what in self._alike if what[0] not in calls}
+        self._made = {what: made for what, made in self._made.items() if what[0] not in calls}
 
     def _goes_off(self, values: Mapping[str, str]) -> bool:
         """One of these is made anew because it gets old."""

@@ -22,7 +22,7 @@ UNTRIED = "untried"
 """Whose choice such a call is, in the journal."""
 
 
-def first_untried(fold: Fold) -> int | None:
+def cheapest_untried(fold: Fold) -> int | None:
     """Of the calls that are untried for the essential goals the cheapest; None where there is none. What is
     not there comes before what is to be made otherwise.
 
@@ -62,7 +62,7 @@ def tried(fold: Fold, call: int) -> bool:
     whose answer was lost has not.
     """
     board, level = fold.board, fold.level
-    if board["last_category"][call] in (-1, CANCELLED) or call in fold.mended:
+    if board["last_category"][call] in (-1, CANCELLED) or call in fold.changed:
         return False
     reads = map(level.artifact_names.index, level.inputs_of(level.calls[call]))
     return not any(board["made_at_s"][a] > board["last_at_s"][call] for a in reads)

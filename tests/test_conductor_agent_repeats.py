@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hand_written import work, workflow
 
-from conductor_agent.in_vain import ALIKE, REFUSED, InVain
-from conductor_agent.record.events import Finished, Lost, Mended, Started
+from conductor_agent.deciding.repeats import ALIKE, REFUSED, Repeats
+from conductor_agent.record.events import CodeChanged, Finished, Lost, Started
 from fqg_env.outcome import Category, Outcome, Success, error
 from fqg_env.row import Made
 
@@ -16,12 +16,12 @@ READ, HELD = {"page": "p"}, {"page": "p", "text": "t"}
 REFUSAL = error(Category.INVALID_INPUT, "no", retryable=False)
 
 
-def seen(*attempts: Any, **artifact: Any) -> InVain:
+def seen(*attempts: Any, **artifact: Any) -> Repeats:
     """(inputs, outcome, values), or None for an answer that was lost."""
     level = workflow(
         {"echo": work()}, {"echo": {}}, {"text": {"goal": {"weight": 1}, **artifact}}
     ).level
-    run = InVain(level)
+    run = Repeats(level)
     for number, attempt in enumerate(attempts):
         inputs = READ if attempt is None else attempt[0]
         run.apply(Started(at_s=0.0, attempt=number, call="echo", key="", inputs=inputs))
@@ -73,16 +73,18 @@ def test_a_refusal_counts_whatever_is_held() -> None:
     assert seen((READ, REFUSAL, {})).why("echo", READ, {}) == REFUSED
 
 
-@pytest.mark.parametrize(("function", "why"), [("echo", ""), ("another", REFUSED)])
-def test_mended_code_is_asked_again(function: str, why: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "why"), [("echo", ""), ("the gate of text", ""), ("another", REFUSED)]
+)
+def test_changed_code_is_asked_again(code: str, why: str) -> None:
     run = seen((READ, REFUSAL, {}))
-    run.apply(Mended(at_s=1.0, code={function: "another digest"}))
+    run.apply(CodeChanged(at_s=1.0, code={code: "another digest"}))
     assert run.why("echo", READ, {}) == why
 
 
 def test_what_former_code_made_is_no_first_of_two() -> None:
     run = seen(made("t"))
-    run.apply(Mended(at_s=1.0, code={"echo": "another digest"}))
+    run.apply(CodeChanged(at_s=1.0, code={"echo": "another digest"}))
     for number, why in [(1, ""), (2, ALIKE)]:
         run.apply(Started(at_s=2.0, attempt=number, call="echo", key="", inputs=READ))
         run.apply(
@@ -105,7 +107,7 @@ def test_what_came_out_otherwise_once_may_do_so_again() -> None:
 
 def test_one_output_that_gets_old_is_enough() -> None:
     both = {"text": {"goal": {"weight": 1}}, "note": {"time_to_live_s": 5.0}}
-    run = InVain(workflow({"echo": work(outputs=["text", "note"])}, None, both).level)
+    run = Repeats(workflow({"echo": work(outputs=["text", "note"])}, None, both).level)
     values = {"text": "t", "note": "n"}
     for number in range(2):
         run.apply(Started(at_s=0.0, attempt=number, call="echo", key="", inputs=READ))

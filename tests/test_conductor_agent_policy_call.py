@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from two_ways import FAST, LEVEL, SURE, Scripted, bad, good, play
 
-from conductor_agent import asked as asked_module
 from conductor_agent.aside import aside
 from conductor_agent.conductor import Conductor
+from conductor_agent.deciding import policy_call as asked_module
 from conductor_agent.record.events import (
     Decided,
     from_json,

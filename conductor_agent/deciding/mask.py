@@ -4,19 +4,19 @@ been done, and a WAIT of which nothing can come.
 
 from __future__ import annotations
 
-from conductor_agent.done_already import bar_second_ways
-from conductor_agent.in_vain import InVain
+from conductor_agent.deciding.repeats import Repeats
+from conductor_agent.deciding.second_ways import bar_second_ways
 from conductor_agent.record.events import Event
 from conductor_agent.record.fold import Fold
 from fqg_env.level import Level
 from fqg_env.rules import FIRST_CALL, WAIT
 
 
-class Barred:
+class Mask:
     """Follows a run's events and narrows its mask; the loop and explanations both use it."""
 
     def __init__(self, level: Level) -> None:
-        self._in_vain = InVain(level)
+        self._in_vain = Repeats(level)
 
     def apply(self, event: Event) -> None:
         """Take one event into account."""

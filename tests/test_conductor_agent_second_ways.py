@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hand_written import work, workflow
 
-from conductor_agent.barred import Barred
+from conductor_agent.deciding.mask import Mask
 from conductor_agent.record.events import Finished, Started
 from conductor_agent.record.fold import Fold
 from fqg_env.outcome import Category, Outcome, SideEffects, Success, error
@@ -26,7 +26,7 @@ def barred(functions: dict[str, Any], outcome: Outcome | None, **level: Any) -> 
     run.apply(Started(at_s=0.0, attempt=0, call="card", key=""))
     if outcome is not None:
         run.apply(Finished(at_s=0.5, attempt=0, call="card", outcome=outcome, elapsed_s=0.5))
-    found = Barred(run.level).look(run)
+    found = Mask(run.level).look(run)
     for name in found:
         assert not run.mask[0, FIRST_CALL + run.call(name)]
     return found

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from conductor_agent.deciding.untried import untried
 from conductor_agent.record.fold import Fold
-from conductor_agent.untried import untried
 from fqg_env import faults
 from fqg_env.arrays import CANCELLED, SUCCESS
 from fqg_env.faults import WINDOWS
