@@ -16,7 +16,7 @@ from hosted import ECHO, HERE, LIMITS, alive, bad, fails, hosted, succeeds, unti
 from conductor_agent.hosting.contract import CallRequest, ExtensionSource, Host
 from conductor_agent.hosting.supervisor import Supervisor
 from conductor_agent.hosting.testing import FakeHost
-from conductor_agent.hosting.walls import standing
+from conductor_agent.hosting.walls import chosen
 from conductor_agent.hosting.walls.enforcement import Enforced
 from conductor_agent.hosting.walls.profiles import PROFILES, Profile
 from conductor_agent.hosting.walls.self_test import why_not
@@ -207,7 +207,7 @@ def test_the_self_test_does_not_block_the_event_loop(monkeypatch: pytest.MonkeyP
         assert loop_went_on.wait(10), "the loop stood still"
         return PROFILES["group"]
 
-    monkeypatch.setattr(standing, "strongest", self_test)
+    monkeypatch.setattr(chosen, "strongest", self_test)
 
     async def run() -> None:
         asyncio.get_running_loop().call_soon(loop_went_on.set)
