@@ -37,9 +37,9 @@ from conductor_agent.hosting.contract import (
     Usage,
 )
 from conductor_agent.hosting.values import NotPlainError, check_plain
+from conductor_agent.hosting.walls.chosen import Walls, walls
 from conductor_agent.hosting.walls.enforcement import Enforced, enforcement
 from conductor_agent.hosting.walls.opening import with_the_key
-from conductor_agent.hosting.walls.chosen import Walls, walls
 from conductor_agent.hosting.workers.pool import WorkerPool
 from fqg_env.outcome import Category, Outcome, Phase, StandardError, Success
 from policies.resource.enforcers import CONTROL_GROUP, EGRESS, SUPERVISOR, TMPFS
