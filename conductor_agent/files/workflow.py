@@ -27,7 +27,7 @@ from typing import Any, cast, get_args
 
 import yaml
 
-from conductor_agent.files.checks import Check, check_schema, measure_named
+from conductor_agent.files.checks import Check, Measure, check_schema, measure_named
 from conductor_agent.files.circle import UNREACHED, circle_in
 from conductor_agent.files.folders import no_workflow
 from conductor_agent.files.workflow_binding import bind, bind_manifest
@@ -115,6 +115,27 @@ def parse_workflow(
     Raises:
         WorkflowError: with one sentence that names the file and the path inside it.
     """
+    _check_keys(data, path)
+    rest = {key: value for key, value in data.items() if key not in KEYS}
+    given = data.get("inputs")
+    check_entries(given, rest.get("artifacts"), path)
+    rest["artifacts"], checks = _checks(rest.get("artifacts"), given, path)
+    entries = _entries(data.get("extensions"), rest.get("functions"), path)
+    rest, notes = _without_missing(rest, entries, has_program)
+    level = _level(rest, notes, path)
+    measures = _measures(checks, path)
+    bound = {
+        name: bind(name, entries[name], path, ceiling)
+        if entries[name].manifest is None
+        else bind_manifest(name, function, entries[name], path, ceiling)
+        for name, function in level.functions.items()
+    }
+    give_up = _give_up(data.get("give_up", "tried"), path)
+    return Workflow(path, text, level, bound, checks, measures, {}, give_up, tuple(notes))
+
+
+def _check_keys(data: Mapping[str, Any], path: Path) -> None:
+    """It is a workflow of this version, and has no key that nobody reads."""
     if data.get("workflow") != SCHEMA:
         raise WorkflowError(
             f"{path}: workflow: version {short(data.get('workflow'))} is not known; "
@@ -126,48 +147,48 @@ def parse_workflow(
         if key not in (known := (*KEYS, *Level.model_fields)):
             raise WorkflowError(f"{path}: {no_such_key((key,), known)}")
     _require(data.get("require") or {}, path)
-    rest = {key: value for key, value in data.items() if key not in KEYS}
-    given = data.get("inputs")
-    check_entries(given, rest.get("artifacts"), path)
-    rest["artifacts"], checks = _checks(rest.get("artifacts"), given, path)
-    entries = _entries(data.get("extensions"), rest.get("functions"), path)
-    rest, notes = _without_missing(rest, entries, has_program)
-    if isinstance(shield := rest.get("shield", {}), dict):
-        rest["shield"] = FOR_REAL | shield
+
+
+def _level(data: dict[str, Any], left_out: list[str], path: Path) -> Level:
+    """The level that a workflow holds, with the shield of real workflows where it says nothing else."""
+    shield = data.get("shield", {})
+    data = data | ({"shield": FOR_REAL | shield} if isinstance(shield, dict) else {})
     try:
-        level = parse_level(rest, str(path))
+        level = parse_level(data, str(path))
         _ = level.size
     except LevelError as problem:
-        hint = f" (left out: {'; '.join(notes)})" if notes else ""
-        wrong = wrong_key(rest, Level)
-        text_ = f"{path}: {wrong}" if wrong else str(problem)
-        text_ = text_ if text_.startswith(str(path)) else f"{path}: {text_}"
-        if UNREACHED in text_ and (circle := circle_in(rest)):
-            text_ += f"; {circle}"
-        raise WorkflowError(text_ + hint) from None
-    measures = {}
-    for name, check in checks.items():
-        if check.quality is not None:
-            try:
-                measures[name] = measure_named(check.quality, path.parent)
-            except ValueError as problem:
-                raise WorkflowError(f"{path}: artifacts.{name}.check.quality: {problem}") from None
+        wrong = wrong_key(data, Level)
+        text = f"{path}: {wrong}" if wrong else str(problem)
+        text = text if text.startswith(str(path)) else f"{path}: {text}"
+        if UNREACHED in text and (circle := circle_in(data)):
+            text += f"; {circle}"
+        hint = f" (left out: {'; '.join(left_out)})" if left_out else ""
+        raise WorkflowError(text + hint) from None
+    _check_parameters(level, path)
+    return level
+
+
+def _check_parameters(level: Level, path: Path) -> None:
+    """They can be handed to an extension."""
     for name, function in level.functions.items():
         for variant, preset in function.variants.items():
             try:
                 check_plain(preset.parameters, "parameters")
             except NotPlainError as problem:
-                raise WorkflowError(
-                    f"{path}: functions.{name}.variants.{variant}: {problem}"
-                ) from None
-    bound = {
-        name: bind(name, entries[name], path, ceiling)
-        if entries[name].manifest is None
-        else bind_manifest(name, function, entries[name], path, ceiling)
-        for name, function in level.functions.items()
-    }
-    give_up = _give_up(data.get("give_up", "tried"), path)
-    return Workflow(path, text, level, bound, checks, measures, {}, give_up, tuple(notes))
+                where = f"functions.{name}.variants.{variant}"
+                raise WorkflowError(f"{path}: {where}: {problem}") from None
+
+
+def _measures(checks: Mapping[str, Check], path: Path) -> dict[str, Measure]:
+    """Artifact -> the function that measures its quality, loaded."""
+    found = {}
+    for name, check in checks.items():
+        if check.quality is not None:
+            try:
+                found[name] = measure_named(check.quality, path.parent)
+            except ValueError as problem:
+                raise WorkflowError(f"{path}: artifacts.{name}.check.quality: {problem}") from None
+    return found
 
 
 def _give_up(value: Any, path: Path) -> GiveUp:
