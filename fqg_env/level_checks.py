@@ -169,7 +169,9 @@ def essential(level: Level) -> list[str]:
 
 
 def check_order(level: Level) -> None:
-    """A plan that is written can be followed, and makes every essential goal."""
+    """A plan that is written can be followed, and makes every essential goal. What a call of it uses up
+    counts as there still: plans name a call once, and who follows one makes again what is gone.
+    """
     if not level.plan:
         return
     have = {name for name, artifact in level.artifacts.items() if artifact.given}
@@ -181,7 +183,6 @@ def check_order(level: Level) -> None:
                 raise ValueError(
                     f"plan: {name!r} reads {need!r}, which is not there by then; put what makes it before"
                 )
-        have -= set(function.consumes) & set(inputs)
         have |= set(function.outputs)
     for goal in essential(level):
         if goal not in have:

@@ -10,7 +10,7 @@ from hand_written import work, workflow
 from conductor_agent.deciding.untried import cheapest_untried, untried
 from conductor_agent.record.events import CodeChanged, Event, Finished, Lost, Started
 from conductor_agent.record.fold import Fold
-from fqg_env.outcome import Category, Outcome, Success, error
+from fqg_env.outcome import BlamedInput, Category, Outcome, Success, error
 from fqg_env.row import Made
 
 NO = error(Category.INVALID_INPUT, "no", retryable=False)
@@ -64,6 +64,56 @@ def test_what_was_made_anew_is_to_be_read_again() -> None:
 @pytest.mark.parametrize("outcome", [LOST, CANCELLED])
 def test_who_has_not_answered_has_not_been_tried(outcome: Outcome | str) -> None:
     assert left(after({"fetch": FETCH, "read": READ}, ("fetch", outcome))) == ["fetch"]
+
+
+BLAMED = error(
+    Category.INVALID_INPUT, "cut", retryable=False, blamed_inputs=(BlamedInput("raw", "cut"),)
+)
+
+
+def test_whose_work_was_blamed_is_asked_once_more() -> None:
+    """A feed that is cut now and then."""
+    feed = {"fetch": FETCH, "read": READ}
+    again = [("fetch", Success()), ("read", BLAMED)]
+    assert left(after(feed, *again)) == ["fetch"]
+    assert left(after(feed, *again, ("fetch", Success()))) == ["read"]
+    assert left(after(feed, *again, ("fetch", Success()), ("read", BLAMED))) == []
+    assert left(after(feed, ("fetch", Success()), ("read", NO))) == []
+
+
+@pytest.mark.parametrize(("functions", "more"), [((), ["fetch"]), (("mirror",), ["mirror"])])
+def test_what_its_gate_rejects_is_made_once_more_where_nobody_else_makes_it(
+    functions: tuple[str, ...], more: list[str]
+) -> None:
+    ways = {"fetch": FETCH, "read": READ} | dict.fromkeys(functions, FETCH)
+    gate = {"raw": {"gate": True, "check": {"quality": "gates.py:length"}}}
+    run = Fold(workflow(ways, None, gate).level)
+    for number in range(2):
+        run.apply(Started(at_s=float(number), attempt=number, call="fetch", key=""))
+        made = {"raw": Made(passed=False)}
+        run.apply(
+            Finished(
+                at_s=number + 0.5, attempt=number, call="fetch", outcome=Success(), elapsed_s=0.5,
+                made=made,
+            )
+        )  # fmt: skip
+        run.look()
+        assert left(run) == (more if number == 0 or functions else [])
+
+
+def test_what_was_made_the_very_same_again_is_not_read_again() -> None:
+    run = after(WAYS)
+    for number, (call, made) in enumerate([("fetch", "r"), ("read", ""), ("mirror", "r")]):
+        run.apply(Started(at_s=float(number), attempt=number, call=call, key=""))
+        run.apply(
+            Finished(
+                at_s=number + 0.5, attempt=number, call=call, elapsed_s=0.5,
+                outcome=Success() if made else NO,
+                made={"raw": Made()} if made else {}, values={"raw": made} if made else {},
+            )
+        )  # fmt: skip
+    run.look()
+    assert left(run) == []
 
 
 def test_changed_code_has_not_been_tried() -> None:

@@ -11,6 +11,7 @@ from conductor_agent.record.events import Ended, Finished, Lost, Signal, Started
 from conductor_agent.record.fold import Fold
 from fqg_env.arrays import SIZES
 from fqg_env.env import FunctionQuest
+from fqg_env.faults import truly_bad
 from fqg_env.lanes import Lanes
 from fqg_env.level import Level
 from fqg_env.outcome import Success
@@ -66,6 +67,10 @@ def show_a_little(size: str) -> None:
     setting = Setting(episodes=1, size=size)
     replay(Showing(Contestant("index", "index"), setting, 0))
     told(setting, 0)
+    lanes = deal(setting, 0, 1)
+    truly_bad(
+        lanes.levels[0], lanes.boards[0], lanes.truths[0], 0
+    )  # of what is delivered, if anything
     deal(Setting(split="exact", episodes=1, size=size), 0, 1)
 
 

@@ -299,5 +299,5 @@ def _never_tried(run: Fold, fresh: Iterable[int]) -> Iterator[str]:
     ]
     if told:
         more = f" and {len(fresh) - MOST_NAMED} more" if len(fresh) > MOST_NAMED else ""
-        what = "not tried as it is now" if run.board["tries"][fresh].any() else "never tried"
+        what = "could still be tried" if run.board["tries"][fresh].any() else "never tried"
         yield f"{what}: {', '.join(told)}{more}"

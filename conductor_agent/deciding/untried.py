@@ -50,7 +50,7 @@ def untried(fold: Fold, goals: Iterable[str]) -> list[int]:
         call
         for call in range(len(fold.level.calls))
         if fold.mask[0, FIRST_CALL + call]
-        and not tried(fold, call)
+        and (not tried(fold, call) or may_do_better(fold, call))
         and not lacks.isdisjoint(function_of(fold.level, call).outputs)
         and not too_slow(fold, call)
         and not spoils_a_goal(fold, call)
@@ -58,21 +58,39 @@ def untried(fold: Fold, goals: Iterable[str]) -> list[int]:
 
 
 def tried(fold: Fold, call: int) -> bool:
-    """It has answered, by the code that it has now, since what it reads was made. One that was cancelled or
-    whose answer was lost has not.
+    """It has answered, by the code that it has now, since what it reads was made otherwise. One that was
+    cancelled or whose answer was lost has not.
     """
     board, level = fold.board, fold.level
     if board["last_category"][call] in (-1, CANCELLED) or call in fold.changed:
         return False
-    reads = map(level.artifact_names.index, level.inputs_of(level.calls[call]))
-    return not any(board["made_at_s"][a] > board["last_at_s"][call] for a in reads)
+    reads, answered_s = level.inputs_of(level.calls[call]), float(board["last_at_s"][call])
+    return not any(fold.new_at_s.get(name, 0.0) > answered_s for name in reads)
+
+
+def may_do_better(fold: Fold, call: int) -> bool:
+    """It was asked a single time, and what it made was blamed by who read it, or rejected where nobody else
+    makes it: the next time it may be whole.
+    """
+    level, board = fold.level, fold.board
+    if not board["answered_with"][call] or board["tries"][call] != 1:
+        return False
+    return bool(board["blamed"][call]) or any(
+        board["rejected"][level.artifact_names.index(name)] and len(makers(fold, name)) == 1
+        for name in function_of(level, call).outputs
+    )
+
+
+def makers(fold: Fold, artifact: str) -> list[int]:
+    """Calls that make it."""
+    calls = range(len(fold.level.calls))
+    return [call for call in calls if artifact in function_of(fold.level, call).outputs]
 
 
 def never_tried(fold: Fold, call: int) -> str:
-    """In words, of a call that is untried: never, or not as things are now."""
-    return (
-        "this was not tried as it is now" if fold.board["tries"][call] else "this was never tried"
-    )
+    """In words, of a call that is untried: never, or not often enough."""
+    tries = fold.board["tries"][call]
+    return "this could be tried once more" if tries else "this was never tried"
 
 
 def too_slow(fold: Fold, call: int) -> bool:
@@ -99,9 +117,9 @@ def lacking(fold: Fold, goals: Iterable[str]) -> set[str]:
         if name in lacks:
             continue
         lacks.add(name)
-        for number, call in enumerate(level.calls):
-            reads = level.inputs_of(call)
-            if name in function_of(level, number).outputs and may_be.issuperset(reads):
+        for number in makers(fold, name):
+            reads = level.inputs_of(level.calls[number])
+            if may_be.issuperset(reads):
                 in_vain = tried(fold, number)
                 ahead += [read for read in reads if in_vain or not fold.usable(read)]
     return lacks

@@ -87,6 +87,9 @@ class Fold:
         self.seen = arrays.new(observation_dtype(size, belief=True), 1)  # [1]
         self.mask = np.zeros((1, FIRST_CALL + size.calls), np.uint8)  # [1, 2 + C]
         self.record, self.board, self.belief = self.records[0], self.boards[0], self.beliefs[0]
+        self.new_at_s: dict[str, float] = {}
+        """Artifact -> when it was last made otherwise than it was."""
+        self._values: dict[str, str] = {}
         self.changed: set[int] = set()
         """Calls whose code is another one since they were asked last."""
         self._calls = _numbered(level.call_names)
@@ -174,6 +177,11 @@ class Fold:
         function = self.level.calls[call].function
         self._repeated_s[function] = self._repeated_s.get(function, 0.0) + repeated_s
         finish_one(self.records, self.boards, self.beliefs, event.attempt, rows, event.at_s)
+        for name in event.made:
+            sha = event.values.get(name, "")
+            if not sha or sha != self._values.get(name):
+                self.new_at_s[name] = event.at_s
+            self._values[name] = sha
 
     def repeated_s(self, call: int) -> float | None:
         """Time that the function of a call has spent on repeats, its own included; None: never tried."""

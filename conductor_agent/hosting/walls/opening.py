@@ -1,4 +1,6 @@
-"""Which limit would open the wall that an extension met: said in the failure, for whoever binds it.
+"""Which limit would open the wall that an extension met: said in the failure, for whoever binds it. Such a
+failure is FORBIDDEN, whatever the extension took it for: a wall does not pass, and who declares the limits
+set it.
 
 It goes by the errors of the exceptions below the failure and by what the profile makes of each wall; where
 that leaves open which wall it was, nothing is said, or both.
@@ -17,7 +19,7 @@ from msgspec.structs import replace
 from conductor_agent.aside import TooSlowError, aside
 from conductor_agent.hosting.raised import MAX_MESSAGE
 from conductor_agent.hosting.walls.profiles import Profile
-from fqg_env.outcome import Cause, Outcome, StandardError
+from fqg_env.outcome import Category, Cause, Outcome, StandardError
 from policies.resource.limits import ResourceLimits
 
 ERROR = re.compile(r"\[Errno (-?\d+)\] [^:]*?(?:: '(/[^']*)')?>?$")
@@ -31,7 +33,8 @@ UNREACHABLE = frozenset({errno.EACCES, errno.ENETUNREACH, *NO_NAMES})
 
 
 async def with_the_key(outcome: Outcome, limits: ResourceLimits, profile: Profile) -> Outcome:
-    """A failure with the limit that would open the wall it met, in `detail`; as it is where it met none.
+    """A failure as FORBIDDEN, with the limit that would open the wall it met in `detail`; as it is where it
+    met none.
 
     Args:
         outcome: what an extension answered; its words are not trusted further than to be told.
@@ -47,7 +50,12 @@ async def with_the_key(outcome: Outcome, limits: ResourceLimits, profile: Profil
             keys = _of_the_network(number, limits)
         if keys:
             told = f"that is a wall around it, which the limit `{keys}` opens"
-            return replace(outcome, detail="; ".join(filter(None, (outcome.detail, told))))
+            return replace(
+                outcome,
+                category=Category.FORBIDDEN,
+                retryable=False,
+                detail="; ".join(filter(None, (outcome.detail, told))),
+            )
     return outcome
 
 
