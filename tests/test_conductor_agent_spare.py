@@ -101,7 +101,7 @@ async def main():
         await host.start(fetch, limits)
         with none_left():
             task = asyncio.create_task(host.call(fetch, junk, limits))
-            while not seen:
+            while not (seen or task.done()):  # done: it got one that the watchdog had given up
                 await asyncio.sleep(0.005)
         reply = await task
     tell(answer=reply.outcome.outputs["answer"])
