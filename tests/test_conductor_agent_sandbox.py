@@ -86,13 +86,16 @@ def test_what_is_not_contained_is_said_so() -> None:
         del attacks["timing/cores"]
     if os.getuid() != 0:
         del attacks["privacy/kill_conductor"]  # its bystanders would be ours
-    code, result, said = suite(
-        "--profile", "group", "--quick", "--every", "--only", ",".join(attacks)
-    )
-    assert code == 4, said
-    for name, sentence in attacks.items():
-        assert not result["cases"][name]["contained"], name
-        assert any(sentence in why for why in result["cases"][name]["why"]), result["cases"][name]
+    for _ in range(2):  # on a busy machine its time may end an attack before it has done its harm
+        code, result, said = suite(
+            "--profile", "group", "--quick", "--every", "--only", ",".join(attacks)
+        )
+        assert code == 4 or all(case["contained"] for case in result["cases"].values()), said
+        told = {name: " ".join(case["why"]) for name, case in result["cases"].items()}
+        attacks = {name: why for name, why in attacks.items() if why not in told[name]}
+        if not attacks:
+            break
+    assert not attacks, told
 
 
 def test_an_attack_of_ones_own_as_an_extension(tmp_path: Path) -> None:
