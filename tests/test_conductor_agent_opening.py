@@ -51,6 +51,9 @@ def test_each_wall_is_named_by_the_limit_that_opens_it(tmp_path: Path, profile: 
                 inputs = {"what": what, "path": str(tmp_path / "other.txt")}
                 outcome = (await host.call(source, CallRequest(inputs), LIMITS)).outcome
                 told[what] = outcome.detail if isinstance(outcome, StandardError) else ""
+                wall = "which the limit" in told[what]
+                assert not wall or outcome.category is Category.FORBIDDEN
+                assert not wall or outcome.retryable is False
             return told
 
     told = asyncio.run(asked())

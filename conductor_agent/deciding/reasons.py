@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from conductor_agent.deciding.untried import untried
+from conductor_agent.deciding.untried import makers, untried
 from conductor_agent.record.fold import Fold
 from fqg_env import faults
 from fqg_env.arrays import CANCELLED, SUCCESS
@@ -174,18 +174,14 @@ def _beside_others(run: Fold, call: int) -> Iterator[str]:
         yield from _may_be_bad(run, function_of(run.level, call).outputs)
         return
     made = " and ".join(outputs)
-    makers = [c for c in range(len(run.level.calls)) if _makes(run, c, outputs)]
-    allowed = [c for c in _legal(run) if c in makers]
-    if len(makers) == 1:
+    found = {c for name in outputs for c in makers(run, name)}
+    allowed = [c for c in _legal(run) if c in found]
+    if len(found) == 1:
         yield f"nothing else makes {made}"
     elif allowed == [call]:
-        yield f"of {len(makers)} that make {made} the only one that was allowed now"
+        yield f"of {len(found)} that make {made} the only one that was allowed now"
     elif call in allowed:
         yield from _best_of(run, call, allowed, made)
-
-
-def _makes(run: Fold, call: int, outputs: Iterable[str]) -> bool:
-    return bool(set(function_of(run.level, call).outputs) & set(outputs))
 
 
 def _best_of(run: Fold, call: int, allowed: Sequence[int], made: str) -> Iterator[str]:
@@ -262,11 +258,11 @@ def _for_stopping(run: Fold) -> Iterator[str]:
         return
     named = set()
     for name in lacking:
-        makers = [c for c in legal if _makes(run, c, [name])]
-        if not makers:
+        allowed = [c for c in makers(run, name) if c in legal]
+        if not allowed:
             yield f"{name} is missing, and nothing that makes it was allowed{_for_want(run, name)}"
             continue
-        best = max(makers, key=lambda c: _well(run, c))
+        best = max(allowed, key=lambda c: _well(run, c))
         named.add(best)
         call, well = run.level.call_names[best], _well(run, best)
         yield f"{name} is missing, and the best call left for it, {call}, does it well with {well:.2f}"
@@ -282,9 +278,8 @@ def _for_want(run: Fold, name: str) -> str:
     """`: read lacks clean`, of who would make it; empty where that is not why it was not allowed."""
     level = run.level
     lacks = {
-        function: [one for one in level.inputs_of(level.calls[c]) if not run.usable(one)]
-        for c, function in enumerate(call.function for call in level.calls)
-        if _makes(run, c, [name])
+        call.function: [one for one in level.inputs_of(call) if not run.usable(one)]
+        for call in (level.calls[c] for c in makers(run, name))
     }
     told = [f"{who} lacks {' and '.join(what)}" for who, what in lacks.items() if what]
     return f": {', '.join(told)}" if told else ""
